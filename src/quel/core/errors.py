@@ -1,0 +1,47 @@
+"""Every error quel raises on purpose.
+
+QuelError
+├── ReferenceUnavailable   a reference cannot be had for good; the job goes on without it or fails
+├── UnreadablePicture      an answer of the provider is no picture
+├── StorageRefused         the bucket will not take an object, now or later
+├── NeighbourDown          PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
+└── SettingsError          a setting is missing or wrong; the message names it
+
+A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
+"""
+
+
+class QuelError(Exception):
+    """The root: a message for people and a stable `code` for logs."""
+
+    code = "quel_error"
+
+
+class ReferenceUnavailable(QuelError):
+    """A reference cannot be had, and trying again will not help."""
+
+    code = "reference_unavailable"
+
+
+class UnreadablePicture(QuelError):
+    """Bytes that should be a picture are none."""
+
+    code = "unreadable_picture"
+
+
+class StorageRefused(QuelError):
+    """The bucket refused an object for good."""
+
+    code = "storage_refused"
+
+
+class NeighbourDown(QuelError):
+    """A neighbour did not answer; the same call may succeed later."""
+
+    code = "neighbour_down"
+
+
+class SettingsError(QuelError):
+    """A setting is missing or cannot be read; the message names the variable or key."""
+
+    code = "settings"

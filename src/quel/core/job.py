@@ -1,0 +1,107 @@
+"""What a job is, as values: the request a customer made and the plan quel makes of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quel.core.aspect import AspectRatio
+
+
+class JobType(StrEnum):
+    """The values of quel_production_jobs.job_type."""
+
+    SINGLE_BATCH = "single_batch"
+    PIPELINE_STAGE = "pipeline_stage"
+    SIMPLE_GENERAL = "simple_general"
+    SIMPLE_PORTRAIT = "simple_portrait"
+
+
+class JobStatus(StrEnum):
+    """The values of the database type job_status_enum."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    USER_CANCELLED = "user_cancelled"
+
+
+@dataclass(frozen=True)
+class ReferenceAsk:
+    """One picture the customer picked, as the input names it.
+
+    `attach_id` is None where the entry has no readable attachId; `type` is trimmed and lower case, None
+    where the picture came without one; `where` is the JSON key it stood at, for messages.
+    """
+
+    attach_id: int | None
+    type: str | None
+    where: str
+
+
+@dataclass(frozen=True)
+class ItemRequest:
+    """One combination of a stage: `quantity` images alike but for their variation.
+
+    `angle`, `shot` and `fx` are the customer's own words (a path maps spellings onto its vocabulary).
+    `quantity` None means "a share of what the others leave of total_images".
+    """
+
+    angle: str
+    shot: str
+    quantity: int | None
+    fx: str | None = None
+
+
+@dataclass(frozen=True)
+class StageRequest:
+    """The images that share references, prompt and aspect ratio."""
+
+    prompt: str
+    aspect_ratio: AspectRatio
+    references: tuple[ReferenceAsk, ...]
+    items: tuple[ItemRequest, ...]
+    negative_prompt: str = ""
+    pre_edited: bool | None = None  # eats only; None where the input says nothing
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A job's input, every job type and age brought to one shape."""
+
+    job_type: JobType
+    stages: tuple[StageRequest, ...]
+    user_id: str | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an input cannot be run: a sentence for the customer that names the key."""
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """One image to make.
+
+    `image_no` counts from 0 in plan order (stage, then combination, then number) and is the image's
+    identity. `stage` and `item` index into JobRequest.stages and StageRequest.items; `number` counts the
+    images of one item from 0; `seed` fits a positive 31-bit integer and differs between images of a job.
+    """
+
+    image_no: int
+    stage: int
+    item: int
+    number: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """Every image a job will make, in order; `ordered` is the total_images the customer sees."""
+
+    request: JobRequest
+    images: tuple[ImagePlan, ...]
+    ordered: int
