@@ -1,0 +1,40 @@
+"""Reads `job_input_data`, whatever a front end of any age wrote there, and never raises.
+
+A value with one sensible reading is read that way; a value with none becomes a Problem that names its key.
+"""
+
+from quel.core.job import JobRequest, JobType, Problem
+from quel.core.request.decode import decode_input
+from quel.core.request.fields import Fields
+from quel.core.request.forms import read_stages
+from quel.core.request.values import kind_of, plain_text, shown
+
+__all__ = ["MAX_PROBLEMS", "decode_input", "parse_request"]
+
+MAX_PROBLEMS = 10  # as many as error_message can hold and still be read
+
+
+def parse_request(job_type: object, data: object, *, total_images: int) -> JobRequest | tuple[Problem, ...]:
+    """The job's request, or why it cannot be run: at least one Problem and at most MAX_PROBLEMS.
+
+    `job_type` and `data` are the row's `job_type` and `job_input_data` as decoded JSON of any shape.
+    `total_images` is what the customer ordered; it stands in where the input names no quantity, and 0 or
+    less means that nothing was said (such an item's quantity is then None).
+    """
+    if not isinstance(job_type, str) or job_type not in list(JobType):
+        known = ", ".join(JobType)
+        return (Problem("job_type", f"job_type must be one of {known}, but it is {shown(job_type)}."),)
+    if not isinstance(data, dict):
+        reason = "is missing or cannot be read" if data is None else f"is {kind_of(data)}"
+        return (Problem("job_input_data", f"job_input_data must be an object, but it {reason}."),)
+    if not data:
+        return (Problem("job_input_data", "job_input_data is empty: it says nothing about what to make."),)
+    return _read(JobType(job_type), data, total_images)
+
+
+def _read(job_type: JobType, data: dict[str, object], total_images: int) -> JobRequest | tuple[Problem, ...]:
+    problems: list[Problem] = []
+    stages = read_stages(job_type, Fields(data, problems), total_images)
+    if problems:
+        return tuple(problems[:MAX_PROBLEMS])
+    return JobRequest(job_type, stages, user_id=plain_text(data.get("userId")) or None)

@@ -1,0 +1,148 @@
+"""Brings the four job types, and the oldest form any of them may come in, to one shape: stages with items."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quel.core.aspect import DEFAULT_ASPECT_RATIO, AspectRatio
+from quel.core.job import ItemRequest, JobType, ReferenceAsk, StageRequest
+from quel.core.request import values
+from quel.core.request.fields import Fields
+from quel.core.request.references import read_merged, read_references
+
+DEFAULT_PROMPT = "best quality, masterpiece"
+DEFAULT_ANGLE = "front"
+DEFAULT_SHOT = "full"
+DEFAULT_STAGE_QUANTITY = 1
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The job's own keys, which stages and items take where they say nothing themselves.
+
+    `ordered` is total_images, None where that is 0 or less.
+    """
+
+    fields: Fields
+    ordered: int | None
+    prompt: str
+    aspect_ratio: AspectRatio
+    angle: str
+    shot: str
+    pre_edited: bool | None
+
+    @property
+    def oldest_form_quantity(self) -> int | None:
+        """How many images a job asks for that lacks its type's own list."""
+        quantity = self.fields.quantity("quantity")
+        return self.ordered if quantity is None else quantity
+
+    def item(self, quantity: int | None) -> ItemRequest:
+        return ItemRequest(self.angle, self.shot, quantity)
+
+    def stage(
+        self, references: tuple[ReferenceAsk, ...], *items: ItemRequest, prompt: str | None = None
+    ) -> StageRequest:
+        """A stage in which everything else is the job's own."""
+        return StageRequest(
+            prompt or self.prompt, self.aspect_ratio, references, items, pre_edited=self.pre_edited
+        )
+
+
+def read_stages(job_type: JobType, fields: Fields, total_images: int) -> tuple[StageRequest, ...]:
+    """At least one stage with at least one item; what cannot be read is noted in the fields' problems."""
+    job = _Job(
+        fields=fields,
+        ordered=total_images if total_images > 0 else None,
+        prompt=fields.text("basePrompt", "prompt") or DEFAULT_PROMPT,
+        aspect_ratio=fields.aspect_ratio() or DEFAULT_ASPECT_RATIO,
+        angle=_angle(fields) or DEFAULT_ANGLE,
+        shot=_shot(fields) or DEFAULT_SHOT,
+        pre_edited=fields.flag("isPreEdited"),
+    )
+    return _FORMS[job_type](job)
+
+
+def _single_batch(job: _Job) -> tuple[StageRequest, ...]:
+    items = [_combination(job, fields) for fields in job.fields.objects("combinations")]
+    references = read_references(job.fields, "individualImageAttachIds")
+    return (job.stage(references, *(items or [job.item(job.oldest_form_quantity)])),)
+
+
+def _combination(job: _Job, fields: Fields) -> ItemRequest:
+    return ItemRequest(
+        angle=_angle(fields) or job.angle,
+        shot=_shot(fields) or job.shot,
+        quantity=fields.quantity("quantity"),
+        fx=fields.text("fx"),
+    )
+
+
+def _pipeline_stage(job: _Job) -> tuple[StageRequest, ...]:
+    stages = job.fields.objects("stages")
+    if not stages:
+        references = read_references(job.fields, "individualImageAttachIds")
+        return (job.stage(references, job.item(job.oldest_form_quantity)),)
+    # A stage without a stage_index stands at its position; the sort keeps positions where indexes repeat.
+    indexes = [fields.number("stage_index") for fields in stages]
+    order = [position if index is None else index for position, index in enumerate(indexes)]
+    in_order = sorted(range(len(stages)), key=lambda position: order[position])
+    merged = read_merged(job.fields)
+    return tuple(_stage(job, stages[position], merged) for position in in_order)
+
+
+def _stage(job: _Job, fields: Fields, merged: tuple[ReferenceAsk, ...]) -> StageRequest:
+    quantity = fields.quantity("quantity")
+    pre_edited = fields.flag("isPreEdited")
+    item = ItemRequest(
+        angle=_angle(fields) or job.angle,
+        shot=_shot(fields) or job.shot,
+        quantity=DEFAULT_STAGE_QUANTITY if quantity is None else quantity,
+    )
+    return StageRequest(
+        prompt=fields.text("prompt") or job.prompt,
+        aspect_ratio=fields.aspect_ratio() or job.aspect_ratio,
+        references=read_references(fields, "individualImageAttachIds") or merged,
+        items=(item,),
+        negative_prompt=fields.text("negative_prompt") or "",
+        pre_edited=job.pre_edited if pre_edited is None else pre_edited,
+    )
+
+
+def _simple_general(job: _Job) -> tuple[StageRequest, ...]:
+    prompt = job.fields.text("prompt")
+    references = read_references(job.fields, "uploadedAttachIds")
+    has_own_list = any(job.fields.entries("uploadedAttachIds"))
+    quantity = job.ordered if has_own_list and job.ordered else job.oldest_form_quantity
+    return (job.stage(references, job.item(quantity), prompt=prompt),)
+
+
+def _simple_portrait(job: _Job) -> tuple[StageRequest, ...]:
+    portraits = [_portrait(job, where, entry) for where, entry in job.fields.entries("mergedImages")]
+    if portraits:
+        return tuple(portraits)
+    references = read_references(job.fields, "individualImageAttachIds")
+    return (job.stage(references, job.item(job.oldest_form_quantity)),)
+
+
+def _portrait(job: _Job, where: str, entry: object) -> StageRequest:
+    if not isinstance(entry, dict):
+        return job.stage((ReferenceAsk(values.attach_id(entry), None, where),), job.item(1))
+    fields = job.fields.inner(where, entry)
+    picture = ReferenceAsk(values.attach_id(fields.value("mergedAttachId")), None, where)
+    return job.stage((picture,), job.item(1), prompt=fields.text("wrappingPrompt"))
+
+
+def _angle(fields: Fields) -> str | None:
+    return fields.text("angle", "cameraAngle")
+
+
+def _shot(fields: Fields) -> str | None:
+    return fields.text("shot", "shotType")
+
+
+_FORMS: dict[JobType, Callable[[_Job], tuple[StageRequest, ...]]] = {
+    JobType.SINGLE_BATCH: _single_batch,
+    JobType.PIPELINE_STAGE: _pipeline_stage,
+    JobType.SIMPLE_GENERAL: _simple_general,
+    JobType.SIMPLE_PORTRAIT: _simple_portrait,
+}
