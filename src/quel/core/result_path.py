@@ -1,0 +1,26 @@
+"""Where a finished image lives in the bucket: the same image always has the same path.
+
+Storing an image twice therefore replaces the object instead of leaving a second one behind.
+"""
+
+import re
+from uuid import UUID
+
+_MAX_USER_LENGTH = 64  # a UUID has 36 characters; the whole path stays far below the 1,024 of an object key
+
+
+def result_path(user_id: str | None, member_id: object, job_id: UUID | str, image_no: int) -> str:
+    """`generated-images/user-{user}/generated_{job_id}_{image_no}.webp`, relative to the bucket.
+
+    `user` keeps only letters, digits, `_` and `-` of user_id (SPEC 1.5); where nothing is left it is
+    `member_id` (a UUID, text or None), else `unknown`. `image_no` counts from 0. Raises ValueError where
+    job_id is no UUID.
+    """
+    user = _usable(user_id) or _usable(member_id) or "unknown"
+    return f"generated-images/user-{user}/generated_{UUID(str(job_id))}_{image_no:03d}.webp"
+
+
+def _usable(raw_id: object) -> str:
+    if raw_id is None:
+        return ""
+    return re.sub(r"[^A-Za-z0-9_-]", "", str(raw_id))[:_MAX_USER_LENGTH]
