@@ -1,0 +1,22 @@
+"""A provider's answer as the WebP quel stores: quality 90, RGB, without metadata."""
+
+import io
+
+from quel.adapters.imaging.opening import open_picture, pillow_errors
+from quel.adapters.imaging.rgb import upright_rgb
+
+_QUALITY = 90  # SPEC 1.5
+
+# Effort of the encoder. At 1344×768 two photographs took 0: 23 ms, 102–106 KB · 1: 30 ms, 101–102 KB ·
+# 2: 29–33 ms, 90–97 KB · 4: 69–74 ms, 89–95 KB · 6: 122–141 ms, 90–94 KB. 2 makes the small files in the
+# short time.
+_METHOD = 2
+
+
+def webp(data: bytes, max_pixels: int) -> bytes:
+    """The picture encoded anew. Raises NotAPictureError."""
+    with open_picture(data, max_pixels) as picture, pillow_errors():
+        picture.load()
+        buffer = io.BytesIO()
+        upright_rgb(picture).save(buffer, "WEBP", quality=_QUALITY, method=_METHOD)
+        return buffer.getvalue()

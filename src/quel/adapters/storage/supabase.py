@@ -1,0 +1,161 @@
+"""The ObjectStorage port over Supabase's Storage API: each try ends at its deadline, and a few are made.
+
+What a moment mends is tried again with short jittered pauses; a try that used up its whole deadline is not.
+The service key goes to SUPABASE_URL alone, never to the public base URL, which may be another host.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from urllib.parse import quote
+
+import httpx
+
+from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
+from quel.adapters.http_settings import header_secret, http_url
+from quel.adapters.storage.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
+from quel.adapters.storage.verdict import Kind, Verdict, judge
+from quel.core.errors import NeighbourDown, ReferenceUnavailable, StorageRefused
+from quel.core.retry import RetryPolicy, pause_s
+
+_PATIENCE = RetryPolicy(max_attempts=4, first_pause_s=0.1, longest_pause_s=1.0)
+
+_DELETE_AT_ONCE = 500  # objects in one call; Storage takes up to 1,000
+
+_TOO_LARGE = Verdict(Kind.REFUSED, 413)
+
+
+class SupabaseStorage:
+    """The bucket with references and results; implements `ObjectStorage`. Thread-safe, one a process.
+
+    `public_base_url` is where public objects are read, derived from `url` and `bucket` when empty.
+    `max_reference_bytes` bounds what is read, `timeout_s` one try from connecting to the last byte,
+    `connections` how many run at once. `client`, `sleep` and `random_fraction` are for tests. Raises
+    SettingsError for an address or key that cannot be one.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        service_key: str,
+        bucket: str = "attachments",
+        public_base_url: str = "",
+        max_reference_bytes: int = 25_000_000,
+        timeout_s: float = 30.0,
+        connections: int = 16,
+        client: httpx.Client | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        random_fraction: Callable[[], float] = random.random,
+    ) -> None:
+        self._objects_url = f"{http_url(url, 'SUPABASE_URL').rstrip('/')}/storage/v1/object"
+        self._bucket = quote(bucket, safe="")
+        public_url = public_base_url or f"{self._objects_url}/public/{self._bucket}"
+        self._public_url = http_url(public_url, "SUPABASE_STORAGE_BASE_URL").rstrip("/")
+        key = header_secret(service_key, "SUPABASE_SERVICE_KEY")
+        self._key_headers = {"authorization": f"Bearer {key}", "apikey": key}
+        self._max_reference_bytes = max_reference_bytes
+        self._client = client or bounded_client(
+            timeout_s=timeout_s, max_answer_bytes=max_reference_bytes, max_connections=connections
+        )
+        self._sleep = sleep
+        self._random_fraction = random_fraction
+
+    def read_reference(self, path: str) -> bytes:
+        """The bytes of the object a row of quel_attach names: publicly, else with the service key.
+
+        Raises ReferenceUnavailable for good, NeighbourDown for now.
+        """
+        try:
+            key = quoted(reference_key(path))
+        except UnsafePathError as problem:
+            raise ReferenceUnavailable(f"The stored path of {shown_name(path)} {problem}.") from None
+        verdict, body = self._send("GET", f"{self._public_url}/{key}", {})
+        if verdict.kind is Kind.REFUSED and verdict != _TOO_LARGE:
+            url = f"{self._objects_url}/authenticated/{self._bucket}/{key}"
+            verdict, body = self._send("GET", url, self._key_headers)
+        if verdict == _TOO_LARGE or len(body) > self._max_reference_bytes:
+            limit = f"{self._max_reference_bytes / 1e6:g} MB"
+            raise ReferenceUnavailable(f"{shown_name(path)} is larger than {limit}.")
+        if verdict.kind is Kind.REFUSED:
+            raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({verdict.status}).")
+        return body
+
+    def write_result(self, path: str, data: bytes) -> None:
+        """Puts a WebP at `path`, replacing what is there. Raises StorageRefused, NeighbourDown."""
+        headers = self._key_headers | {
+            "content-type": "image/webp",
+            "cache-control": "max-age=3600",
+            "x-upsert": "true",
+        }
+        verdict, _ = self._send("POST", f"{self._objects_url}/{self._bucket}/{_own_key(path)}", headers, data)
+        if verdict.kind is Kind.REFUSED:
+            raise StorageRefused(_refusal(shown_name(path), verdict))
+
+    def delete_results(self, paths: list[str]) -> None:
+        """Removes objects quel wrote; missing ones are no error. Raises NeighbourDown, also for a refusal."""
+        headers = self._key_headers | {"content-type": "application/json"}
+        keys = [safe_key(path) for path in paths]
+        for start in range(0, len(keys), _DELETE_AT_ONCE):
+            body = json.dumps({"prefixes": keys[start : start + _DELETE_AT_ONCE]}).encode()
+            verdict, _ = self._send("DELETE", f"{self._objects_url}/{self._bucket}", headers, body)
+            if verdict.kind is Kind.REFUSED and verdict.status != 404:
+                raise NeighbourDown(_refusal("to delete objects", verdict))
+
+    def stored_size_bytes(self, path: str) -> int | None:
+        """The size of an object quel wrote, None for none. Raises StorageRefused, NeighbourDown."""
+        url = f"{self._objects_url}/info/{self._bucket}/{_own_key(path)}"
+        verdict, body = self._send("GET", url, self._key_headers)
+        if verdict.status == 404:
+            return None
+        if verdict.kind is Kind.REFUSED:
+            raise StorageRefused(_refusal(shown_name(path), verdict))
+        return _size_in(body)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], content: bytes = b""
+    ) -> tuple[Verdict, bytes]:
+        """The verdict, DONE or REFUSED, and the body. Raises NeighbourDown where more tries did not help."""
+        for attempts in range(1, _PATIENCE.max_attempts + 1):
+            try:
+                answer = self._client.request(method, url, headers=headers, content=content)
+            except AnswerTooLargeError:
+                return _TOO_LARGE, b""
+            except httpx.TimeoutException:
+                raise NeighbourDown("Storage did not answer in time.") from None
+            except httpx.TransportError:
+                problem = "Storage could not be reached."
+            else:
+                verdict = judge(answer.status_code, answer.content)
+                if verdict.kind is not Kind.RETRY:
+                    return verdict, answer.content
+                problem = f"Storage cannot answer at the moment ({verdict.status})."
+            if attempts < _PATIENCE.max_attempts:
+                self._sleep(pause_s(attempts, _PATIENCE, self._random_fraction()))
+        raise NeighbourDown(problem)
+
+
+def _own_key(path: str) -> str:
+    """A key quel made itself, quoted. Raises StorageRefused: an unsafe one would be a mistake of quel's."""
+    try:
+        return quoted(safe_key(path))
+    except UnsafePathError as problem:
+        raise StorageRefused(f"The path of {shown_name(path)} {problem}.") from None
+
+
+def _refusal(what: str, verdict: Verdict) -> str:
+    hint = "; an operator must check SUPABASE_SERVICE_KEY" if verdict.status in (401, 403) else ""
+    return f"Storage refuses {what} ({verdict.status}){hint}."
+
+
+def _size_in(body: bytes) -> int:
+    try:
+        info = json.loads(body)
+        return int(info["size"])
+    except (ValueError, TypeError, KeyError):
+        raise NeighbourDown("Storage does not tell the size of an object.") from None

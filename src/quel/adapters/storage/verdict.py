@@ -1,0 +1,49 @@
+"""Reads an answer of Supabase Storage: by its body first, since nearly every error comes as HTTP 400.
+
+Pure. `{"statusCode": "404", "error": …, "message": …, "code": …}` is Storage's own error; a gateway in front
+may answer with its own statuses and an HTML page. HTTP 429 and 5xx are always true.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What to do about an answer."""
+
+    DONE = auto()
+    RETRY = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The kind, and the status that decided it: the body's where it has one, else HTTP's."""
+
+    kind: Kind
+    status: int
+
+
+# 408 and 425 are a gateway's, 423 a locked object, 544 a database that timed out behind Storage. 409 is what
+# two uploads of one key at the same moment can get even with x-upsert; a moment later the key is replaced.
+_RETRY = {408, 409, 423, 425, 429}
+
+
+def judge(status: int, body: bytes) -> Verdict:
+    """What an answer comes to. Redirects are refusals: Storage sends none, so the address is wrong."""
+    if 200 <= status < 300:
+        return Verdict(Kind.DONE, status)
+    if status < 500 and status != 429:
+        status = _status_in(body) or status
+    return Verdict(Kind.RETRY if status >= 500 or status in _RETRY else Kind.REFUSED, status)
+
+
+def _status_in(body: bytes) -> int | None:
+    try:
+        error = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    raw = error.get("statusCode") if isinstance(error, dict) else None
+    digits = str(raw)
+    return int(digits) if len(digits) == 3 and digits.isascii() and digits.isdigit() else None
