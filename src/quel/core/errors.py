@@ -4,6 +4,7 @@ QuelError
 ├── ReferenceUnavailable   a reference cannot be had for good; the job goes on without it or fails
 ├── UnreadablePicture      an answer of the provider is no picture
 ├── StorageRefused         the bucket will not take an object, now or later
+├── DatabaseRefused        PostgreSQL answered with an error that trying again will not mend
 ├── NeighbourDown          PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
 └── SettingsError          a setting is missing or wrong; the message names it
 
@@ -33,6 +34,12 @@ class StorageRefused(QuelError):
     """The bucket refused an object for good."""
 
     code = "storage_refused"
+
+
+class DatabaseRefused(QuelError):
+    """A statement failed for good: a bug or a schema that does not fit. Only its SQLSTATE is told."""
+
+    code = "database_refused"
 
 
 class NeighbourDown(QuelError):

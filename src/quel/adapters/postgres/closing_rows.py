@@ -1,0 +1,185 @@
+"""Closes a job and its production in one transaction, once; and cancels what is still open."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.progress import lock_job
+from quel.core.closing import ClosedJob
+from quel.core.job import JobStatus
+from quel.core.settle import (
+    CANCELLED_STATUSES,
+    OPEN_STATUSES,
+    ImageEnd,
+    JobEnd,
+    merge_attach_ids,
+    refused,
+    settle,
+    settle_production,
+)
+from quel.core.steps import ImageState
+
+_LOCK = text("""
+SELECT j.job_status, j.total_images, j.completed_at, j.production_id, j.started_at, q.job_id AS claimed,
+       q.path, q.warnings, q.price, coalesce(q.input_images, 0) AS input_images
+FROM quel_production_jobs j LEFT JOIN quel.job q ON q.job_id = j.job_id
+WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
+""")
+
+_IMAGES = text("""
+SELECT image_no, state, attach_id, reason, picture_keys FROM (
+    SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_keys
+    FROM quel.image WHERE job_id = :job_id) i
+ORDER BY image_no
+""")
+
+_CLOSE_JOB = text("""
+UPDATE quel_production_jobs
+SET job_status = :status, completed_images = :completed, failed_images = :failed,
+    generated_attach_ids = CASE WHEN :claimed THEN CAST(:attach_ids AS jsonb) ELSE generated_attach_ids END,
+    error_message = :error_message, completed_at = now()
+WHERE job_id = :job_id
+RETURNING extract(epoch FROM now() - coalesce(started_at, now())) AS seconds
+""")
+
+_LOCK_PRODUCTION = text("""
+SELECT attach_ids, coalesce(input_images_count, 0) AS input_images_count FROM quel_production_photo
+WHERE production_id = :production_id FOR NO KEY UPDATE
+""")
+
+_SIBLINGS = text("""
+SELECT array_agg(job_status::text) AS statuses,
+       extract(epoch FROM now() - coalesce(min(started_at), now())) AS seconds
+FROM quel_production_jobs WHERE production_id = :production_id
+""")
+
+_CLOSE_PRODUCTION = text("""
+UPDATE quel_production_photo
+SET production_status = :status, attach_ids = CAST(:attach_ids AS jsonb),
+    generated_image_count = coalesce(generated_image_count, 0) + :new,
+    processing_duration_seconds = :seconds,
+    input_images_count = greatest(:input_images, input_images_count)
+WHERE production_id = :production_id
+""")
+
+_CANCEL_IMAGES = text("""
+UPDATE quel.image SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = now()
+WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
+""")
+
+_GIVE_UP_IMAGES = text("""
+UPDATE quel.image
+SET state = 'failed', reason_code = :code, reason = :reason, lease_owner = NULL, lease_until = NULL,
+    updated_at = now()
+WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
+""")
+
+
+class ClosingRows:
+    """The rows finalize_job reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
+        """Closes the job as its images say; None while one is on its way, or when it is closed already.
+
+        `cancelled` ends what is open as cancelled first; so does a row that is marked as cancelled.
+        """
+        return self._database.run(lambda connection: _close(connection, job_id, cancelled=cancelled))
+
+    def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
+        """Closes a job that was never started as failed; None when it is no longer pending."""
+        return self._database.run(lambda connection: _close(connection, job_id, refusal=reason))
+
+    def give_up(self, job_id: UUID, *, code: str, reason: str) -> ClosedJob | None:
+        """Fails every open image with `reason` and closes the job with what it has."""
+
+        def work(connection: Connection) -> ClosedJob | None:
+            lock_job(connection, job_id)
+            connection.execute(_GIVE_UP_IMAGES, {"job_id": job_id, "code": code, "reason": reason})
+            return _close(connection, job_id)
+
+        return self._database.run(work)
+
+
+def _close(
+    connection: Connection, job_id: UUID, *, cancelled: bool = False, refusal: str | None = None
+) -> ClosedJob | None:
+    job = connection.execute(_LOCK, {"job_id": job_id}).one_or_none()
+    if job is None or not _is_open(job):
+        return None
+    cancelled = cancelled or job.job_status in CANCELLED_STATUSES
+    if cancelled:
+        connection.execute(_CANCEL_IMAGES, {"job_id": job_id})
+    images = connection.execute(_IMAGES, {"job_id": job_id}).all()
+    end = _end(job, images, cancelled, refusal)
+    if end is None:
+        return None
+    seconds = _write_job(connection, job_id, job, end)
+    if job.production_id is not None:
+        _write_production(connection, job, end)
+    return ClosedJob(
+        end=end,
+        path=job.path,
+        seconds=float(seconds),
+        planned=len(images),
+        credits=(job.price or 0) * end.completed_images,
+        picture_keys=tuple(dict.fromkeys(key for image in images for key in image.picture_keys or ())),
+    )
+
+
+def _is_open(job: Row[Any]) -> bool:
+    status = JobStatus(job.job_status)
+    return status in OPEN_STATUSES or (status in CANCELLED_STATUSES and job.completed_at is None)
+
+
+def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool, refusal: str | None) -> JobEnd | None:
+    if refusal is not None:
+        return refused(refusal, total_images=job.total_images) if job.job_status == "pending" else None
+    if not job.claimed and not cancelled:
+        return None
+    ends = [
+        ImageEnd(image.image_no, ImageState(image.state), image.attach_id, image.reason) for image in images
+    ]
+    marked = job.job_status in CANCELLED_STATUSES or (cancelled and not images)
+    return settle(ends, total_images=job.total_images, warnings=job.warnings or (), cancelled=marked)
+
+
+def _write_job(connection: Connection, job_id: UUID, job: Row[Any], end: JobEnd) -> float:
+    values = {
+        "job_id": job_id,
+        "status": end.status,
+        "completed": end.completed_images,
+        "failed": end.failed_images,
+        "claimed": job.claimed is not None,
+        "attach_ids": json.dumps(end.attach_ids),
+        "error_message": end.error_message,
+    }
+    seconds: float = connection.execute(_CLOSE_JOB, values).scalar_one()
+    return seconds
+
+
+def _write_production(connection: Connection, job: Row[Any], end: JobEnd) -> None:
+    keys = {"production_id": job.production_id}
+    production = connection.execute(_LOCK_PRODUCTION, keys).one_or_none()
+    if production is None:
+        return
+    siblings = connection.execute(_SIBLINGS, keys).one()
+    existing = production.attach_ids if isinstance(production.attach_ids, list) else []
+    merged, new = merge_attach_ids(existing, end.attach_ids)
+    connection.execute(
+        _CLOSE_PRODUCTION,
+        keys
+        | {
+            "status": settle_production([JobStatus(status) for status in siblings.statuses if status]),
+            "attach_ids": json.dumps(merged),
+            "new": new,
+            "seconds": round(siblings.seconds),
+            "input_images": job.input_images,
+        },
+    )

@@ -1,0 +1,150 @@
+"""Completes a database that may already hold the product's tables: adds what is missing, alters nothing.
+
+Used by the migrations, which must be safe on a live database with rows and harmless when run again.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Column, Connection, Enum, Index, MetaData, Table, UnaryExpression, inspect, text
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.schema import CreateColumn, CreateIndex
+from sqlalchemy.sql.elements import TextClause
+
+_UPDATED_AT_FUNCTION = """
+CREATE FUNCTION update_updated_at_column() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.updated_at = now();
+    RETURN NEW;
+END;
+$$
+"""
+
+
+def create_missing_tables(connection: Connection, metadata: MetaData) -> None:
+    """Creates the tables that do not exist, with their types, constraints and indexes."""
+    metadata.create_all(connection, checkfirst=True)
+
+
+def add_missing_enum_values(connection: Connection, metadata: MetaData) -> None:
+    """Adds the values that an existing enum type lacks, at its end."""
+    for enum in _enums(metadata):
+        existing = set(connection.scalars(text(_ENUM_VALUES), {"name": enum.name}))
+        for value in enum.enums if existing else ():
+            if value not in existing:
+                connection.execute(text(f"ALTER TYPE {enum.name} ADD VALUE IF NOT EXISTS '{value}'"))
+
+
+_ENUM_VALUES = """
+SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+WHERE t.typname = :name AND pg_type_is_visible(t.oid)
+"""
+
+
+def _enums(metadata: MetaData) -> Iterator[Enum]:
+    seen = set()
+    for table in metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, Enum) and column.type.name not in seen:
+                seen.add(column.type.name)
+                yield column.type
+
+
+def add_missing_columns(connection: Connection, metadata: MetaData) -> None:
+    """Gives each existing table the columns it lacks.
+
+    A column that must not be null and has no default is added as nullable: rows may be there already.
+    """
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        existing = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
+        for column in table.columns:
+            if column.name not in existing:
+                connection.execute(text(f"ALTER TABLE {table.fullname} ADD COLUMN {_definition(column)}"))
+
+
+def _definition(column: Column[object]) -> str:
+    dialect = PGDialect_psycopg2()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it without types
+    ddl = str(CreateColumn(column).compile(dialect=dialect)).strip()
+    if not column.nullable and column.server_default is None:
+        ddl = ddl.replace(" NOT NULL", "")
+    for key in column.foreign_keys:
+        ddl += f" REFERENCES {key.target_fullname.rsplit('.', 1)[0]} ({key.column.name})"
+        ddl += f" ON DELETE {key.ondelete}" if key.ondelete else ""
+    return ddl
+
+
+def add_updated_at_trigger(connection: Connection, table: str) -> None:
+    """Sets updated_at before each update, unless the table already calls a function of that name."""
+    if connection.scalar(text(_TRIGGER_EXISTS), {"table": table}):
+        return
+    if not connection.scalar(text("SELECT to_regproc('update_updated_at_column') IS NOT NULL")):
+        connection.execute(text(_UPDATED_AT_FUNCTION))
+    connection.execute(
+        text(
+            f"CREATE TRIGGER update_{table}_updated_at BEFORE UPDATE ON {table}"
+            " FOR EACH ROW EXECUTE FUNCTION update_updated_at_column()"
+        )
+    )
+
+
+_TRIGGER_EXISTS = """
+SELECT 1 FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
+WHERE g.tgrelid = to_regclass(:table) AND p.proname = 'update_updated_at_column' AND NOT g.tgisinternal
+"""
+
+
+def missing_indexes(connection: Connection, metadata: MetaData) -> list[Index]:
+    """The indexes of the models that no valid index of the same columns stands for, whatever its name."""
+    missing = []
+    for table in metadata.sorted_tables:
+        existing = _existing_indexes(connection, table)
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            if index.dialect_options["postgresql"]["where"] is None and _columns(index) not in existing:
+                missing.append(index)
+    return missing
+
+
+def create_index_concurrently(connection: Connection, index: Index) -> None:
+    """Builds one index without blocking writers; what an interrupted build left behind is built anew.
+
+    The connection must be in autocommit mode.
+    """
+    if connection.scalar(text(_INVALID_INDEX), {"name": index.name}):
+        connection.execute(text(f"DROP INDEX CONCURRENTLY {index.name}"))
+    ddl = str(CreateIndex(index).compile(dialect=connection.dialect))
+    connection.execute(text(ddl.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1)))
+
+
+_INVALID_INDEX = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid"
+
+_Columns = tuple[tuple[str, bool], ...]
+
+_INDEX_COLUMNS = """
+SELECT i.indexrelid, a.attname, (i.indoption[k.n - 1] & 1) = 1 AS descending
+FROM pg_index i
+CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = to_regclass(:table) AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+  AND k.n <= i.indnkeyatts
+ORDER BY i.indexrelid, k.n
+"""
+
+
+def _existing_indexes(connection: Connection, table: Table) -> set[_Columns]:
+    columns: dict[int, list[tuple[str, bool]]] = {}
+    for oid, name, descending in connection.execute(text(_INDEX_COLUMNS), {"table": table.fullname}):
+        columns.setdefault(oid, []).append((name, descending))
+    return {tuple(each) for each in columns.values()}
+
+
+def _columns(index: Index) -> _Columns:
+    return tuple(_column(expression) for expression in index.expressions)
+
+
+def _column(expression: object) -> tuple[str, bool]:
+    if isinstance(expression, TextClause):
+        name, _, order = expression.text.partition(" ")
+        return name, order.upper() == "DESC"
+    if isinstance(expression, UnaryExpression):
+        return str(expression.element), True
+    return str(getattr(expression, "name", expression)), False

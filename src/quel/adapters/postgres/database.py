@@ -1,0 +1,105 @@
+"""Short transactions behind any pooler: a timeout on every statement, and errors that tell nothing private.
+
+No session state is kept, so a transaction pooler in between is fine. The timeouts travel in the same round
+trip as a transaction's first statement.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from quel.adapters.postgres.url import sqlalchemy_url
+from quel.core.errors import DatabaseRefused, NeighbourDown
+
+T = TypeVar("T")
+
+_TIMEOUTS = "SET LOCAL statement_timeout = '15s'; SET LOCAL lock_timeout = '10s'; "
+_READ_ONLY = "25006"  # a standby or a full disk: SQLSTATE read_only_sql_transaction
+_DISK_FULL = "53100"
+
+
+class Database:
+    """A pool of connections to DATABASE_URL."""
+
+    def __init__(self, dsn: str, *, pool_size: int) -> None:
+        self.engine = _engine(dsn, pool_size)
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in one transaction and commits it.
+
+        A connection that turns out to be dead is replaced once: `work` must be safe to run again, also
+        when the first commit went through unseen. Raises NeighbourDown when PostgreSQL cannot answer
+        now, DatabaseRefused when it refuses for good.
+        """
+        try:
+            return self._once(work)
+        except _ConnectionLost:
+            pass
+        try:
+            return self._once(work)
+        except _ConnectionLost:
+            raise NeighbourDown("PostgreSQL closed the connection twice in a row.") from None
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise _translated(error) from None
+        except PoolTimeoutError:
+            raise NeighbourDown("No connection to PostgreSQL became free in time.") from None
+        except SQLAlchemyError as error:
+            raise DatabaseRefused(f"A database statement failed ({type(error).__name__}).") from None
+
+    def close(self) -> None:
+        """Closes the pooled connections."""
+        self.engine.dispose()
+
+
+class _ConnectionLost(Exception):  # noqa: N818 - it never leaves this module
+    pass
+
+
+def _translated(error: DBAPIError) -> Exception:
+    state = getattr(error.orig, "pgcode", None)
+    if error.connection_invalidated:
+        return _ConnectionLost()
+    if isinstance(error, (OperationalError, InterfaceError)) or state in {_READ_ONLY, _DISK_FULL}:
+        return NeighbourDown(f"PostgreSQL cannot answer now (SQLSTATE {state or 'none'}).")
+    return DatabaseRefused(f"PostgreSQL refused a statement (SQLSTATE {state or 'none'}).")
+
+
+def _engine(dsn: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        sqlalchemy_url(dsn),
+        pool_size=pool_size,
+        max_overflow=2,
+        pool_timeout=10,
+        pool_recycle=900,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "quel",
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        },
+    )
+    event.listen(engine, "begin", _mark_begin)
+    event.listen(engine, "before_cursor_execute", _prefix_timeouts, retval=True)
+    return engine
+
+
+def _mark_begin(connection: Connection) -> None:
+    connection.info["quel_timeouts_due"] = True
+
+
+def _prefix_timeouts(
+    connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+) -> tuple[str, Any]:
+    if not executemany and connection.info.pop("quel_timeouts_due", False):
+        return _TIMEOUTS + statement, parameters
+    return statement, parameters

@@ -1,0 +1,173 @@
+"""Delivers one image in one transaction: attach row, deduction, ledger row, image row and the job's progress.
+
+Either all of it happens or nothing; a second delivery of the same image finds it stored and does nothing.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.core import credits
+from quel.core.credits import PayerKind
+from quel.core.delivery import Delivered, Delivery, DeliveryEnd, NotWanted, RanDry
+from quel.core.generation import Progress
+from quel.core.job import JobStatus
+from quel.core.result_path import result_path
+from quel.core.settle import CANCELLED_STATUSES
+from quel.core.steps import ImageState
+
+_LOAD = text("""
+SELECT i.state, i.path, i.stage, i.broken_answers, j.job_status, j.production_id,
+       q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
+FROM quel.image i
+JOIN quel.job q ON q.job_id = i.job_id
+JOIN quel_production_jobs j ON j.job_id = i.job_id
+WHERE i.job_id = :job_id AND i.image_no = :image_no
+""")
+
+_LOCK = text("""
+SELECT j.job_status, i.state FROM quel_production_jobs j
+JOIN quel.image i ON i.job_id = j.job_id
+WHERE j.job_id = :job_id AND i.image_no = :image_no
+FOR NO KEY UPDATE OF j, i
+""")
+
+_PAY = {
+    PayerKind.ORGANIZATION: text("""
+UPDATE quel_organization SET org_credit = coalesce(org_credit, 0) - :price
+WHERE org_id = :payer_id AND coalesce(org_credit, 0) >= :price RETURNING org_credit
+"""),
+    PayerKind.MEMBER: text("""
+UPDATE quel_member SET quel_member_credit = coalesce(quel_member_credit, 0) - :price
+WHERE quel_member_id = :payer_id AND coalesce(quel_member_credit, 0) >= :price RETURNING quel_member_credit
+"""),
+}
+
+_RECORD = text("""
+WITH attached AS (
+    INSERT INTO quel_attach (attach_original_name, attach_file_name, attach_file_path, attach_directory,
+                             attach_file_size, attach_file_type, attach_storage_type)
+    VALUES (:name, :name, :path, :path, :size_bytes, 'image/webp', 'supabase')
+    RETURNING attach_id
+), booked AS (
+    INSERT INTO quel_credits (user_id, transaction_type, amount, balance_after, description, attach_idx,
+                              production_idx, org_id, used_by_member_id, api_provider)
+    SELECT :member_id, :transaction_type, -:price, least(:balance, :max_balance_after), :description,
+           attach_id, :production_id, :org_id, :used_by, :api_provider
+    FROM attached
+)
+UPDATE quel.image SET state = 'stored', attach_id = attached.attach_id, updated_at = now()
+FROM attached WHERE job_id = :job_id AND image_no = :image_no
+RETURNING attached.attach_id
+""")
+
+_FAIL_OPEN_IMAGES = text("""
+UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
+WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
+""")
+
+_FAIL_ONE = text("""
+UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
+WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
+""")
+
+_MAKE_AGAIN = text("""
+UPDATE quel.image SET state = 'ready', broken_answers = broken_answers + :broken, not_before = now(),
+    updated_at = now()
+WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
+""")
+
+
+class DeliveryRows:
+    """The rows persist_output reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self, job_id: UUID, image_no: int) -> Delivery | None:
+        """An image with its payer and place, or None where quel has no such image."""
+        keys = {"job_id": job_id, "image_no": image_no}
+        row = self._database.run(lambda connection: connection.execute(_LOAD, keys).one_or_none())
+        if row is None:
+            return None
+        return Delivery(
+            job_id=job_id,
+            image_no=image_no,
+            state=ImageState(row.state),
+            job_status=JobStatus(row.job_status),
+            path=row.path,
+            stage=row.stage,
+            broken_answers=row.broken_answers,
+            production_id=row.production_id,
+            payer_kind=PayerKind(row.payer_kind),
+            payer_id=row.payer_id,
+            ledger_member_id=row.ledger_member_id,
+            price=row.price,
+            result_path=result_path(row.result_owner, None, job_id, image_no),
+        )
+
+    def deliver(self, delivery: Delivery, size_bytes: int) -> DeliveryEnd:
+        """Attach row, deduction, ledger, image and progress at once, for an object already stored."""
+        return self._database.run(lambda connection: _deliver(connection, delivery, size_bytes))
+
+    def fail(self, delivery: Delivery, *, code: str, reason: str) -> Progress | None:
+        """Ends a made image as failed and counts the job; None when it is no longer waiting."""
+
+        def work(connection: Connection) -> Progress | None:
+            lock_job(connection, delivery.job_id)
+            values = _keys(delivery) | {"code": code, "reason": reason}
+            if connection.execute(_FAIL_ONE, values).rowcount == 0:
+                return None
+            return count_progress(connection, delivery.job_id)
+
+        return self._database.run(work)
+
+    def make_again(self, delivery: Delivery, *, broken: bool) -> None:
+        """Sends a made image back to the provider: its bytes are gone, or (`broken`) are no picture."""
+        values = _keys(delivery) | {"broken": int(broken)}
+        self._database.run(lambda connection: connection.execute(_MAKE_AGAIN, values))
+
+
+def _keys(delivery: Delivery) -> dict[str, Any]:
+    return {"job_id": delivery.job_id, "image_no": delivery.image_no}
+
+
+def _deliver(connection: Connection, delivery: Delivery, size_bytes: int) -> DeliveryEnd:
+    row = connection.execute(_LOCK, _keys(delivery)).one_or_none()
+    if row is None:
+        return NotWanted(ImageState.FAILED)
+    if row.state != ImageState.MADE:
+        return NotWanted(ImageState(row.state))
+    if row.job_status in CANCELLED_STATUSES:
+        return NotWanted(ImageState.CANCELLED)
+    payment = {"payer_id": delivery.payer_id, "price": delivery.price}
+    balance = connection.scalar(_PAY[delivery.payer_kind], payment)
+    if balance is None:
+        reason = credits.ran_dry(delivery.payer_kind, delivery.price)
+        values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
+        connection.execute(_FAIL_OPEN_IMAGES, values)
+        return RanDry(count_progress(connection, delivery.job_id))
+    attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
+    return Delivered(int(attach_id or 0), int(balance), count_progress(connection, delivery.job_id))
+
+
+def _record(delivery: Delivery, balance: int, size_bytes: int) -> dict[str, Any]:
+    organization = delivery.payer_id if delivery.payer_kind is PayerKind.ORGANIZATION else None
+    return _keys(delivery) | {
+        "name": delivery.result_path.rsplit("/", 1)[-1],
+        "path": delivery.result_path,
+        "size_bytes": size_bytes,
+        "member_id": delivery.ledger_member_id,
+        "transaction_type": credits.TRANSACTION_TYPE,
+        "price": delivery.price,
+        "balance": balance,
+        "max_balance_after": credits.MAX_BALANCE_AFTER,
+        "description": credits.ledger_description(delivery.image_no, delivery.path),
+        "production_id": delivery.production_id,
+        "org_id": organization,
+        "used_by": delivery.ledger_member_id if organization else None,
+        "api_provider": credits.API_PROVIDER,
+    }

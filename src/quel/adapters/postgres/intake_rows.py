@@ -1,0 +1,183 @@
+"""Reads a job's row with all that decides about it, and claims it: pending → processing, once."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, text
+
+from quel.adapters.postgres.database import Database
+from quel.core.credits import Organization
+from quel.core.intake import JobFacts, Start, as_uuid
+from quel.core.job import JobPlan, JobStatus
+from quel.core.steps import ImageState
+
+PLAN = TypeAdapter(JobPlan)
+
+_LOAD = text("""
+SELECT j.job_id, j.job_status, j.job_type, j.total_images, j.job_input_data, j.production_id,
+       j.quel_member_id, j.quel_production_path AS job_path, j.generated_attach_ids,
+       p.quel_production_path AS production_path,
+       o.org_id, o.org_status, coalesce(o.org_credit, 0) AS org_credit, o.owner_id
+FROM quel_production_jobs j
+LEFT JOIN quel_production_photo p ON p.production_id = j.production_id
+LEFT JOIN quel_organization o ON o.org_id = j.org_id
+WHERE j.job_id = :job_id
+""")
+
+_MEMBERS = text("""
+SELECT quel_member_id, coalesce(quel_member_credit, 0) FROM quel_member WHERE quel_member_id = ANY(:ids)
+""")
+
+_CLAIM = text("""
+UPDATE quel_production_jobs
+SET job_status = 'processing', started_at = coalesce(started_at, now()), completed_at = NULL,
+    total_images = CASE WHEN total_images <= 0 THEN :planned ELSE total_images END,
+    completed_images = :stored, failed_images = 0, error_message = NULL,
+    generated_attach_ids = CAST(:attach_ids AS jsonb)
+WHERE job_id = :job_id AND job_status = 'pending'
+RETURNING production_id
+""")
+
+_INSERT_JOB = text("""
+INSERT INTO quel.job (job_id, path, customer, payer_kind, payer_id, ledger_member_id, price, result_owner,
+                      plan, stored_at_recovery)
+VALUES (:job_id, :path, :customer, :payer_kind, :payer_id, :ledger_member_id, :price, :result_owner,
+        CAST(:plan AS jsonb), :stored)
+ON CONFLICT (job_id) DO UPDATE SET fruitless_recoveries = 0, updated_at = now()
+""")
+
+_INSERT_IMAGES = text("""
+INSERT INTO quel.image (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id)
+SELECT :job_id, i.image_no, :path, :customer, i.stage, i.item, i.number, i.seed, i.state, i.attach_id
+FROM jsonb_to_recordset(CAST(:images AS jsonb))
+     AS i(image_no int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
+ON CONFLICT (job_id, image_no) DO UPDATE
+SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), reason = NULL,
+    reason_code = NULL, updated_at = now()
+WHERE quel.image.state <> 'stored'
+""")
+
+_PRODUCTION_PROCESSING = text("""
+UPDATE quel_production_photo SET production_status = 'processing'
+WHERE production_id = :production_id AND production_status IS DISTINCT FROM 'processing'
+""")
+
+
+class IntakeRows:
+    """The rows fetch_job reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self, job_id: UUID) -> JobFacts | None:
+        """The facts of a job, or None where there is no such row."""
+        return self._database.run(lambda connection: _load(connection, job_id))
+
+    def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> bool:
+        """Turns the job from pending to processing and writes its plan, one row an image.
+
+        A job that was set back to pending by hand keeps its plan and the images it has; the others are
+        made again. False when another message was faster; then nothing is written.
+        """
+        return self._database.run(lambda connection: _claim(connection, facts, start, price, result_owner))
+
+
+def _load(connection: Connection, job_id: UUID) -> JobFacts | None:
+    row = connection.execute(_LOAD, {"job_id": job_id}).mappings().one_or_none()
+    if row is None:
+        return None
+    candidates = [row["quel_member_id"], row["owner_id"], _user_id(row["job_input_data"])]
+    members = connection.execute(_MEMBERS, {"ids": [id for id in candidates if id]}).all()
+    return JobFacts(
+        job_id=job_id,
+        status=JobStatus(row["job_status"] or JobStatus.PENDING),
+        job_type=row["job_type"],
+        total_images=row["total_images"],
+        input_data=row["job_input_data"],
+        production_id=row["production_id"],
+        member_id=row["quel_member_id"],
+        job_path=row["job_path"],
+        production_path=row["production_path"],
+        organization=_organization(row),
+        members={member_id: int(credit) for member_id, credit in members},
+        stored_attach_ids=attach_ids(row["generated_attach_ids"]),
+    )
+
+
+def _user_id(input_data: object) -> UUID | None:
+    if isinstance(input_data, Mapping) and isinstance(input_data.get("userId"), str):
+        return as_uuid(input_data["userId"].strip())
+    return None
+
+
+def _organization(row: Mapping[Any, Any]) -> Organization | None:
+    if row["org_id"] is None:
+        return None
+    return Organization(row["org_id"], row["org_status"], int(row["org_credit"]), row["owner_id"])
+
+
+def attach_ids(value: object) -> tuple[int, ...]:
+    """The distinct whole numbers of a jsonb list of ids, in order; anything else in it is passed over."""
+    numbers = value if isinstance(value, list) else []
+    return tuple(dict.fromkeys(n for n in numbers if isinstance(n, int) and not isinstance(n, bool)))
+
+
+def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, result_owner: str) -> bool:
+    stored = start.stored_attach_ids
+    claimed = connection.execute(
+        _CLAIM,
+        {
+            "job_id": facts.job_id,
+            "planned": len(start.plan.images),
+            "stored": len(stored),
+            "attach_ids": json.dumps(list(stored)),
+        },
+    ).one_or_none()
+    if claimed is None:
+        return False
+    customer = _customer(start, facts)
+    connection.execute(
+        _INSERT_JOB,
+        {
+            "job_id": facts.job_id,
+            "path": start.path.path,
+            "customer": customer,
+            "payer_kind": start.payer.kind,
+            "payer_id": start.payer.account_id,
+            "ledger_member_id": start.payer.ledger_member_id,
+            "price": price,
+            "result_owner": result_owner,
+            "plan": PLAN.dump_json(start.plan).decode(),
+            "stored": len(stored),
+        },
+    )
+    images = {"job_id": facts.job_id, "path": start.path.path, "customer": customer}
+    connection.execute(_INSERT_IMAGES, images | {"images": json.dumps(_image_rows(start.plan, stored))})
+    if claimed.production_id is not None:
+        connection.execute(_PRODUCTION_PROCESSING, {"production_id": claimed.production_id})
+    return True
+
+
+def _customer(start: Start, facts: JobFacts) -> str:
+    """Whose turn it is: each member of each organization is a customer of their own."""
+    member = facts.member_id or start.payer.ledger_member_id
+    organization = facts.organization.org_id if facts.organization else "-"
+    return f"{organization}:{member}"
+
+
+def _image_rows(plan: JobPlan, stored: tuple[int, ...]) -> list[dict[str, object]]:
+    return [
+        {
+            "image_no": image.image_no,
+            "stage": image.stage,
+            "item": image.item,
+            "number": image.number,
+            "seed": image.seed,
+            "state": ImageState.STORED if image.image_no < len(stored) else ImageState.PLANNED,
+            "attach_id": stored[image.image_no] if image.image_no < len(stored) else None,
+        }
+        for image in plan.images
+    ]

@@ -1,0 +1,40 @@
+"""The job's counters, always counted anew from its images, under the job's lock.
+
+Lock order everywhere: job, then image, then payer. Two transactions that keep it cannot deadlock.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from quel.core.generation import Progress
+
+_LOCK = text("SELECT job_status FROM quel_production_jobs WHERE job_id = :job_id FOR NO KEY UPDATE")
+
+_COUNT = text("""
+UPDATE quel_production_jobs j
+SET completed_images = c.stored, failed_images = c.failed, generated_attach_ids = c.attach_ids
+FROM (
+    SELECT count(*) FILTER (WHERE state = 'stored') AS stored,
+           count(*) FILTER (WHERE state = 'failed') AS failed,
+           count(*) FILTER (WHERE state NOT IN ('stored', 'failed', 'cancelled')) AS remaining,
+           count(*) AS planned,
+           coalesce(jsonb_agg(attach_id ORDER BY image_no) FILTER (WHERE attach_id IS NOT NULL), '[]')
+               AS attach_ids
+    FROM quel.image WHERE job_id = :job_id
+) c
+WHERE j.job_id = :job_id
+RETURNING c.stored, c.failed, c.remaining, c.planned
+""")
+
+
+def lock_job(connection: Connection, job_id: UUID) -> str | None:
+    """Locks the job's row; its status, or None where the row is gone."""
+    status: str | None = connection.scalar(_LOCK, {"job_id": job_id})
+    return status
+
+
+def count_progress(connection: Connection, job_id: UUID) -> Progress:
+    """Writes completed_images, failed_images and generated_attach_ids (in plan order) of a locked job."""
+    row = connection.execute(_COUNT, {"job_id": job_id}).one_or_none()
+    return Progress(*row) if row else Progress(0, 0, 0, 0)

@@ -1,0 +1,42 @@
+"""The cancel keys the front end sets: `job:{job_id}:cancelled` = `true`, gone after an hour."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import redis
+
+from quel.adapters.redis.client import redis_errors
+
+_NO = {b"", b"0", b"false"}
+
+
+class Cancellations:
+    """Asks whether jobs were cancelled by key."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def is_cancelled(self, job_id: UUID) -> bool:
+        """Whether the job's key is set. Raises NeighbourDown."""
+        return bool(self.cancelled_among([job_id]))
+
+    def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of `job_ids` whose key is set. Raises NeighbourDown."""
+        if not job_ids:
+            return set()
+        with redis_errors():
+            values = self._client.mget([_key(job_id) for job_id in job_ids])
+        return {job_id for job_id, value in zip(job_ids, values, strict=True) if _says_yes(value)}
+
+    def cancel(self, job_id: UUID) -> None:
+        """Sets the key as the front end does. Raises NeighbourDown."""
+        with redis_errors():
+            self._client.set(_key(job_id), "true", ex=3600)
+
+
+def _key(job_id: UUID) -> str:
+    return f"job:{job_id}:cancelled"
+
+
+def _says_yes(value: object) -> bool:
+    return isinstance(value, bytes) and value.strip().lower() not in _NO

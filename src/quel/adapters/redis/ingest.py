@@ -1,0 +1,132 @@
+"""Takes job ids off a raw list so that none is lost at any moment, and sets aside what is no job id.
+
+An id moves atomically from the list to this bridge's own list, is handed on, and only then removed. What a
+dead bridge was moving goes back to the head of its list.
+
+quel:ingest:moving:{list}:{bridge}   list: what a bridge has taken and not handed on yet
+quel:ingest:bridges                  zset: "{list}:{bridge}" -> unix seconds of its last sign of life
+quel:ingest:rejected                 list: JSON of what was set aside, newest first
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import redis
+
+from quel.adapters.redis.client import redis_errors
+from quel.core.job_id import read_job_id
+
+REJECTED = "quel:ingest:rejected"
+_BRIDGES = "quel:ingest:bridges"
+_DEAD_AFTER_S = 30
+_MOST_REJECTED = 1_000
+_SHOWN_BYTES = 4_096
+_TTL_S = 30 * 24 * 3600
+
+
+class Ingest:
+    """One bridge from one raw list. Not shared between threads. Every method raises NeighbourDown."""
+
+    def __init__(self, client: redis.Redis, source: str, *, block_s: float) -> None:
+        self._client = client
+        self.source = source
+        self._block_s = block_s
+        self._bridge = uuid4().hex
+        self._moving = _moving(source, self._bridge)
+
+    def take(self) -> bytes | None:
+        """The oldest entry of the list, kept on the bridge's own list; None when none came in time."""
+        self._sign_of_life()
+        with redis_errors():
+            return _bytes(self._client.blmove(self.source, self._moving, self._block_s, "RIGHT", "LEFT"))
+
+    def done(self, entry: bytes) -> None:
+        """Removes an entry that has been handed on or set aside."""
+        with redis_errors():
+            self._client.lrem(self._moving, 1, entry)
+
+    def rescue(self) -> int:
+        """Puts back what dead bridges of this list were moving; how many entries."""
+        with redis_errors():
+            rescued = sum(self._put_back(bridge) for bridge in self._dead_bridges())
+            return rescued + self._put_back(self._bridge)
+
+    def close(self) -> None:
+        """Puts back what this bridge still holds and signs off."""
+        with redis_errors():
+            self._put_back(self._bridge)
+
+    def _sign_of_life(self) -> None:
+        with redis_errors():
+            self._client.zadd(_BRIDGES, {f"{self.source}:{self._bridge}": time.time()})
+            self._client.expire(_BRIDGES, _TTL_S)
+
+    def _dead_bridges(self) -> Iterator[str]:
+        seconds, _ = self._client.time()
+        for member in self._client.zrangebyscore(_BRIDGES, "-inf", seconds - _DEAD_AFTER_S):
+            source, _, bridge = _text(member).rpartition(":")
+            if source == self.source and bridge != self._bridge:
+                yield bridge
+
+    def _put_back(self, bridge: str) -> int:
+        moved = 0
+        while self._client.lmove(_moving(self.source, bridge), self.source, "LEFT", "RIGHT") is not None:
+            moved += 1
+        if bridge != self._bridge:
+            self._client.zrem(_BRIDGES, f"{self.source}:{bridge}")
+        return moved
+
+
+class SetAside:
+    """Keeps what was no job id, or the id of no job, for an operator to look at."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def keep(self, entry: bytes, *, source: str, reason: str) -> None:
+        """Notes an entry with the reason; of a long one its beginning and length. Raises NeighbourDown."""
+        note = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "list": source,
+            "reason": reason,
+            "bytes": len(entry),
+            "entry": entry[:_SHOWN_BYTES].decode("utf-8", "backslashreplace"),
+        }
+        with redis_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.lpush(REJECTED, json.dumps(note))
+            pipeline.ltrim(REJECTED, 0, _MOST_REJECTED - 1)
+            pipeline.expire(REJECTED, _TTL_S)
+            pipeline.execute()
+
+
+def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> set[UUID] | None:
+    """The job ids on the raw lists and in transit, or None when there are more than `most` entries."""
+    with redis_errors():
+        lists = [*sources]
+        for member in client.zrange(_BRIDGES, 0, -1):
+            source, _, bridge = _text(member).rpartition(":")
+            lists.append(_moving(source, bridge))
+        entries: list[bytes] = []
+        for name in lists:
+            if client.type(name) != b"list":
+                continue
+            entries += client.lrange(name, 0, most)
+            if len(entries) > most:
+                return None
+    return {job_id for entry in entries if (job_id := read_job_id(entry))}
+
+
+def _moving(source: str, bridge: str) -> str:
+    return f"quel:ingest:moving:{source}:{bridge}"
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _bytes(value: object) -> bytes | None:
+    return value if isinstance(value, bytes) else None

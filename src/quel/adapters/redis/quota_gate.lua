@@ -1,0 +1,87 @@
+-- Hears how a call went and moves the gate: pauses everyone, lowers the pace, or opens again.
+--
+-- KEYS and their layout: see quota.lua
+-- ARGV: 1 owner, 2 verdict (give_back, answered, minute, day, unknown, overloaded), 3 slot,
+--       4 pause_ms (0 = the provider did not say), 5 end of day, 6 end of the next, 7 calls a minute
+-- returns unix ms until which the gate is closed (0 = open)
+
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local owner, verdict, pause, rpm = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[7])
+local FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 2000, 60000
+local STORM = 5               -- answers 503 in a row that count as a storm
+local FORGET_MS = 600000      -- a gate nobody hears of any more is forgotten
+
+redis.call("ZREM", KEYS[3], owner)
+
+if verdict == "give_back" then
+    if redis.call("LREM", KEYS[1], 1, ARGV[3]) > 0 and redis.call("EXISTS", KEYS[2]) == 1 then
+        redis.call("HINCRBY", KEYS[2], "used", -1)
+    end
+    if redis.call("HGET", KEYS[4], "probe") == owner then
+        redis.call("HDEL", KEYS[4], "probe", "probe_until")
+    end
+    return 0
+end
+
+local function number(field)
+    return tonumber(redis.call("HGET", KEYS[4], field) or "0")
+end
+
+if verdict == "answered" then
+    if redis.call("EXISTS", KEYS[4]) == 0 then
+        return 0
+    end
+    if number("until") > now then
+        return number("until")    -- an answer to a call from before the pause proves nothing
+    end
+    local cap = number("cap")
+    if cap > 0 and (rpm == 0 or cap < rpm) and cap < 6000 then
+        redis.call("HSET", KEYS[4], "cap", math.ceil(cap * 1.05 + 0.5))
+        redis.call("HDEL", KEYS[4], "until", "reason", "probing", "probe", "probe_until", "strikes", "overloads")
+        redis.call("PEXPIRE", KEYS[4], FORGET_MS)
+    else
+        redis.call("DEL", KEYS[4])
+    end
+    return 0
+end
+
+local until_ms = number("until")
+local fresh = until_ms <= now      -- the first word of a new pause; calls already under way add none
+if verdict == "overloaded" then
+    local overloads = redis.call("HINCRBY", KEYS[4], "overloads", 1)
+    redis.call("PEXPIRE", KEYS[4], FORGET_MS)
+    if overloads < STORM or not fresh then
+        return math.max(until_ms, 0)
+    end
+end
+if verdict == "day" and pause == 0 then
+    local day_end = tonumber(ARGV[5])
+    if now >= day_end then
+        day_end = tonumber(ARGV[6])
+    end
+    pause = day_end - now
+end
+if pause == 0 then
+    local strikes = number("strikes")
+    if fresh then
+        strikes = redis.call("HINCRBY", KEYS[4], "strikes", 1)
+        if verdict == "unknown" or verdict == "minute" then
+            local recent = 0
+            for _, slot in ipairs(redis.call("LRANGE", KEYS[1], 0, 999)) do
+                if tonumber(slot) > now - 60000 then
+                    recent = recent + 1
+                end
+            end
+            local cap = number("cap")
+            local pace = cap > 0 and math.min(cap, recent) or recent
+            redis.call("HSET", KEYS[4], "cap", math.max(1, math.floor(pace / 2)))
+        end
+    end
+    pause = math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ^ math.max(0, strikes - 1))
+end
+until_ms = math.max(until_ms, math.floor(now + pause))
+redis.call("HSET", KEYS[4], "until", until_ms, "reason", verdict, "probing", 1)
+redis.call("HDEL", KEYS[4], "probe", "probe_until")
+redis.call("PEXPIRE", KEYS[4], until_ms - now + FORGET_MS)
+return until_ms

@@ -1,0 +1,20 @@
+"""What is left to tell and to clear away once a job is closed."""
+
+from dataclasses import dataclass
+
+from quel.core.settle import JobEnd
+
+
+@dataclass(frozen=True)
+class ClosedJob:
+    """A job that has just been closed: `credits` taken for it, `picture_keys` no longer needed.
+
+    `path` is None for a job that was never started; `seconds` count from started_at.
+    """
+
+    end: JobEnd
+    path: str | None
+    seconds: float
+    planned: int
+    credits: int
+    picture_keys: tuple[str, ...]

@@ -1,0 +1,98 @@
+"""Who pays for a job, whether they can, and what the ledger says of an image."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+MAX_BALANCE_AFTER = 2_147_483_647
+"""The ledger's balance_after is a 32-bit integer; balances are 64-bit (SPEC 6)."""
+
+TRANSACTION_TYPE = "DEDUCT"
+API_PROVIDER = "gemini-banana"
+
+
+class PayerKind(StrEnum):
+    """Whose balance pays."""
+
+    ORGANIZATION = "organization"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An organization's row, as far as paying goes; `credits` may exceed 32 bits."""
+
+    org_id: UUID
+    status: str
+    credits: int
+    owner_id: UUID
+
+
+@dataclass(frozen=True)
+class Payer:
+    """The account that pays, its balance when the job was fetched, and the member the ledger names."""
+
+    kind: PayerKind
+    account_id: UUID
+    balance: int
+    ledger_member_id: UUID
+
+
+@dataclass(frozen=True)
+class NoPayer:
+    """Why nobody can pay: a sentence for the customer."""
+
+    reason: str
+
+
+def choose_payer(
+    organization: Organization | None,
+    member_id: UUID | None,
+    user_id: UUID | None,
+    members: Mapping[UUID, int],
+) -> Payer | NoPayer:
+    """The organization when it is active, else the member (`member_id`, else `user_id`).
+
+    `members` maps the members that have a row to their credits. The ledger must name a member that
+    exists: an organization's job falls back to its owner.
+    """
+    member = member_id or user_id
+    if organization is not None and organization.status == "active":
+        for ledger_member in (member, organization.owner_id):
+            if ledger_member in members:
+                return Payer(PayerKind.ORGANIZATION, organization.org_id, organization.credits, ledger_member)
+        return NoPayer(
+            "This job's member has no account, and neither has the owner of its organization:"
+            " the credits cannot be booked to anybody."
+        )
+    if member is None:
+        return NoPayer("This job names no member and no active organization that could pay for it.")
+    if member not in members:
+        return NoPayer("This job's member has no account, so nobody can pay for it.")
+    return Payer(PayerKind.MEMBER, member, members[member], member)
+
+
+def cannot_afford(payer: Payer, images: int, price: int) -> str | None:
+    """Why `payer` cannot pay `images` × `price` credits, or None when it can."""
+    needed = images * price
+    if payer.balance >= needed:
+        return None
+    return (
+        f"Not enough credits: {images} {_plural(images, 'image')} at {price} credits each cost"
+        f" {needed} credits, but the {payer.kind}'s balance is {payer.balance} credits."
+    )
+
+
+def ran_dry(kind: PayerKind, price: int) -> str:
+    """The reason of images that could no longer be paid for."""
+    return f"The {kind}'s balance ran out of credits: it no longer covers the {price} credits of an image."
+
+
+def ledger_description(image_no: int, path: str) -> str:
+    """What the ledger row says of an image."""
+    return f"Generated image {image_no + 1} ({path})"
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else noun + "s"

@@ -1,0 +1,54 @@
+"""A finished picture on its way into the customer's hands: what is needed, and how it can end."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.credits import PayerKind
+from quel.core.generation import Progress
+from quel.core.job import JobStatus
+from quel.core.steps import ImageState
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An image and everything its storing and charging needs. `price` is in credits."""
+
+    job_id: UUID
+    image_no: int
+    state: ImageState
+    job_status: JobStatus
+    path: str
+    stage: int
+    broken_answers: int
+    production_id: UUID | None
+    payer_kind: PayerKind
+    payer_id: UUID
+    ledger_member_id: UUID
+    price: int
+    result_path: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Stored, charged and counted. `balance` is the payer's after this very deduction."""
+
+    attach_id: int
+    balance: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class RanDry:
+    """The payer could not pay: this image and the job's other open ones have failed with that reason."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class NotWanted:
+    """Somebody else was faster: the image is stored already, failed or cancelled."""
+
+    state: ImageState
+
+
+DeliveryEnd = Delivered | RanDry | NotWanted

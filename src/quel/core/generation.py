@@ -1,0 +1,39 @@
+"""An image whose turn it is, and how far its job has come."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.aspect import AspectRatio
+from quel.core.job import JobStatus
+
+
+@dataclass(frozen=True)
+class Turn:
+    """An image that this worker holds the lease of, with everything one provider call needs.
+
+    `attempts` counts its failing calls so far, `broken_answers` those without a readable picture. `lease`
+    is the owner token that proves the hold.
+    """
+
+    job_id: UUID
+    image_no: int
+    path: str
+    stage: int
+    job_status: JobStatus
+    prompt: str
+    picture_keys: tuple[str, ...]
+    aspect_ratio: AspectRatio
+    seed: int
+    attempts: int
+    broken_answers: int
+    lease: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a job stands after an image ended; `remaining` images are still on their way."""
+
+    stored: int
+    failed: int
+    remaining: int
+    planned: int

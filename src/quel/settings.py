@@ -1,0 +1,211 @@
+"""The only reader of the environment: every setting, its default, and a clear error where one is wrong.
+
+A variable that is set wins over the YAML file named by QUEL_CONFIG; an empty variable counts as unset.
+A process asks for what it needs with `require`, so that each actor group runs with only its own settings.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from quel.core.errors import SettingsError
+from quel.settings_file import PathLimits, SettingsFile
+
+DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
+
+
+class MissingReference(StrEnum):
+    """What to do about a reference that cannot be had."""
+
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _without_slash(value: str) -> str:
+    return value.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_without_slash)]
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """Every setting of SPEC 1.1, typed. Field aliases are the variables' names."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: str = Field("", alias="DATABASE_URL", repr=False)
+    redis_url: str = Field("", alias="REDIS_URL", repr=False)
+    redis_host: str = Field("localhost", alias="REDIS_HOST")
+    redis_port: Positive = Field(6379, alias="REDIS_PORT")
+    redis_username: str = Field("", alias="REDIS_USERNAME")
+    redis_password: str = Field("", alias="REDIS_PASSWORD", repr=False)
+    redis_use_tls: bool = Field(False, alias="REDIS_USE_TLS")
+    broker_redis_url: str = Field("", alias="QUEL_BROKER_REDIS_URL", repr=False)
+
+    supabase_url: Url = Field("", alias="SUPABASE_URL")
+    supabase_service_key: str = Field("", alias="SUPABASE_SERVICE_KEY", repr=False)
+    supabase_storage_base_url: str = Field("", alias="SUPABASE_STORAGE_BASE_URL")
+    supabase_bucket: str = Field("attachments", alias="SUPABASE_BUCKET")
+
+    gemini_api_key: str = Field("", alias="GEMINI_API_KEY", repr=False)
+    gemini_model: str = Field("gemini-nano-banana-2.1", alias="GEMINI_MODEL")
+    gemini_base_url: Url = Field("", alias="GEMINI_BASE_URL")
+    gemini_api_version: str = Field("", alias="GEMINI_API_VERSION")
+    gemini_rpm: Positive | None = Field(None, alias="QUEL_GEMINI_RPM")
+    gemini_rpd: Positive | None = Field(None, alias="QUEL_GEMINI_RPD")
+    gemini_concurrency: Positive | None = Field(None, alias="QUEL_GEMINI_CONCURRENCY")
+    gemini_timeout_s: Seconds = Field(120.0, alias="QUEL_GEMINI_TIMEOUT_S")
+    gemini_max_attempts: Positive = Field(10, alias="QUEL_GEMINI_MAX_ATTEMPTS")
+
+    image_per_price: NotNegative = Field(5, alias="IMAGE_PER_PRICE")
+    ingest_queues: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        DEFAULT_INGEST_QUEUES, alias="QUEL_INGEST_QUEUES"
+    )
+    ingest_block_s: Seconds = Field(30.0, alias="ingest_block_s")
+    stuck_after_s: Seconds = Field(600.0, alias="QUEL_STUCK_AFTER_S")
+    max_recoveries: NotNegative = Field(3, alias="QUEL_MAX_RECOVERIES")
+    default_path: str = Field("fashion", alias="QUEL_DEFAULT_PATH")
+    unknown_path: Literal["use_default", "reject"] = Field("use_default", alias="QUEL_UNKNOWN_PATH")
+    missing_reference: MissingReference = Field(MissingReference.SKIP, alias="QUEL_MISSING_REFERENCE")
+    max_images_per_job: Positive = Field(100, alias="QUEL_MAX_IMAGES_PER_JOB")
+    max_reference_bytes: Positive = Field(25 * 1024 * 1024, alias="QUEL_MAX_REFERENCE_BYTES")
+    max_reference_pixels: Positive = Field(50_000_000, alias="QUEL_MAX_REFERENCE_PIXELS")
+    blob_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_BLOB_BUDGET_BYTES")
+    http_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, alias="QUEL_HTTP_PORT")
+    log_format: Literal["auto", "json", "console"] = Field("auto", alias="QUEL_LOG_FORMAT")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="QUEL_LOG_LEVEL")
+    path_limits: Mapping[str, PathLimits] = Field(default_factory=dict, alias="path_limits")
+
+    def require(self, *names: str) -> None:
+        """Raises SettingsError naming every variable of `names` that has no value."""
+        fields = {field.alias: name for name, field in type(self).model_fields.items()}
+        missing = [name for name in names if not getattr(self, fields[name])]
+        if missing:
+            raise SettingsError(f"{' and '.join(missing)} must be set in the environment.")
+
+    @property
+    def redis(self) -> str:
+        """The URL of the Redis database with raw lists, cancel keys and quel's own keys."""
+        if self.redis_url:
+            return self.redis_url
+        scheme = "rediss" if self.redis_use_tls else "redis"
+        user = quote(self.redis_username, safe="")
+        login = f"{user}:{quote(self.redis_password, safe='')}@" if user or self.redis_password else ""
+        return f"{scheme}://{login}{self.redis_host}:{self.redis_port}/0"
+
+    @property
+    def broker_redis(self) -> str:
+        """The URL of Dramatiq's own Redis database: by default database 1 of the same server."""
+        if self.broker_redis_url:
+            return self.broker_redis_url
+        parts = urlsplit(self.redis)
+        if parts.scheme == "unix":
+            return urlunsplit(parts._replace(query="db=1"))
+        return urlunsplit(parts._replace(path="/1"))
+
+    @property
+    def storage_base_url(self) -> str:
+        """Where public objects are read, with a slash at its end."""
+        if self.supabase_storage_base_url:
+            return self.supabase_storage_base_url.rstrip("/") + "/"
+        return f"{self.supabase_url}/storage/v1/object/public/{self.supabase_bucket}/"
+
+    def limits(self, path: str) -> PathLimits:
+        """What the settings file says of a path; no limit where it says nothing."""
+        return self.path_limits.get(path, PathLimits())
+
+
+VARIABLES: tuple[str, ...] = tuple(
+    field.alias for field in Settings.model_fields.values() if field.alias and field.alias.isupper()
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings of an environment and the file its QUEL_CONFIG names.
+
+    Raises SettingsError with a sentence that names the variable or key.
+    """
+    values = _file_values(environment.get("QUEL_CONFIG", ""))
+    values |= {name: environment[name].strip() for name in VARIABLES if environment.get(name, "").strip()}
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+    _check_urls(settings)
+    return settings
+
+
+def _file_values(path: str) -> dict[str, Any]:
+    if not path.strip():
+        return {}
+    try:
+        content = yaml.safe_load(Path(path.strip()).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"QUEL_CONFIG names {path}, which cannot be read ({error}).") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"QUEL_CONFIG names {path}, which is no YAML: {error}") from None
+    try:
+        file = SettingsFile.model_validate({} if content is None else content)
+    except ValidationError as error:
+        raise SettingsError(f"The settings file {path}: {_sentence(error)}") from None
+    return _as_settings(file)
+
+
+def _as_settings(file: SettingsFile) -> dict[str, Any]:
+    worker = file.worker
+    values: dict[str, Any] = {"path_limits": worker.modules, "ingest_block_s": worker.redis.timeout}
+    if worker.redis.queue_name:
+        values["QUEL_INGEST_QUEUES"] = tuple(dict.fromkeys((*DEFAULT_INGEST_QUEUES, worker.redis.queue_name)))
+    if worker.fallback.default_path:
+        values["QUEL_DEFAULT_PATH"] = worker.fallback.default_path
+    if worker.fallback.unknown_path_behavior:
+        values["QUEL_UNKNOWN_PATH"] = worker.fallback.unknown_path_behavior
+    return values
+
+
+def _sentence(error: ValidationError) -> str:
+    problems = []
+    for detail in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            problems.append(f"{key} is not a key it knows.")
+        else:
+            problems.append(f"{key} is wrong: {detail['msg']}.")
+    return " ".join(problems)
+
+
+def _check_urls(settings: Settings) -> None:
+    expected = {
+        "DATABASE_URL": (settings.database_url, r"postgres(ql)?(\+psycopg2)?://"),
+        "REDIS_URL": (settings.redis_url, r"(rediss?|unix)://"),
+        "QUEL_BROKER_REDIS_URL": (settings.broker_redis_url, r"(rediss?|unix)://"),
+        "SUPABASE_URL": (settings.supabase_url, r"https?://"),
+        "SUPABASE_STORAGE_BASE_URL": (settings.supabase_storage_base_url, r"https?://"),
+        "GEMINI_BASE_URL": (settings.gemini_base_url, r"https?://"),
+    }
+    for name, (value, pattern) in expected.items():
+        if value and not re.match(pattern, value):
+            raise SettingsError(f"{name} is no URL of the kind it must be (it does not start as one).")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once. Raises SettingsError."""
+    return read_settings(os.environ)
