@@ -1,0 +1,89 @@
+"""The child process that owns PostgreSQL and Redis, and ends both when its parent is gone.
+
+Run as `python -m quel.sandbox.supervisor <parent pid>`. Says where the servers are once they answer, then
+obeys `{"do": "start" | "stop" | "kill" | "lose_data", "server": "postgres" | "redis"}`, one line at a time.
+"""
+
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from quel.sandbox.account import Account, server_account
+from quel.sandbox.binaries import find_postgres, find_redis, reachable_postgres, reachable_redis
+from quel.sandbox.errors import SandboxError
+from quel.sandbox.lifeline import answer_parent, parent_requests
+from quel.sandbox.ports import free_port
+from quel.sandbox.postgres_process import PostgresProcess
+from quel.sandbox.redis_process import RedisProcess
+from quel.sandbox.server_process import Seat, ServerProcess
+
+ORDERS = ("start", "stop", "kill", "lose_data")
+
+
+def main() -> None:
+    """Serves until the parent is gone, and leaves neither a process nor a file behind."""
+    requests = parent_requests()
+    options = next(requests, None)
+    if options is None:
+        return
+    directory = _make_directory(server_account())
+    servers: dict[str, ServerProcess] = {}
+    try:
+        servers |= _servers(directory, server_account(), appendonly=options["appendonly"])
+        for server in servers.values():
+            server.start()
+        answer_parent(directory=str(directory), **{name: _where(server) for name, server in servers.items()})
+        for request in requests:
+            _obey(servers[request["server"]], request["do"])
+    except SandboxError as error:
+        answer_parent(error=str(error))
+    finally:
+        for server in servers.values():
+            server.dispose()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _obey(server: ServerProcess, order: str) -> None:
+    if order not in ORDERS:
+        answer_parent(error=f"There is no order {order!r}; there are {', '.join(ORDERS)}.")
+        return
+    try:
+        getattr(server, order)()
+    except SandboxError as error:
+        answer_parent(error=str(error))
+    else:
+        answer_parent(pid=server.pid)
+
+
+def _make_directory(account: Account | None) -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="quel-sandbox-"))
+    if account and not all(account.reaches(parent) for parent in directory.parents):
+        directory.rmdir()
+        directory = Path(tempfile.mkdtemp(prefix="quel-sandbox-", dir="/tmp"))
+    if account:
+        account.owns(directory)
+    return directory
+
+
+def _servers(directory: Path, account: Account | None, *, appendonly: bool) -> dict[str, ServerProcess]:
+    copies = directory / "binaries"
+    bindir = reachable_postgres(find_postgres(), account, copies)
+    redis = reachable_redis(find_redis(), account, copies)
+
+    def seat() -> Seat:
+        return Seat(directory, free_port(), secrets.token_hex(8), account)
+
+    return {
+        "redis": RedisProcess(seat(), redis, appendonly=appendonly),
+        "postgres": PostgresProcess(seat(), bindir),
+    }
+
+
+def _where(server: ServerProcess) -> dict[str, Any]:
+    return {"port": server.seat.port, "password": server.seat.password, "pid": server.pid}
+
+
+if __name__ == "__main__":
+    main()
