@@ -35,14 +35,16 @@ def orientation_of(picture: Image.Image) -> int:
 
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
-    """A decoded picture as mode RGB: turned upright, colours in sRGB, transparency on white."""
+    """A decoded picture as mode RGB: upright, colours in sRGB, transparency on white, no metadata."""
     orientation = orientation_of(picture)
     profile = picture.info.get("icc_profile")
     flat = _on_white(_eight_bit(picture))
     flat = _srgb(flat, profile) if profile else flat
     if flat.mode != "RGB":
         flat = flat.convert("RGB")
-    return flat.transpose(_TURNS[orientation]) if orientation != 1 else flat
+    upright = flat.transpose(_TURNS[orientation]) if orientation != 1 else flat
+    upright.info = {}  # some encoders write what they find here, a JPEG's comment for one
+    return upright
 
 
 def _eight_bit(picture: Image.Image) -> Image.Image:

@@ -23,7 +23,10 @@ _PATIENCE = RetryPolicy(max_attempts=4, first_pause_s=0.1, longest_pause_s=1.0)
 
 _DELETE_AT_ONCE = 500  # objects in one call; Storage takes up to 1,000
 
+# What stands for an answer where there was none, or none that could be kept.
 _TOO_LARGE = Verdict(Kind.REFUSED, 413)
+_LATE = Verdict(Kind.LATE, 0)
+_UNREACHABLE = Verdict(Kind.RETRY, 0)
 
 
 class SupabaseStorage:
@@ -122,22 +125,28 @@ class SupabaseStorage:
     ) -> tuple[Verdict, bytes]:
         """The verdict, DONE or REFUSED, and the body. Raises NeighbourDown where more tries did not help."""
         for attempts in range(1, _PATIENCE.max_attempts + 1):
-            try:
-                answer = self._client.request(method, url, headers=headers, content=content)
-            except AnswerTooLargeError:
-                return _TOO_LARGE, b""
-            except httpx.TimeoutException:
-                raise NeighbourDown("Storage did not answer in time.") from None
-            except httpx.TransportError:
-                problem = "Storage could not be reached."
-            else:
-                verdict = judge(answer.status_code, answer.content)
-                if verdict.kind is not Kind.RETRY:
-                    return verdict, answer.content
-                problem = f"Storage cannot answer at the moment ({verdict.status})."
+            verdict, body = self._try_once(method, url, headers, content)
+            if verdict.kind in (Kind.DONE, Kind.REFUSED):
+                return verdict, body
+            if verdict.kind is Kind.LATE:
+                break
             if attempts < _PATIENCE.max_attempts:
                 self._sleep(pause_s(attempts, _PATIENCE, self._random_fraction()))
-        raise NeighbourDown(problem)
+        raise NeighbourDown(_outage(verdict))
+
+    def _try_once(
+        self, method: str, url: str, headers: dict[str, str], content: bytes
+    ) -> tuple[Verdict, bytes]:
+        # httpx's errors hold the request and the key: they end here, and nothing is raised in their context.
+        try:
+            answer = self._client.request(method, url, headers=headers, content=content)
+        except AnswerTooLargeError:
+            return _TOO_LARGE, b""
+        except httpx.TimeoutException:
+            return _LATE, b""
+        except httpx.TransportError:
+            return _UNREACHABLE, b""
+        return judge(answer.status_code, answer.content), answer.content
 
 
 def _own_key(path: str) -> str:
@@ -151,6 +160,14 @@ def _own_key(path: str) -> str:
 def _refusal(what: str, verdict: Verdict) -> str:
     hint = "; an operator must check SUPABASE_SERVICE_KEY" if verdict.status in (401, 403) else ""
     return f"Storage refuses {what} ({verdict.status}){hint}."
+
+
+def _outage(verdict: Verdict) -> str:
+    if verdict == _LATE:
+        return "Storage did not answer in time."
+    if verdict == _UNREACHABLE:
+        return "Storage could not be reached."
+    return f"Storage cannot answer at the moment ({verdict.status})."
 
 
 def _size_in(body: bytes) -> int:

@@ -10,10 +10,11 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What to do about an answer."""
+    """What to do about an answer: LATE is one that did not come, and is not waited for again."""
 
     DONE = auto()
     RETRY = auto()
+    LATE = auto()
     REFUSED = auto()
 
 

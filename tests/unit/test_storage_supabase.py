@@ -1,0 +1,229 @@
+"""The bucket as the stages use it, against scripted answers: routes, headers, retries and sentences."""
+
+import json
+
+import httpx
+import pytest
+
+from quel.adapters.storage import SupabaseStorage
+from quel.core.errors import NeighbourDown, ReferenceUnavailable, SettingsError, StorageRefused
+
+URL = "https://project.example"
+KEY = "service-key-that-nobody-may-see"
+OBJECTS = f"{URL}/storage/v1/object"
+NOT_FOUND = httpx.Response(400, json={"statusCode": "404", "error": "not_found", "message": "…"})
+BUSY = httpx.Response(503, text="<html>busy</html>")
+
+
+class Script:
+    """Answers one after the other, the last one for ever, and remembers requests and pauses."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.requests = []
+        self.pauses_s = []
+
+    def __call__(self, request):
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, content=answer.content)
+
+    def storage(self, **more):
+        client = httpx.Client(transport=httpx.MockTransport(self))
+        options = {"url": URL, "service_key": KEY, "client": client, "sleep": self.pauses_s.append} | more
+        return SupabaseStorage(**options, random_fraction=lambda: 0.5)
+
+    @property
+    def urls(self):
+        return [f"{request.method} {request.url}" for request in self.requests]
+
+
+def found(data=b"picture"):
+    return httpx.Response(200, content=data)
+
+
+def test_a_reference_is_read_from_the_public_base_without_the_key():
+    script = Script(found())
+    assert script.storage().read_reference("upload-1 a.png") == b"picture"
+    assert script.urls == [f"GET {OBJECTS}/public/attachments/uploads/upload-1%20a.png"]
+    assert KEY not in str(script.requests[0].headers)
+
+
+@pytest.mark.parametrize("base", ["https://cdn.example/files", "https://cdn.example/files/"])
+def test_the_public_base_may_be_another_host_that_never_sees_the_key(base):
+    script = Script(NOT_FOUND, found())
+    assert script.storage(public_base_url=base).read_reference("a/b.png") == b"picture"
+    assert script.urls == [
+        "GET https://cdn.example/files/a/b.png",
+        f"GET {OBJECTS}/authenticated/attachments/a/b.png",
+    ]
+    assert KEY not in str(script.requests[0].headers)
+    assert script.requests[1].headers["authorization"] == f"Bearer {KEY}"
+    assert script.requests[1].headers["apikey"] == KEY
+
+
+@pytest.mark.parametrize("refusal", [400, 401, 403, 404, 302])
+def test_whatever_the_public_route_refuses_is_asked_for_with_the_key(refusal):
+    script = Script(httpx.Response(refusal), found())
+    assert script.storage().read_reference("a/b.png") == b"picture"
+
+
+def test_a_reference_that_is_nowhere_is_unavailable_and_only_its_name_is_told():
+    with pytest.raises(ReferenceUnavailable) as refused:
+        Script(NOT_FOUND).storage().read_reference("private/folder/b.png")
+    assert str(refused.value) == "b.png is not in storage (404)."
+
+
+@pytest.mark.parametrize("path", ["../other/x.png", "%2e%2e/x.png", "", "https://evil.example/x.png"])
+def test_an_unsafe_path_is_unavailable_and_never_asked_for(path):
+    script = Script(found())
+    with pytest.raises(ReferenceUnavailable, match=r"^The stored path of .*\.$"):
+        script.storage().read_reference(path)
+    assert script.requests == []
+
+
+def test_a_reference_beyond_the_limit_is_unavailable():
+    with pytest.raises(ReferenceUnavailable, match=r"^b\.png is larger than 1e-05 MB\.$"):
+        Script(found(b"x" * 11)).storage(max_reference_bytes=10).read_reference("a/b.png")
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        BUSY,
+        httpx.Response(429),
+        httpx.Response(544),
+        httpx.Response(400, json={"statusCode": "423"}),
+        httpx.ConnectError("refused"),
+        httpx.RemoteProtocolError("cut off"),
+    ],
+)
+def test_what_a_moment_mends_is_tried_again_after_growing_pauses(passing):
+    script = Script(passing, passing, passing, found())
+    assert script.storage().read_reference("a/b.png") == b"picture"
+    assert script.pauses_s == pytest.approx([0.15, 0.3, 0.6])
+
+
+@pytest.mark.parametrize("passing", [BUSY, httpx.ReadError("broken")])
+def test_what_no_moment_mends_is_a_neighbour_that_is_down(passing):
+    script = Script(passing)
+    with pytest.raises(NeighbourDown, match=r"^Storage .*\.$"):
+        script.storage().write_result("r/1.webp", b"webp")
+    assert len(script.requests) == 4
+    assert len(script.pauses_s) == 3
+
+
+def test_a_try_that_used_up_its_deadline_is_not_repeated():
+    script = Script(httpx.ReadTimeout("slow"))
+    with pytest.raises(NeighbourDown, match="in time"):
+        script.storage().read_reference("a/b.png")
+    assert len(script.requests) == 1
+
+
+def test_a_result_is_written_over_what_is_there():
+    script = Script(httpx.Response(200, json={"Key": "attachments/r/1.webp"}))
+    script.storage().write_result("generated-images/user-7/generated_1.webp", b"webp")
+    request = script.requests[0]
+    assert script.urls == [f"POST {OBJECTS}/attachments/generated-images/user-7/generated_1.webp"]
+    assert request.content == b"webp"
+    assert request.headers["content-type"] == "image/webp"
+    assert request.headers["x-upsert"] == "true"
+    assert request.headers["cache-control"] == "max-age=3600"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.headers["apikey"] == KEY
+
+
+def test_two_uploads_of_one_key_at_once_are_settled_by_another_try():
+    script = Script(httpx.Response(400, json={"statusCode": "409", "error": "Duplicate"}), found())
+    script.storage().write_result("r/1.webp", b"webp")
+    assert len(script.requests) == 2
+
+
+@pytest.mark.parametrize(("status", "hint"), [("413", False), ("415", False), ("403", True), ("401", True)])
+def test_a_refused_result_says_why_and_what_an_operator_can_do(status, hint):
+    script = Script(httpx.Response(400, json={"statusCode": status, "message": KEY}))
+    with pytest.raises(StorageRefused) as refused:
+        script.storage().write_result("folder/1.webp", b"webp")
+    assert str(refused.value).startswith(f"Storage refuses 1.webp ({status})")
+    assert ("SUPABASE_SERVICE_KEY" in str(refused.value)) is hint
+    assert len(script.requests) == 1
+
+
+def test_quel_does_not_write_outside_the_bucket_itself():
+    script = Script(found())
+    with pytest.raises(StorageRefused):
+        script.storage().write_result("../x.webp", b"webp")
+    assert script.requests == []
+
+
+def test_objects_are_deleted_many_at_once():
+    script = Script(httpx.Response(200, json=[]))
+    script.storage().delete_results([f"r/{n}.webp" for n in range(501)])
+    assert script.urls == [f"DELETE {OBJECTS}/attachments"] * 2
+    assert [len(json.loads(request.content)["prefixes"]) for request in script.requests] == [500, 1]
+    assert json.loads(script.requests[1].content) == {"prefixes": ["r/500.webp"]}
+
+
+def test_deleting_nothing_or_what_is_gone_is_no_error():
+    script = Script(NOT_FOUND)
+    script.storage().delete_results([])
+    assert script.requests == []
+    script.storage().delete_results(["r/1.webp"])
+
+
+def test_a_refused_deletion_is_a_neighbour_that_is_down():
+    with pytest.raises(NeighbourDown, match="operator"):
+        Script(httpx.Response(403)).storage().delete_results(["r/1.webp"])
+
+
+def test_the_size_of_a_stored_object_is_told():
+    script = Script(httpx.Response(200, json={"name": "r/1.webp", "size": 4711}))
+    assert script.storage().stored_size_bytes("r/1.webp") == 4711
+    assert script.urls == [f"GET {OBJECTS}/info/attachments/r/1.webp"]
+    assert Script(NOT_FOUND).storage().stored_size_bytes("r/1.webp") is None
+
+
+def test_an_unreadable_size_is_an_error_and_not_a_size():
+    with pytest.raises(NeighbourDown, match="size"):
+        Script(found(b"<html>")).storage().stored_size_bytes("r/1.webp")
+    with pytest.raises(StorageRefused):
+        Script(httpx.Response(401)).storage().stored_size_bytes("r/1.webp")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [NOT_FOUND, BUSY, httpx.Response(401, text=KEY), httpx.ConnectError(KEY), httpx.ReadTimeout(KEY)],
+)
+def test_no_error_shows_or_holds_the_key(answer):
+    storage = Script(answer).storage()
+    calls = [
+        lambda: storage.read_reference("a/b.png"),
+        lambda: storage.write_result("a/b.webp", b""),
+        lambda: storage.stored_size_bytes("../b.webp"),
+    ]
+    for call in calls:
+        with pytest.raises((ReferenceUnavailable, StorageRefused, NeighbourDown)) as raised:
+            call()
+        assert KEY not in str(raised.value)
+        assert not isinstance(raised.value.__context__, httpx.HTTPError)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "project.example"},
+        {"url": "ftp://project.example"},
+        {"url": "https://"},
+        {"url": "http://host:port"},
+        {"public_base_url": "/files/"},
+        {"service_key": ""},
+        {"service_key": "with\nnewline"},
+        {"service_key": "열쇠"},
+    ],
+)
+def test_a_setting_that_cannot_be_one_is_named_without_its_value(wrong):
+    with pytest.raises(SettingsError, match="SUPABASE_") as refused:
+        Script(found()).storage(**wrong)
+    assert wrong.get("service_key") in (None, "") or wrong["service_key"] not in str(refused.value)
