@@ -1,0 +1,194 @@
+"""The shape of a production path: what a path file fills in, checked when the file is loaded.
+
+A path is data. Its prompt is a list of rules; a rule is spoken when all facts of its `when` hold and none
+of its `unless` do. A fact is one word about the image to be made: a category that is present ("dishes", and
+"several-dishes" from two on), the angle, the shot, the effect ("fx:aura"), or one of FACTS. A wrong word in
+a rule is an error at import, never a silent rule.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from string import Formatter
+
+FACTS = {
+    "people": "someone is shown in the references",
+    "things": "items are shown in the references, and no people",
+    "open": "neither people nor items are shown: the customer's text alone decides on the subject",
+    "text-only": "no reference at all",
+    "one-person": "exactly one person is shown",
+    "several-people": "two people or more are shown",
+    "one-item": "exactly one item is shown",
+    "several-items": "two items or more are shown",
+    "unknown-angle": "the angle is not in the path's vocabulary and is passed on in the customer's words",
+    "unknown-shot": "the same for the shot",
+    "unknown-fx": "the same for the effect",
+    "pre-edited": "isPreEdited is true",
+    "not-pre-edited": "isPreEdited is false (neither of the two when the input does not say)",
+}
+
+PLACEHOLDERS = {
+    "picture": "the path's word for a result: photograph, illustration",
+    "subject": "what the picture is about, from the path's own `subject` rules",
+    "references": "'the reference' or 'all the references together'",
+    "people": "'one person', 'three people'",
+    "people_named": "the people and their pictures: 'the model in image 2'",
+    "items": "the items counted: 'two garments and one accessory'",
+    "angle": "the customer's own words for the angle",
+    "shot": "the customer's own words for the shot",
+    "fx": "the customer's own words for the effect",
+}
+"""What a rule's text may name in braces; besides these `{category}` (where it is: 'image 3') and
+`{category_count}` ('two garments'), in rules that have the category in `when`."""
+
+
+class Kind(Enum):
+    """How a category is shown to the provider."""
+
+    PLACE = "one image"
+    PEOPLE = "one image each"
+    ITEMS = "several share one grid picture"
+
+
+class Keep(Enum):
+    """Which references stay when more than a category's limit are given."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+@dataclass(frozen=True)
+class Category:
+    """A use a path has for references.
+
+    `types` are lower case; `one` and `many` name its references in the prompt ("garment", "garments");
+    `note` is a clause on what is taken from them; `at_most` None means no limit.
+    """
+
+    name: str
+    kind: Kind
+    types: tuple[str, ...]
+    one: str
+    many: str
+    note: str = ""
+    at_most: int | None = None
+    keep: Keep = Keep.FIRST
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A path's own words, each with the other spellings people use for it."""
+
+    spellings: Mapping[str, tuple[str, ...]]
+
+    def find(self, words: str | None) -> str | None:
+        """The path's own word for `words`, or None when it has none.
+
+        Case, blanks, hyphens and other punctuation do not matter, nor does an added "view", "shot" or
+        "angle": "Close-Up shot" finds what "closeup" finds.
+        """
+        known = {_folded(s): word for word, others in self.spellings.items() for s in (word, *others)}
+        key = _folded(words or "")
+        shortened = (key.removesuffix(added) for added in ("view", "shot", "angle"))
+        return next((known[k] for k in (key, *shortened) if k in known), None)
+
+
+def _folded(words: str) -> str:
+    return "".join(letter for letter in words.casefold() if letter.isalnum() or letter == "/")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence of a prompt and the facts it depends on, each a word: all of `when`, none of `unless`."""
+
+    text: str
+    when: str = ""
+    unless: str = ""
+
+    def holds(self, facts: frozenset[str]) -> bool:
+        """Whether the sentence belongs into a prompt with these facts."""
+        return facts.issuperset(self.when.split()) and facts.isdisjoint(self.unless.split())
+
+
+Rules = tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class PromptRules:
+    """What a path says. In `task`, `subject`, `angle`, `framing` and `fx` the first rule that holds
+    speaks alone, so alternatives cannot contradict each other; of `must` and `must_not` all that hold speak.
+
+    `variations` are axes (pose, light, …): of each axis one rule that holds is chosen for an image.
+    """
+
+    picture: str
+    task: Rules
+    subject: Rules
+    angle: Rules
+    framing: Rules
+    must: Rules
+    must_not: Rules
+    variations: tuple[Rules, ...]
+    fx: Rules = ()
+
+    def __iter__(self) -> Iterator[Rule]:
+        for section in (self.task, self.subject, self.angle, self.framing, self.fx, self.must, self.must_not):
+            yield from section
+        for axis in self.variations:
+            yield from axis
+
+
+@dataclass(frozen=True)
+class ProductionPath:
+    """One production path, whole. `categories` stand in sending order: place, people, items.
+
+    `untyped` is the category of pictures without a type, `unknown` that of types the path does not know
+    (None: such pictures are left out). `left_out_by_shot` names, for a shot, the types it cannot show.
+    Raises ValueError, naming the path and the word, when a part speaks of something that is not there.
+    """
+
+    name: str
+    categories: tuple[Category, ...]
+    untyped: str
+    angles: Vocabulary
+    shots: Vocabulary
+    prompt: PromptRules
+    unknown: str | None = None
+    fx: Vocabulary = field(default_factory=lambda: Vocabulary({}))
+    left_out_by_shot: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = {category.name for category in self.categories}
+        self._require(names, (self.untyped, *((self.unknown,) if self.unknown else ())), "category")
+        self._require(self.shots.spellings, self.left_out_by_shot, "shot")
+        types = [type_ for category in self.categories for type_ in category.types]
+        self._require({t for t in types if types.count(t) == 1}, types, "type of exactly one category")
+        for rule in self.prompt:
+            self._require(self.known_facts(), f"{rule.when} {rule.unless}".split(), "fact")
+            present = names.intersection(rule.when.split())
+            allowed = PLACEHOLDERS.keys() | present | {f"{name}_count" for name in present}
+            used = [name for _, name, _, _ in Formatter().parse(rule.text) if name is not None]
+            self._require(allowed, used, f"placeholder in the rule {rule.text!r}")
+
+    def _require(self, known: Iterable[str], words: Iterable[str], what: str) -> None:
+        strange = sorted(set(words).difference(known))
+        if strange:
+            raise ValueError(f"Path {self.name!r}: {', '.join(map(repr, strange))} is no {what}.")
+
+    def known_facts(self) -> frozenset[str]:
+        """Every word this path's rules may depend on."""
+        names = {category.name for category in self.categories}
+        effects = {f"fx:{effect}" for effect in self.fx.spellings}
+        several = {f"several-{name}" for name in names}
+        return frozenset(names.union(several, FACTS, self.angles.spellings, self.shots.spellings, effects))
+
+    def category_of(self, type_: str | None) -> Category | None:
+        """The category of a lower-case type, or of a picture without one; None means it is left out."""
+        if type_ is None:
+            return self.category(self.untyped)
+        mapped = next((category for category in self.categories if type_ in category.types), None)
+        return mapped or (self.category(self.unknown) if self.unknown else None)
+
+    def category(self, name: str) -> Category:
+        """The category of that name. Raises KeyError for a name the path does not have."""
+        return {category.name: category for category in self.categories}[name]
