@@ -165,7 +165,7 @@ class ProductionPath:
         self._require({t for t in types if types.count(t) == 1}, types, "type of exactly one category")
         for rule in self.prompt:
             self._require(self.known_facts(), f"{rule.when} {rule.unless}".split(), "fact")
-            present = names.intersection(rule.when.split())
+            present = names.intersection(fact.removeprefix("several-") for fact in rule.when.split())
             allowed = PLACEHOLDERS.keys() | present | {f"{name}_count" for name in present}
             used = [name for _, name, _, _ in Formatter().parse(rule.text) if name is not None]
             self._require(allowed, used, f"placeholder in the rule {rule.text!r}")
