@@ -4,7 +4,7 @@ from contextlib import closing
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2  # type: ignore[import-untyped]  # the driver carries no types
-from psycopg2 import sql  # type: ignore[import-untyped]  # nor does this part of it
+from psycopg2 import sql
 
 
 def create_database(server_url: str, name: str, template: str | None = None) -> str:

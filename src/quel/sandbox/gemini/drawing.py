@@ -1,0 +1,116 @@
+"""Draws the sandbox's answer: a picture that shows a person what the model was sent.
+
+The received pictures as numbered thumbnails in order, the customer's own words, aspect ratio and seed, on a
+ground whose colours come from the seed. Any text can be drawn: signs the built-in font lacks become boxes.
+"""
+
+import colorsys
+import io
+import math
+import random
+import textwrap
+from functools import cache
+from importlib.resources import files
+
+from PIL import Image, ImageDraw, ImageFont
+
+from quel.sandbox.gemini.request import GenerateContent, ReceivedPicture
+
+QUOTE = '"""'  # quel's prompts set the customer's own text between these
+WHITE, INK = (255, 255, 255), (24, 24, 27)
+READY_MADE_PHOTOGRAPH = "coffee.png"
+READY_MADE_SIZE_PX = (1344, 768)
+CAPTION_LINES = 4
+JPEG_QUALITY = 90
+
+
+def draw(asked: GenerateContent) -> Image.Image:
+    """The answer's picture, at the size of the aspect ratio asked for."""
+    width, height = asked.size_px
+    margin = min(width, height) // 24
+    canvas = _ground(asked.size_px, asked.seed or 0)
+    caption = _caption(asked.prompt, width - 2 * margin, margin)
+    caption_height = round(1.4 * margin * len(caption)) + margin
+    top = 3 * margin
+    _thumbnails(canvas, asked.pictures, (margin, top, width - margin, height - caption_height - margin))
+    pen = ImageDraw.Draw(canvas)
+    about = f"{asked.aspect_ratio}   seed {asked.seed}   {asked.picture_count} pictures"
+    pen.text((margin, margin), "sandbox", WHITE, _font(round(1.5 * margin)))
+    pen.text((width - margin, margin * 1.2), about, WHITE, _font(margin), anchor="ra")
+    pen.rectangle((0, height - caption_height, width, height), INK)
+    for number, line in enumerate(caption):
+        at = (margin, height - caption_height + margin / 2 + number * 1.4 * margin)
+        pen.text(at, line, WHITE, _font(margin))
+    return canvas
+
+
+def encode(picture: Image.Image, mime_type: str) -> bytes:
+    """The picture as image/png or image/jpeg."""
+    buffer = io.BytesIO()
+    if mime_type == "image/jpeg":
+        picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    else:
+        picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@cache
+def ready_made() -> bytes:
+    """A photograph as a PNG of 1344×768 and about 1.4 MB, as a real answer would be."""
+    source = files("quel.sandbox") / "photographs" / READY_MADE_PHOTOGRAPH
+    with Image.open(io.BytesIO(source.read_bytes())) as photograph:
+        large = photograph.convert("RGB").resize(READY_MADE_SIZE_PX, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    large.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _ground(size_px: tuple[int, int], seed: int) -> Image.Image:
+    hue = random.Random(seed).random()  # noqa: S311 - neighbouring seeds get colours far apart
+    dark, light = (
+        tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue + turn, lightness, 0.55))
+        for turn, lightness in ((0.0, 0.28), (0.08, 0.58))
+    )
+    slope = Image.linear_gradient("L").resize(size_px)
+    return Image.composite(Image.new("RGB", size_px, light), Image.new("RGB", size_px, dark), slope)
+
+
+def _thumbnails(
+    canvas: Image.Image, pictures: tuple[ReceivedPicture, ...], box: tuple[int, int, int, int]
+) -> None:
+    """Lays the pictures out in rows within `box`, each fitted into its cell with its number in the corner."""
+    if not pictures:
+        return
+    left, top, right, bottom = box
+    widest = max(1, round(math.sqrt(len(pictures) * (right - left) / (bottom - top))))
+    rows = math.ceil(len(pictures) / widest)
+    columns = math.ceil(len(pictures) / rows)
+    cell = ((right - left) // columns, (bottom - top) // rows)
+    gap = min(cell) // 20
+    pen = ImageDraw.Draw(canvas)
+    for index, picture in enumerate(pictures):
+        with Image.open(io.BytesIO(picture.data)) as received:
+            received.draft("RGB", cell)
+            thumbnail = received.convert("RGB")
+        thumbnail.thumbnail((cell[0] - 2 * gap, cell[1] - 2 * gap))
+        x = left + index % columns * cell[0] + (cell[0] - thumbnail.width) // 2
+        y = top + index // columns * cell[1] + (cell[1] - thumbnail.height) // 2
+        canvas.paste(thumbnail, (x, y))
+        pen.rectangle(
+            (x - 2, y - 2, x + thumbnail.width + 1, y + thumbnail.height + 1), outline=WHITE, width=2
+        )
+        side = max(24, min(cell) // 8)
+        pen.rectangle((x, y, x + side, y + side), INK)
+        pen.text((x + side / 2, y + side / 2), str(index + 1), WHITE, _font(side * 2 // 3), anchor="mm")
+
+
+def _caption(prompt: str, width_px: int, size_px: int) -> list[str]:
+    """The first lines of the customer's own words, or of the whole prompt where nothing marks them."""
+    words = prompt.split(QUOTE)[1] if prompt.count(QUOTE) > 1 else prompt
+    drawable = "".join(sign if sign.isprintable() else " " for sign in words)
+    characters = max(20, round(width_px / (0.55 * size_px)))
+    return textwrap.wrap(drawable.strip(), characters, max_lines=CAPTION_LINES, placeholder=" …")
+
+
+def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size_px)
