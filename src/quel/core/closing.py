@@ -6,10 +6,19 @@ from quel.core.settle import JobEnd
 
 
 @dataclass(frozen=True)
+class MergedIds:
+    """How many ids the production had and how many came to them."""
+
+    existing: int
+    new: int
+
+
+@dataclass(frozen=True)
 class ClosedJob:
     """A job that has just been closed: `credits` taken for it, `picture_keys` no longer needed.
 
-    `path` is None for a job that was never started; `seconds` count from started_at.
+    `merged` is None for a job without a production, `path` for a job that was never started; `seconds` count
+    from started_at.
     """
 
     end: JobEnd
@@ -18,3 +27,4 @@ class ClosedJob:
     planned: int
     credits: int
     picture_keys: tuple[str, ...]
+    merged: MergedIds | None

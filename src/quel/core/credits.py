@@ -60,7 +60,7 @@ def choose_payer(
     member = member_id or user_id
     if organization is not None and organization.status == "active":
         for ledger_member in (member, organization.owner_id):
-            if ledger_member in members:
+            if ledger_member is not None and ledger_member in members:
                 return Payer(PayerKind.ORGANIZATION, organization.org_id, organization.credits, ledger_member)
         return NoPayer(
             "This job's member has no account, and neither has the owner of its organization:"

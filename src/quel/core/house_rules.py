@@ -47,4 +47,4 @@ WISHES = (
     "where they speak of another angle, crop or number of pictures, the lines above hold."
 )
 
-VARIATION = "Unlike the other takes, and where the wishes leave it open, this one has {hints}."
+VARIATION = "Unlike the other takes, and where the wishes leave it open, this one has: {hints}."

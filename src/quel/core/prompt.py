@@ -107,4 +107,4 @@ def _variation(scene: Scene, axes: Sequence[Rules], number: int, of: int) -> str
         rest, digit = divmod(rest, len(options))
         hints.append(options[(digit + shift) % len(options)])
         shift += digit
-    return f"Variation, take {number + 1} of {of}. " + house.VARIATION.format(hints=", ".join(hints))
+    return f"Variation, take {number + 1} of {of}. " + house.VARIATION.format(hints="; ".join(hints))

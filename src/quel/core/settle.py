@@ -11,6 +11,9 @@ CANCELLED_STATUSES = frozenset({JobStatus.CANCELLED, JobStatus.USER_CANCELLED})
 OPEN_STATUSES = frozenset({JobStatus.PENDING, JobStatus.PROCESSING})
 
 
+_LONGEST_MESSAGE = 4_000  # characters: an input may name thousands of references that are left out
+
+
 @dataclass(frozen=True)
 class ImageEnd:
     """One image as it stands: `attach_id` where it is stored, `reason` where it failed."""
@@ -52,7 +55,7 @@ def settle(
         status, failures = JobStatus.COMPLETED, len(failed)
     else:
         status, failures = JobStatus.FAILED, max(total_images, 0)
-    message = " ".join((*sentences, *warnings)) or None
+    message = " ".join((*sentences, *warnings))[:_LONGEST_MESSAGE] or None
     return JobEnd(status, len(stored), failures, attach_ids, message)
 
 

@@ -1,0 +1,1 @@
+"""What an operator sees: every event and metric, declared once."""

@@ -1,12 +1,24 @@
 """The neighbours as the stages see them: what each promises, never how.
 
-Adapters implement these; `quel.wiring` puts them together. Nothing here raises a library's own exception.
+Adapters implement these; `quel.wiring` puts them together. Nothing here raises a library's own exception:
+every method may raise NeighbourDown, and those on rows DatabaseRefused.
 """
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+from uuid import UUID
 
 from quel.core.aspect import AspectRatio
+from quel.core.closing import ClosedJob
+from quel.core.delivery import Delivery, DeliveryEnd
+from quel.core.generation import Progress, Turn
+from quel.core.intake import JobFacts, Start
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
+from quel.core.preparation import FailedImage, Preparation, ReadyImage
+from quel.core.quota import Later, Slot, Verdict
+from quel.core.steps import Stage
+from quel.core.stuck import OpenJobs
 
 
 class Engine(Protocol):
@@ -50,3 +62,206 @@ class Imaging(Protocol):
 
     def to_webp(self, data: bytes) -> bytes:
         """A provider's answer as WebP, quality 90. Raises UnreadablePicture."""
+
+
+class Intake(Protocol):
+    """The rows of fetch_job."""
+
+    def load(self, job_id: UUID) -> JobFacts | None:
+        """The job's facts, or None where there is no such row."""
+
+    def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> bool:
+        """pending → processing with the plan's rows; False when another message was faster."""
+
+
+class Preparations(Protocol):
+    """The rows of prepare_inputs."""
+
+    def load(self, job_id: UUID) -> Preparation | None:
+        """A claimed job's plan and states, or None where quel has no plan of it."""
+
+    def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, str | None]:
+        """The path of each attachment that has a row; None where the row names none."""
+
+    def finish(
+        self,
+        job_id: UUID,
+        *,
+        ready: Sequence[ReadyImage],
+        failed: Sequence[FailedImage],
+        warnings: Sequence[str],
+        input_images: int,
+    ) -> list[int]:
+        """Planned images become ready or failed; the image_nos that became ready."""
+
+
+class Turns(Protocol):
+    """The rows of generate_image: whose turn it is."""
+
+    def take(self, lease: str, limits: Sequence[Mapping[str, Any]] | None) -> Turn | None:
+        """Leases the image whose turn it is, within the limits of the open paths ({path, most})."""
+
+    def made(self, turn: Turn, cost_usd: float) -> bool:
+        """The picture is kept; False when nobody wants it any more."""
+
+    def put_back(self, turn: Turn, *, delay_s: float, attempts: int, broken: int) -> bool:
+        """Gives the turn back for later."""
+
+    def unprepare(self, turn: Turn) -> None:
+        """The job's prepared pictures are gone from the cache: prepare them again."""
+
+    def fail(self, turn: Turn, *, code: str, reason: str, attempts: int, broken: int) -> Progress | None:
+        """Ends the image as failed; None when the turn was lost meanwhile."""
+
+
+class Deliveries(Protocol):
+    """The rows of persist_output."""
+
+    def load(self, job_id: UUID, image_no: int) -> Delivery | None:
+        """An image with its payer and place."""
+
+    def deliver(self, delivery: Delivery, size_bytes: int) -> DeliveryEnd:
+        """Attach row, deduction, ledger row, image row and progress in one transaction."""
+
+    def fail(self, delivery: Delivery, *, code: str, reason: str) -> Progress | None:
+        """Ends a made image as failed; None when it no longer waits."""
+
+    def make_again(self, delivery: Delivery, *, broken: bool) -> None:
+        """Back to the provider: the bytes are gone, or (`broken`) are no picture."""
+
+
+class Closings(Protocol):
+    """The rows of finalize_job."""
+
+    def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
+        """Closes the job and its production; None while an image is on its way or when it is closed."""
+
+    def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
+        """Closes a pending job as failed."""
+
+    def give_up(self, job_id: UUID, *, code: str, reason: str) -> ClosedJob | None:
+        """Fails what is open and closes the job with what it has."""
+
+
+class Cancellations(Protocol):
+    """The cancel keys of the front end."""
+
+    def is_cancelled(self, job_id: UUID) -> bool:
+        """Whether the job's key is set."""
+
+    def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
+        """Those whose key is set."""
+
+
+class Blobs(Protocol):
+    """The cache of bytes between stages."""
+
+    def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
+        """Keeps a picture the provider will be shown; the key."""
+
+    def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
+        """Keeps the provider's answer."""
+
+    def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
+        """The provider's answer, if it is kept."""
+
+    def inputs_and_output(
+        self, keys: Sequence[str], job_id: UUID, image_no: int
+    ) -> tuple[list[PictureBytes | None], PictureBytes | None]:
+        """A request's pictures and the image's answer; None for what is gone."""
+
+    def has_outputs(self, images: Sequence[tuple[UUID, int]]) -> list[bool]:
+        """For each (job_id, image_no), whether its answer is kept."""
+
+    def drop_output(self, job_id: UUID, image_no: int) -> None:
+        """Forgets the answer for an image."""
+
+    def drop_job(self, job_id: UUID, picture_keys: Sequence[str], images: int) -> None:
+        """Forgets everything of a job."""
+
+    def inputs_full(self) -> bool:
+        """Whether no further job should be prepared for now."""
+
+
+class Quota(Protocol):
+    """The provider's quota, shared by all processes."""
+
+    def reserve(self) -> Slot | Later:
+        """A slot of one's own, or the word to stay away."""
+
+    def give_back(self, slot: Slot) -> None:
+        """Returns a slot no call was made with."""
+
+    def report(self, slot: Slot, verdict: Verdict, *, pause_s: float = 0.0) -> float:
+        """Says how the call went; for how many seconds everyone stays away now."""
+
+    def closed_for_s(self) -> float:
+        """For how long everyone stays away."""
+
+
+class Doorbell(Protocol):
+    """Rings generate_image when images that had to wait may go."""
+
+    def closed_for_s(self) -> float:
+        """For how long this process knows that no call may begin."""
+
+    def wait(self, later: Later) -> None:
+        """An image waits: ring again when `later` is over, or when a call ends."""
+
+    def closed(self, seconds: float) -> None:
+        """The provider or the quota keeps everyone away for so long."""
+
+    def call_ended(self) -> bool:
+        """A call ended; whether one of those that wait should be rung for."""
+
+    def holding(self, lease: str, slot: Slot) -> None:
+        """Keep this lease and slot alive while the call runs."""
+
+    def released(self, lease: str) -> None:
+        """The call is over; let the lease go."""
+
+
+class Pause(Protocol):
+    """Whether an operator has stopped new work."""
+
+    def paused_paths(self) -> frozenset[str]:
+        """The paths at which no image may begin; `*` stands for all of them."""
+
+
+class SetAside(Protocol):
+    """What was no job, kept for an operator."""
+
+    def keep(self, entry: bytes, *, source: str, reason: str) -> None:
+        """Notes an entry of a raw list with the reason."""
+
+
+class Sweeps(Protocol):
+    """The rows of sweep_stuck_jobs."""
+
+    def exclusive(self) -> AbstractContextManager[bool]:
+        """Whether this is the only sweep, for as long as the block runs."""
+
+    def open_jobs(self, stuck_after_s: float, default_path: str) -> OpenJobs:
+        """Everything that is open, at one moment."""
+
+    def recover(self, job_id: UUID, lapsed: Sequence[int]) -> None:
+        """Counts a recovery of a claimed job and frees the images whose lease has run out."""
+
+    def recover_pending(self, job_id: UUID) -> None:
+        """Counts a recovery of a pending job."""
+
+    def adopt(self, job_id: UUID, stuck_after_s: float) -> bool:
+        """Sets a silent job of another server back to pending; False when it moved."""
+
+    def reconcile_productions(self) -> int:
+        """Closes productions whose jobs have all ended; how many."""
+
+
+class Queues(Protocol):
+    """What waits on the broker and the raw lists."""
+
+    def backlog(self, stage: Stage) -> int:
+        """The messages of a stage that no worker has fetched."""
+
+    def jobs_to_fetch(self) -> set[UUID] | None:
+        """The jobs on the raw lists or on the way to fetch_job; None when there are too many to tell."""

@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.intake_rows import attach_ids
 from quel.adapters.postgres.progress import lock_job
-from quel.core.closing import ClosedJob
+from quel.core.closing import ClosedJob, MergedIds
 from quel.core.job import JobStatus
 from quel.core.settle import (
     CANCELLED_STATUSES,
@@ -24,8 +25,8 @@ from quel.core.settle import (
 from quel.core.steps import ImageState
 
 _LOCK = text("""
-SELECT j.job_status, j.total_images, j.completed_at, j.production_id, j.started_at, q.job_id AS claimed,
-       q.path, q.warnings, q.price, coalesce(q.input_images, 0) AS input_images
+SELECT j.job_status, j.total_images, j.generated_attach_ids, j.completed_at, j.production_id,
+       q.job_id AS claimed, q.path, q.warnings, q.price, coalesce(q.input_images, 0) AS input_images
 FROM quel_production_jobs j LEFT JOIN quel.job q ON q.job_id = j.job_id
 WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
 """)
@@ -97,18 +98,26 @@ class ClosingRows:
         return self._database.run(lambda connection: _close(connection, job_id, refusal=reason))
 
     def give_up(self, job_id: UUID, *, code: str, reason: str) -> ClosedJob | None:
-        """Fails every open image with `reason` and closes the job with what it has."""
+        """Fails every open image with `reason` and closes the job with what it has.
+
+        Also a job that quel never planned: then what stands in generated_attach_ids is what it has.
+        """
 
         def work(connection: Connection) -> ClosedJob | None:
             lock_job(connection, job_id)
             connection.execute(_GIVE_UP_IMAGES, {"job_id": job_id, "code": code, "reason": reason})
-            return _close(connection, job_id)
+            return _close(connection, job_id, given_up=reason)
 
         return self._database.run(work)
 
 
 def _close(
-    connection: Connection, job_id: UUID, *, cancelled: bool = False, refusal: str | None = None
+    connection: Connection,
+    job_id: UUID,
+    *,
+    cancelled: bool = False,
+    refusal: str | None = None,
+    given_up: str | None = None,
 ) -> ClosedJob | None:
     job = connection.execute(_LOCK, {"job_id": job_id}).one_or_none()
     if job is None or not _is_open(job):
@@ -117,18 +126,21 @@ def _close(
     if cancelled:
         connection.execute(_CANCEL_IMAGES, {"job_id": job_id})
     images = connection.execute(_IMAGES, {"job_id": job_id}).all()
-    end = _end(job, images, cancelled, refusal)
+    if given_up is not None and not job.claimed:
+        end = _unplanned_end(job, given_up)
+    else:
+        end = _end(job, images, cancelled, refusal)
     if end is None:
         return None
     seconds = _write_job(connection, job_id, job, end)
-    if job.production_id is not None:
-        _write_production(connection, job, end)
+    merged = _write_production(connection, job, end)
     return ClosedJob(
         end=end,
         path=job.path,
         seconds=float(seconds),
         planned=len(images),
         credits=(job.price or 0) * end.completed_images,
+        merged=merged,
         picture_keys=tuple(dict.fromkeys(key for image in images for key in image.picture_keys or ())),
     )
 
@@ -150,6 +162,18 @@ def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool, refusal: st
     return settle(ends, total_images=job.total_images, warnings=job.warnings or (), cancelled=marked)
 
 
+def _unplanned_end(job: Row[Any], reason: str) -> JobEnd | None:
+    """The end of a job without images of its own rows: what it had stays, the rest failed."""
+    stored = attach_ids(job.generated_attach_ids)
+    ends = [ImageEnd(number, ImageState.STORED, attach_id) for number, attach_id in enumerate(stored)]
+    missing = range(len(stored), max(job.total_images, len(stored) + 1))
+    ends += [ImageEnd(number, ImageState.FAILED, reason=reason) for number in missing[:_MOST_MISSING]]
+    return settle(ends, total_images=job.total_images, warnings=(), cancelled=False)
+
+
+_MOST_MISSING = 1_000  # a hostile total_images must not fill the memory
+
+
 def _write_job(connection: Connection, job_id: UUID, job: Row[Any], end: JobEnd) -> float:
     values = {
         "job_id": job_id,
@@ -164,11 +188,11 @@ def _write_job(connection: Connection, job_id: UUID, job: Row[Any], end: JobEnd)
     return seconds
 
 
-def _write_production(connection: Connection, job: Row[Any], end: JobEnd) -> None:
+def _write_production(connection: Connection, job: Row[Any], end: JobEnd) -> MergedIds | None:
     keys = {"production_id": job.production_id}
-    production = connection.execute(_LOCK_PRODUCTION, keys).one_or_none()
+    production = connection.execute(_LOCK_PRODUCTION, keys).one_or_none() if job.production_id else None
     if production is None:
-        return
+        return None
     siblings = connection.execute(_SIBLINGS, keys).one()
     existing = production.attach_ids if isinstance(production.attach_ids, list) else []
     merged, new = merge_attach_ids(existing, end.attach_ids)
@@ -183,3 +207,4 @@ def _write_production(connection: Connection, job: Row[Any], end: JobEnd) -> Non
             "input_images": job.input_images,
         },
     )
+    return MergedIds(len(existing), new)

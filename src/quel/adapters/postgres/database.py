@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from quel.adapters.postgres.url import sqlalchemy_url
 from quel.core.errors import DatabaseRefused, NeighbourDown
+from quel.core.request import decode_input
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ class Database:
         self.engine.dispose()
 
 
-class _ConnectionLost(Exception):  # noqa: N818 - it never leaves this module
+class _ConnectionLost(Exception):
     pass
 
 
@@ -80,6 +81,7 @@ def _engine(dsn: str, pool_size: int) -> Engine:
         pool_timeout=10,
         pool_recycle=900,
         hide_parameters=True,
+        json_deserializer=decode_input,  # a row may hold numbers and depths that json.loads raises on
         connect_args={
             "connect_timeout": 5,
             "application_name": "quel",

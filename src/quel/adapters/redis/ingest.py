@@ -22,6 +22,7 @@ from quel.core.job_id import read_job_id
 REJECTED = "quel:ingest:rejected"
 _BRIDGES = "quel:ingest:bridges"
 _DEAD_AFTER_S = 30
+_LOOK_EVERY_S = 15
 _MOST_REJECTED = 1_000
 _SHOWN_BYTES = 4_096
 _TTL_S = 30 * 24 * 3600
@@ -36,17 +37,33 @@ class Ingest:
         self._block_s = block_s
         self._bridge = uuid4().hex
         self._moving = _moving(source, self._bridge)
+        self._look_at = 0.0
 
     def take(self) -> bytes | None:
         """The oldest entry of the list, kept on the bridge's own list; None when none came in time."""
         self._sign_of_life()
         with redis_errors():
-            return _bytes(self._client.blmove(self.source, self._moving, self._block_s, "RIGHT", "LEFT"))
+            left_over = self._left_over()
+            if left_over is not None:
+                return left_over
+            taken = self._client.blmove(self.source, self._moving, self._block_s, "RIGHT", "LEFT")  # type: ignore[arg-type]  # fractions of a second are fine since Redis 6
+            return _bytes(taken)
 
     def done(self, entry: bytes) -> None:
         """Removes an entry that has been handed on or set aside."""
         with redis_errors():
-            self._client.lrem(self._moving, 1, entry)
+            self._client.lrem(self._moving, 1, entry)  # type: ignore[arg-type]  # bytes are fine
+
+    def _left_over(self) -> bytes | None:
+        """An entry that was moved while the reply got lost; looked for now and then."""
+        if time.monotonic() < self._look_at:
+            return None
+        self._look_at = time.monotonic() + _LOOK_EVERY_S
+        return _bytes(self._client.lindex(self._moving, -1))
+
+    def look_again(self) -> None:
+        """Makes the next `take` look for an entry that was moved and not handed on."""
+        self._look_at = 0.0
 
     def rescue(self) -> int:
         """Puts back what dead bridges of this list were moving; how many entries."""
@@ -114,7 +131,7 @@ def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> 
         for name in lists:
             if client.type(name) != b"list":
                 continue
-            entries += client.lrange(name, 0, most)
+            entries += [entry for entry in client.lrange(name, 0, most) if isinstance(entry, bytes)]
             if len(entries) > most:
                 return None
     return {job_id for entry in entries if (job_id := read_job_id(entry))}
@@ -124,8 +141,8 @@ def _moving(source: str, bridge: str) -> str:
     return f"quel:ingest:moving:{source}:{bridge}"
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _bytes(value: object) -> bytes | None:

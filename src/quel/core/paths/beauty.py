@@ -144,8 +144,8 @@ MUST = (
     Rule("Lit and graded like the opening page of a beauty magazine.", when="open"),
     # The products.
     Rule(
-        "What {products} shows is held in a hand or rests on a real surface, with weight, believable grip "
-        "and contact shadows.",
+        "What {products} shows is held in a hand or rests on a real surface, with weight and contact "
+        "shadows.",
         when="people products",
     ),
     Rule("Exactly {items}, no second one.", when="products one-item"),

@@ -85,7 +85,9 @@ ANGLE = (
 FRAMING = (
     Rule("portrait. Head and shoulders only.", when="one-person portrait"),
     Rule("portrait. Heads and shoulders only, all of {characters_count} inside.", when="characters portrait"),
-    Rule("bust. From the top of the head to below the chest, arms partly in.", when="one-person bust"),
+    Rule(
+        "bust. From the top of the head to below the chest, part of the arms inside.", when="one-person bust"
+    ),
     Rule("bust. From head to below the chest, all of {characters_count} inside.", when="characters bust"),
     Rule("full body. Head to toe, feet and some ground inside.", when="one-person full-body"),
     Rule("full body. Head to toe, feet inside, all of {characters_count}.", when="characters full-body"),

@@ -153,7 +153,7 @@ MUST = (
         "Exactly {dishes_count}, each once.", when="several-dishes", unless="tight detail macro unknown-shot"
     ),
     Rule(
-        "What {ingredients} shows lies or stands beside {subject}, not mixed in, just as shown.",
+        "What {ingredients} shows stays just as shown, beside {subject}, set apart.",
         when="dishes ingredients",
     ),
     Rule(
@@ -171,16 +171,16 @@ MUST = (
         unless="dishes",
     ),
     Rule(
-        "Every other reference stays recognisable around the focus, however soft.",
+        "The other items stay recognisable around the focus, however soft.",
         when="several-items macro",
     ),
     Rule(
-        "Every other reference stays recognisable around the focus, however soft.",
+        "The other items stay recognisable around the focus, however soft.",
         when="several-items detail",
         unless="macro",
     ),
     # The finish.
-    Rule("True food colours in natural, directional light.", unless="pre-edited not-pre-edited"),
+    Rule("True food colours in natural light.", unless="pre-edited not-pre-edited"),
     Rule("Styled like a page of a good cookbook.", when="open"),
     Rule("Premium editorial finish: fresh, appetising texture in warm natural light.", when="pre-edited"),
     Rule(

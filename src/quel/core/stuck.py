@@ -1,0 +1,176 @@
+"""Whether a job that does not move is waiting or stuck, and what the sweep should do about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from uuid import UUID
+
+from quel.core.steps import FINAL_STATES, ImageState, Nudge, Stage, next_steps
+
+GRACE_S = 60.0
+"""Messages a dead worker held come back after this (Dramatiq's heartbeat timeout); before, nobody is lost."""
+
+
+@dataclass(frozen=True)
+class PendingJob:
+    """A pending job: how long its row has not changed, and how often it was recovered."""
+
+    job_id: UUID
+    path: str
+    silent_s: float
+    recoveries: int
+
+
+@dataclass(frozen=True)
+class ProcessingJob:
+    """A claimed job with its images' (image_no, state).
+
+    `lapsed` are the images whose lease has run out, `leased` says that another one's is alive.
+    `fruitless` counts the recoveries since the last new image. `kept_bytes` says that an image which was
+    made still has its bytes, so that it is not thrown away.
+    """
+
+    job_id: UUID
+    path: str
+    silent_s: float
+    images: tuple[tuple[int, ImageState], ...]
+    lapsed: tuple[int, ...]
+    leased: bool
+    fruitless: int
+    kept_bytes: bool = False
+
+    def has(self, state: ImageState) -> bool:
+        """Whether an image is in `state`."""
+        return any(each is state for _, each in self.images)
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A job that another server left as processing: quel has no plan of it, and its row is silent."""
+
+    job_id: UUID
+    recoveries: int
+    stored: int
+
+
+@dataclass(frozen=True)
+class OpenJobs:
+    """Everything that is open, at one moment. `cancelled` jobs are marked in their row but not closed."""
+
+    pending: tuple[PendingJob, ...]
+    processing: tuple[ProcessingJob, ...]
+    orphans: tuple[Orphan, ...]
+    cancelled: tuple[UUID, ...]
+    flow_silent_s: float
+
+    @property
+    def job_ids(self) -> tuple[UUID, ...]:
+        """The jobs a cancel key may concern."""
+        ids = [job.job_id for job in self.pending]
+        ids += [job.job_id for job in self.processing]
+        ids += [orphan.job_id for orphan in self.orphans]
+        return tuple(ids)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What goes on around a job. `flow_silent_s`: how long no image of any job has moved.
+
+    `backlog` counts the messages that wait for each stage; `closed_paths` are switched off or paused
+    (`*` for all); `gate_closed` says that the provider or the quota keeps everyone away.
+    """
+
+    stuck_after_s: float
+    max_recoveries: int
+    flow_silent_s: float
+    gate_closed: bool
+    closed_paths: frozenset[str]
+    backlog: Mapping[Stage, int] = field(default_factory=dict)
+
+    def is_closed(self, path: str) -> bool:
+        """Whether no image of this path may begin."""
+        return bool(self.closed_paths & {path, "*"})
+
+    @property
+    def flowing(self) -> bool:
+        """Whether images move at all: then a job that does not move waits for its turn."""
+        return self.flow_silent_s < self.stuck_after_s
+
+
+class Action(Enum):
+    """What the sweep does about a job."""
+
+    LEAVE = auto()
+    NUDGE = auto()
+    RECOVER = auto()  # counted in retry_count
+    CLOSE = auto()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An action, and the messages that go with it."""
+
+    action: Action
+    nudges: tuple[Nudge, ...] = ()
+
+
+_LEAVE = Verdict(Action.LEAVE)
+
+
+def judge_pending(job: PendingJob, around: Surroundings, *, on_a_queue: bool) -> Verdict:
+    """A pending job is lost when it is on no queue and its path is open."""
+    if on_a_queue or around.is_closed(job.path) or job.silent_s < min(GRACE_S, around.stuck_after_s):
+        return _LEAVE
+    if job.recoveries < around.max_recoveries:
+        return Verdict(Action.RECOVER, (Nudge(Stage.FETCH_JOB, job.job_id),))
+    return Verdict(Action.CLOSE) if job.silent_s >= around.stuck_after_s else _LEAVE
+
+
+def judge_processing(job: ProcessingJob, around: Surroundings) -> Verdict:
+    """A claimed job is stuck when a lease has run out, or nothing about it moves and it does not wait."""
+    if all(state in FINAL_STATES for _, state in job.images):
+        return Verdict(Action.NUDGE, (Nudge(Stage.FINALIZE_JOB, job.job_id),))
+    if job.lapsed:
+        return _recover_or_close(job, around)
+    if job.silent_s < min(GRACE_S, around.stuck_after_s) or job.leased:
+        return _LEAVE
+    if job.silent_s >= around.stuck_after_s and not _waits(job, around):
+        return _recover_or_close(job, around)
+    return Verdict(Action.NUDGE, _lost_messages(job, around))
+
+
+def judge_orphan(orphan: Orphan, around: Surroundings) -> Action:
+    """A silent job of another server is planned anew, unless that was tried in vain before."""
+    in_vain = orphan.recoveries >= around.max_recoveries and orphan.stored == 0
+    return Action.CLOSE if in_vain else Action.RECOVER
+
+
+def _recover_or_close(job: ProcessingJob, around: Surroundings) -> Verdict:
+    if job.fruitless >= around.max_recoveries and not job.kept_bytes:
+        return Verdict(Action.CLOSE)
+    lapsed = frozenset(job.lapsed)
+    states = [(no, ImageState.READY if no in lapsed else state) for no, state in job.images]
+    return Verdict(Action.RECOVER, next_steps(job.job_id, states))
+
+
+def _waits(job: ProcessingJob, around: Surroundings) -> bool:
+    if job.has(ImageState.READY) and (around.is_closed(job.path) or around.gate_closed):
+        return True
+    waits_somewhere = (
+        job.has(ImageState.READY)
+        or (job.has(ImageState.PLANNED) and around.backlog.get(Stage.PREPARE_INPUTS, 0) > 0)
+        or (job.has(ImageState.MADE) and around.backlog.get(Stage.PERSIST_OUTPUT, 0) > 0)
+    )
+    return waits_somewhere and around.flowing
+
+
+def _lost_messages(job: ProcessingJob, around: Surroundings) -> tuple[Nudge, ...]:
+    """The job's next steps at stages whose queues are empty: elsewhere its messages may still wait.
+
+    Images that are ready need none: the workers look for them on their own.
+    """
+    return tuple(
+        nudge
+        for nudge in next_steps(job.job_id, job.images)
+        if nudge.stage is not Stage.GENERATE_IMAGE and around.backlog.get(nudge.stage, 0) == 0
+    )

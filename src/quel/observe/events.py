@@ -1,0 +1,83 @@
+"""Every event quel logs, by name; and the one function that logs them.
+
+Fields are numbers, ids and reasons. No prompt, secret or personal data is ever one of them.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger("quel")
+
+
+class Event(StrEnum):
+    """An event's dotted name."""
+
+    LIST_WATCHED = "ingest.list_watched"
+    JOB_RECEIVED = "ingest.job_received"
+    ENTRY_SET_ASIDE = "ingest.entry_set_aside"
+    INGEST_TROUBLE = "ingest.trouble"
+    INGEST_RESCUED = "ingest.rescued"
+    JOB_FETCHED = "job.fetched"
+    JOB_REFUSED = "job.refused"
+    JOB_IGNORED = "job.ignored"
+    JOB_PARKED = "job.parked"
+    PATH_FALLBACK = "job.path_fallback"
+    PLAN_MADE = "job.plan_made"
+    STAGE_STARTED = "stage.started"
+    STAGE_FINISHED = "stage.finished"
+    REFERENCE_FETCHED = "reference.fetched"
+    REFERENCE_LEFT_OUT = "reference.left_out"
+    INPUTS_PREPARED = "inputs.prepared"
+    INPUTS_LOST = "inputs.lost"
+    PROVIDER_CALLED = "provider.called"
+    PROVIDER_ANSWERED = "provider.answered"
+    PROVIDER_WAITING = "provider.waiting"
+    IMAGE_RETRIED = "image.retried"
+    IMAGE_MADE = "image.made"
+    IMAGE_STORED = "image.stored"
+    IMAGE_FAILED = "image.failed"
+    IMAGE_DROPPED = "image.dropped"
+    IMAGE_BYTES_LOST = "image.bytes_lost"
+    PROGRESS = "job.progress"
+    IDS_MERGED = "job.ids_merged"
+    JOB_FINISHED = "job.finished"
+    JOB_CANCELLED = "job.cancelled"
+    JOB_RECOVERED = "sweep.recovered"
+    SWEEP_DONE = "sweep.done"
+    LEASES_TROUBLE = "leases.trouble"
+    PROCESS_STARTED = "process.started"
+    PROCESS_STOPPED = "process.stopped"
+    ACTOR_FAILED = "actor.failed"
+    MESSAGE_DEAD = "actor.message_dead"
+
+
+_WARNINGS = frozenset(
+    {
+        Event.ENTRY_SET_ASIDE,
+        Event.INGEST_TROUBLE,
+        Event.INGEST_RESCUED,
+        Event.JOB_REFUSED,
+        Event.PATH_FALLBACK,
+        Event.REFERENCE_LEFT_OUT,
+        Event.INPUTS_LOST,
+        Event.IMAGE_RETRIED,
+        Event.IMAGE_FAILED,
+        Event.IMAGE_BYTES_LOST,
+        Event.JOB_RECOVERED,
+        Event.LEASES_TROUBLE,
+        Event.ACTOR_FAILED,
+    }
+)
+_ERRORS = frozenset({Event.MESSAGE_DEAD})
+
+
+def emit(event: Event, **fields: Any) -> None:
+    """Logs an event with its fields, at the level the event deserves."""
+    if event in _ERRORS:
+        _log.error(event.value, **fields)
+    elif event in _WARNINGS:
+        _log.warning(event.value, **fields)
+    else:
+        _log.info(event.value, **fields)

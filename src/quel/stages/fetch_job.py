@@ -1,0 +1,70 @@
+"""fetch_job: reads and validates a job, checks its payer, claims it. A second message changes nothing."""
+
+from uuid import UUID
+
+from quel.core.intake import Cancelled, Ignore, LookAgain, Park, Refuse, Start, decide
+from quel.core.intake import JobFacts as Facts
+from quel.core.steps import Nudge, Stage, next_steps
+from quel.observe.events import Event, emit
+from quel.observe.logs import about
+from quel.stages.closing import announce
+from quel.stages.services import Services
+
+
+class UnknownJob(Exception):
+    """No row has this id, or not yet: a message may be ahead of the row it speaks of."""
+
+
+def fetch_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
+    """Claims a pending job and plans it. Raises UnknownJob where there is no such row."""
+    facts = services.intake.load(job_id)
+    if facts is None:
+        raise UnknownJob
+    emit(Event.JOB_FETCHED, type=facts.job_type, status=facts.status.value, ordered=facts.total_images)
+    decision = decide(facts, services.rules.intake)
+    if not isinstance(decision, Ignore) and services.cancellations.is_cancelled(job_id):
+        decision = Cancelled()
+    match decision:
+        case Start():
+            return _start(services, facts, decision)
+        case Refuse(code, reason):
+            closed = services.closings.refuse(job_id, reason)
+            if closed is not None:
+                emit(Event.JOB_REFUSED, code=code, reason=reason)
+                announce(closed)
+        case Park(path):
+            emit(Event.JOB_PARKED, path=path)
+        case Ignore(status):
+            emit(Event.JOB_IGNORED, status=status.value)
+        case Cancelled():
+            return (Nudge(Stage.FINALIZE_JOB, job_id),)
+        case LookAgain():
+            return _look_again(services, job_id)
+    return ()
+
+
+def _start(services: Services, facts: Facts, start: Start) -> tuple[Nudge, ...]:
+    with about(path=start.path.path):
+        if start.path.fell_back_from is not None:
+            emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
+        owner = start.plan.request.user_id or (str(facts.member_id) if facts.member_id else "")
+        price = services.rules.intake.price
+        if not services.intake.claim(facts, start, price=price, result_owner=owner):
+            emit(Event.JOB_IGNORED, status="claimed by another message")
+            return ()
+        emit(
+            Event.PLAN_MADE,
+            type=facts.job_type,
+            images=len(start.plan.images),
+            stages=len(start.plan.request.stages),
+            adopted=len(start.stored_attach_ids),
+            payer=start.payer.kind.value,
+        )
+    return _look_again(services, facts.job_id)
+
+
+def _look_again(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
+    preparation = services.preparations.load(job_id)
+    if preparation is None:
+        return ()
+    return next_steps(job_id, preparation.states)

@@ -1,0 +1,177 @@
+"""generate_image: one paid provider call for the image whose turn it is, under the shared quota.
+
+A message only says that an image became ready. First a slot of the quota is reserved, then, when it has
+come, the image whose turn it is by then is leased: with a full quota the newcomer's single image goes
+before the thousandth of somebody else. A message that finds no slot is dropped: its image waits in its row,
+and the doorbell sends a new message when there is room.
+"""
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from quel.core.generation import Turn
+from quel.core.outcome import GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
+from quel.core.quota import Later, Slot, Verdict
+from quel.core.retry import GiveUp, Succeed, TryAgain, WaitForQuota, decide
+from quel.core.settle import CANCELLED_STATUSES
+from quel.core.steps import Nudge, Stage
+from quel.observe.events import Event, emit
+from quel.observe.logs import about
+from quel.stages.persist_output import finalize_when_done, tell
+from quel.stages.services import Services
+
+_PAUSED_FOR_S = 2.0
+_NO_TURN_FOR_S = 1.0
+
+
+def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Nudge, ...]:
+    """Makes the image whose turn it is. The ids say which one became ready, not which one is made."""
+    limits = _open_paths(services)
+    if limits == ():
+        services.doorbell.wait(Later(_PAUSED_FOR_S, "paused"))
+        return ()
+    slot = _reserve(services)
+    if isinstance(slot, Later):
+        services.doorbell.wait(slot)
+        return ()
+    time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
+    turn = services.turns.take(uuid4().hex, limits)
+    if turn is None:
+        services.quota.give_back(slot)
+        if limits is not None:  # images may wait for their path; without limits there is simply none
+            services.doorbell.wait(Later(_NO_TURN_FOR_S, "path"))
+        return ()
+    services.doorbell.holding(turn.lease, slot)
+    try:
+        with about(job_id=turn.job_id, image=turn.image_no, path=turn.path, stage=turn.stage):
+            nudges = _make(services, turn, slot)
+    finally:
+        services.doorbell.released(turn.lease)
+    if services.doorbell.call_ended():
+        nudges += (Nudge(Stage.GENERATE_IMAGE, job_id, image_no),)
+    return nudges
+
+
+def _open_paths(services: Services) -> Sequence[Mapping[str, Any]] | None:
+    """The paths at which images may begin, with their limits; None when all may, () when none may."""
+    limits, paused = services.rules.path_limits, services.pause.paused_paths()
+    if not paused:
+        return limits
+    if limits is None:
+        limits = tuple({"path": path, "most": None} for path in services.rules.intake.known_paths)
+    return tuple(limit for limit in limits if not paused & {limit["path"], "*"})
+
+
+def _reserve(services: Services) -> Slot | Later:
+    closed_for_s = services.doorbell.closed_for_s()
+    if closed_for_s > 0:
+        return Later(closed_for_s, "known")
+    later_or_slot = services.quota.reserve()
+    if isinstance(later_or_slot, Later):
+        emit(Event.PROVIDER_WAITING, quota=later_or_slot.reason, wait_s=round(later_or_slot.wait_s, 3))
+    return later_or_slot
+
+
+def _make(services: Services, turn: Turn, slot: Slot) -> tuple[Nudge, ...]:
+    if turn.job_status in CANCELLED_STATUSES or services.cancellations.is_cancelled(turn.job_id):
+        services.quota.give_back(slot)
+        return (Nudge(Stage.FINALIZE_JOB, turn.job_id),)
+    pictures, answer = services.blobs.inputs_and_output(turn.picture_keys, turn.job_id, turn.image_no)
+    if answer is not None:  # a worker died between keeping the bytes and saying so
+        services.quota.give_back(slot)
+        return _made(services, turn, 0.0)
+    shown = [picture for picture in pictures if picture is not None]
+    if len(shown) < len(pictures):
+        services.quota.give_back(slot)
+        emit(Event.INPUTS_LOST)
+        services.turns.unprepare(turn)
+        return (Nudge(Stage.PREPARE_INPUTS, turn.job_id),)
+    outcome = _call(services, turn, shown)
+    return _follow(services, turn, slot, outcome)
+
+
+def _call(services: Services, turn: Turn, pictures: Sequence[PictureBytes]) -> Outcome:
+    emit(
+        Event.PROVIDER_CALLED,
+        model=services.rules.model,
+        prompt_length=len(turn.prompt),
+        pictures=len(pictures),
+    )
+    request = GenerateRequest(turn.prompt, tuple(pictures), turn.aspect_ratio, turn.seed)
+    began = time.monotonic()
+    outcome = services.engine.generate(request)
+    emit(
+        Event.PROVIDER_ANSWERED,
+        status=type(outcome).__name__.lower(),
+        code=getattr(outcome, "code", None),
+        seconds=round(time.monotonic() - began, 3),
+    )
+    return outcome
+
+
+def _follow(services: Services, turn: Turn, slot: Slot, outcome: Outcome) -> tuple[Nudge, ...]:
+    decision = decide(
+        outcome,
+        attempts=turn.attempts,
+        broken=turn.broken_answers,
+        policy=services.rules.retry,
+        random_fraction=random.random(),  # noqa: S311 - jitter, not a secret
+    )
+    if isinstance(decision, Succeed):  # before anything that can fail: these bytes have been paid for
+        services.blobs.put_output(turn.job_id, turn.image_no, decision.picture)
+    _report(services, slot, outcome)
+    match decision:
+        case Succeed(_, cost_usd):
+            return _made(services, turn, cost_usd)
+        case TryAgain(delay_s, attempts, broken, code, _):
+            emit(Event.IMAGE_RETRIED, code=code, attempts=attempts, delay_s=round(delay_s, 3))
+            services.turns.put_back(turn, delay_s=delay_s, attempts=attempts, broken=broken)
+            return (Nudge(Stage.GENERATE_IMAGE, turn.job_id, turn.image_no, delay_s),)
+        case WaitForQuota():
+            services.turns.put_back(turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers)
+            services.doorbell.wait(Later(services.doorbell.closed_for_s() or _NO_TURN_FOR_S, "provider"))
+            return ()
+        case GiveUp(code, message, account):
+            return _give_up(services, turn, code, message, account)
+
+
+def _made(services: Services, turn: Turn, cost_usd: float) -> tuple[Nudge, ...]:
+    if not services.turns.made(turn, cost_usd):
+        emit(Event.IMAGE_DROPPED, state="no longer wanted")
+        services.blobs.drop_output(turn.job_id, turn.image_no)
+        return (Nudge(Stage.FINALIZE_JOB, turn.job_id),)
+    emit(Event.IMAGE_MADE, cost_usd=cost_usd)
+    return (Nudge(Stage.PERSIST_OUTPUT, turn.job_id, turn.image_no),)
+
+
+def _give_up(services: Services, turn: Turn, code: str, message: str, account: bool) -> tuple[Nudge, ...]:
+    progress = services.turns.fail(
+        turn, code=code, reason=message, attempts=turn.attempts + 1, broken=turn.broken_answers
+    )
+    if progress is None:
+        return ()
+    emit(Event.IMAGE_FAILED, code=code, reason=message, account=account)
+    tell(progress)
+    return finalize_when_done(turn.job_id, progress)
+
+
+def _report(services: Services, slot: Slot, outcome: Outcome) -> None:
+    verdict, pause_s = _verdict(outcome)
+    closed_for_s = services.quota.report(slot, verdict, pause_s=pause_s)
+    if closed_for_s > 0:
+        emit(Event.PROVIDER_WAITING, quota=verdict.value, wait_s=round(closed_for_s, 3))
+        services.doorbell.closed(closed_for_s)
+
+
+def _verdict(outcome: Outcome) -> tuple[Verdict, float]:
+    match outcome:
+        case Wait(scope, retry_after):
+            verdicts = {QuotaScope.MINUTE: Verdict.MINUTE, QuotaScope.DAY: Verdict.DAY}
+            return verdicts.get(scope, Verdict.UNKNOWN), retry_after.total_seconds() if retry_after else 0.0
+        case Transient(overloaded=True):
+            return Verdict.OVERLOADED, 0.0
+        case _:
+            return Verdict.ANSWERED, 0.0

@@ -1,0 +1,119 @@
+"""persist_output: an answer becomes a stored, charged, counted WebP, once.
+
+The provider call cannot be repeated for free, the rest can: a neighbour that is down raises NeighbourDown
+and the same image is persisted later from the bytes that are kept.
+"""
+
+from uuid import UUID
+
+from quel.core.delivery import Delivered, Delivery, NotWanted, RanDry
+from quel.core.errors import StorageRefused, UnreadablePicture
+from quel.core.generation import Progress
+from quel.core.job import JobStatus
+from quel.core.settle import CANCELLED_STATUSES
+from quel.core.steps import ImageState, Nudge, Stage
+from quel.observe.events import Event, emit
+from quel.observe.logs import about
+from quel.stages.services import Services
+
+
+def persist_output(services: Services, job_id: UUID, image_no: int) -> tuple[Nudge, ...]:
+    """Stores and charges one made image. Raises NeighbourDown when it must be tried again."""
+    delivery = services.deliveries.load(job_id, image_no)
+    if delivery is None:
+        return ()
+    with about(path=delivery.path, stage=delivery.stage):
+        if delivery.state is not ImageState.MADE:
+            return _closing_time(delivery)
+        if delivery.job_status in CANCELLED_STATUSES or services.cancellations.is_cancelled(job_id):
+            return (Nudge(Stage.FINALIZE_JOB, job_id),)
+        return _persist(services, delivery)
+
+
+def _persist(services: Services, delivery: Delivery) -> tuple[Nudge, ...]:
+    answer = services.blobs.output(delivery.job_id, delivery.image_no)
+    if answer is None:
+        emit(Event.IMAGE_BYTES_LOST)
+        return _make_again(services, delivery, broken=False)
+    try:
+        webp = services.imaging.to_webp(answer.data)
+    except UnreadablePicture as error:
+        return _unreadable(services, delivery, str(error))
+    try:
+        services.storage.write_result(delivery.result_path, webp)
+    except StorageRefused as error:
+        return _fail(services, delivery, error.code, str(error))
+    return _deliver(services, delivery, len(webp))
+
+
+def _deliver(services: Services, delivery: Delivery, size_bytes: int) -> tuple[Nudge, ...]:
+    end = services.deliveries.deliver(delivery, size_bytes)
+    match end:
+        case Delivered(attach_id, balance, progress):
+            emit(
+                Event.IMAGE_STORED,
+                attach_id=attach_id,
+                bytes=size_bytes,
+                credits=delivery.price,
+                balance=balance,
+            )
+            tell(progress)
+        case RanDry(progress):
+            emit(Event.IMAGE_FAILED, code="ran_dry", reason=f"The {delivery.payer_kind} ran out of credits.")
+            tell(progress)
+            services.storage.delete_results([delivery.result_path])
+        case NotWanted(ImageState.STORED):
+            return _closing_time(delivery)
+        case NotWanted(state):
+            emit(Event.IMAGE_DROPPED, state=state.value)
+            services.storage.delete_results([delivery.result_path])
+            return (Nudge(Stage.FINALIZE_JOB, delivery.job_id),)
+    services.blobs.drop_output(delivery.job_id, delivery.image_no)
+    return finalize_when_done(delivery.job_id, progress)
+
+
+def _unreadable(services: Services, delivery: Delivery, reason: str) -> tuple[Nudge, ...]:
+    """A picture that passed the quick look and cannot be decoded is one more answer without a picture."""
+    services.blobs.drop_output(delivery.job_id, delivery.image_no)
+    if delivery.broken_answers + 1 < services.rules.retry.max_broken:
+        emit(Event.IMAGE_RETRIED, code=UnreadablePicture.code)
+        return _make_again(services, delivery, broken=True)
+    return _fail(services, delivery, UnreadablePicture.code, reason)
+
+
+def _make_again(services: Services, delivery: Delivery, *, broken: bool) -> tuple[Nudge, ...]:
+    services.deliveries.make_again(delivery, broken=broken)
+    return (Nudge(Stage.GENERATE_IMAGE, delivery.job_id, delivery.image_no),)
+
+
+def _fail(services: Services, delivery: Delivery, code: str, reason: str) -> tuple[Nudge, ...]:
+    progress = services.deliveries.fail(delivery, code=code, reason=reason)
+    if progress is None:
+        return ()
+    emit(Event.IMAGE_FAILED, code=code, reason=reason)
+    tell(progress)
+    return finalize_when_done(delivery.job_id, progress)
+
+
+def tell(progress: Progress) -> None:
+    """Logs x of y and percent."""
+    ended = progress.stored + progress.failed
+    emit(
+        Event.PROGRESS,
+        done=ended,
+        of=progress.planned,
+        percent=round(100 * ended / max(progress.planned, 1)),
+        stored=progress.stored,
+        failed=progress.failed,
+    )
+
+
+def finalize_when_done(job_id: UUID, progress: Progress) -> tuple[Nudge, ...]:
+    """The nudge that closes the job when no image is left."""
+    return () if progress.remaining else (Nudge(Stage.FINALIZE_JOB, job_id),)
+
+
+def _closing_time(delivery: Delivery) -> tuple[Nudge, ...]:
+    if delivery.job_status is JobStatus.PROCESSING and delivery.state is not ImageState.READY:
+        return (Nudge(Stage.FINALIZE_JOB, delivery.job_id),)
+    return ()
