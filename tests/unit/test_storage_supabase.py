@@ -136,7 +136,8 @@ def test_a_result_is_written_over_what_is_there():
 
 
 def test_two_uploads_of_one_key_at_once_are_settled_by_another_try():
-    script = Script(httpx.Response(400, json={"statusCode": "409", "error": "Duplicate"}), found())
+    duplicate = httpx.Response(400, json={"statusCode": "409", "error": "Duplicate"})
+    script = Script(duplicate, found(b"{}"))
     script.storage().write_result("r/1.webp", b"webp")
     assert len(script.requests) == 2
 
@@ -149,6 +150,11 @@ def test_a_refused_result_says_why_and_what_an_operator_can_do(status, hint):
     assert str(refused.value).startswith(f"Storage refuses 1.webp ({status})")
     assert ("SUPABASE_SERVICE_KEY" in str(refused.value)) is hint
     assert len(script.requests) == 1
+
+
+def test_a_strange_page_with_200_is_no_stored_result():
+    with pytest.raises(NeighbourDown):
+        Script(found(b"<html>Please sign in</html>")).storage().write_result("r/1.webp", b"webp")
 
 
 def test_quel_does_not_write_outside_the_bucket_itself():

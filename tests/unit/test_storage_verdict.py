@@ -44,3 +44,18 @@ def body(status, error="error"):
 )
 def test_an_answer_is_judged_by_its_body_then_by_its_status(status, answer, verdict):
     assert judge(status, answer) == verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (b'{"Key": "attachments/r/1.webp"}', Kind.DONE),
+        (b"[]", Kind.DONE),
+        (b"<html>Welcome</html>", Kind.RETRY),
+        (b"", Kind.RETRY),
+        (b"\xff\xfe", Kind.RETRY),
+    ],
+)
+def test_a_change_is_done_only_when_storage_confirms_it(answer, kind):
+    assert judge(200, answer, changed=True) == Verdict(kind, 200)
+    assert judge(200, answer) == Verdict(Kind.DONE, 200)

@@ -29,7 +29,7 @@ class DeadlineExceededError(httpx.TimeoutException):
 
 
 class AnswerTooLargeError(httpx.TransportError):
-    """The answer is larger than its bound, or compressed so that its size is unknown."""
+    """The answer is larger than its bound."""
 
 
 def bounded_client(
@@ -90,7 +90,7 @@ class BoundedTransport(httpx.BaseTransport):
         try:
             headers = httpx.Headers(answer.headers)
             if headers.get("content-encoding", "identity").lower() != "identity":
-                raise AnswerTooLargeError("The answer is compressed although that was not asked for.")
+                raise httpx.RemoteProtocolError("The answer is compressed, which was not asked for.")
             body = b"".join(self._counted(answer))
         finally:
             answer.close()

@@ -141,12 +141,12 @@ class SupabaseStorage:
         try:
             answer = self._client.request(method, url, headers=headers, content=content)
         except AnswerTooLargeError:
-            return _TOO_LARGE, b""
+            return (_TOO_LARGE if method == "GET" else _UNREACHABLE), b""
         except httpx.TimeoutException:
             return _LATE, b""
         except httpx.TransportError:
             return _UNREACHABLE, b""
-        return judge(answer.status_code, answer.content), answer.content
+        return judge(answer.status_code, answer.content, changed=method != "GET"), answer.content
 
 
 def _own_key(path: str) -> str:

@@ -31,20 +31,29 @@ class Verdict:
 _RETRY = {408, 409, 423, 425, 429}
 
 
-def judge(status: int, body: bytes) -> Verdict:
-    """What an answer comes to. Redirects are refusals: Storage sends none, so the address is wrong."""
+def judge(status: int, body: bytes, *, changed: bool = False) -> Verdict:
+    """What an answer comes to. Redirects are refusals: Storage sends none, so the address is wrong.
+
+    With `changed` the request was to change something, and Storage confirms that in JSON: another page with
+    200, as a gateway may show one, is no confirmation.
+    """
     if 200 <= status < 300:
-        return Verdict(Kind.DONE, status)
+        confirmed = not changed or isinstance(_parsed(body), dict | list)
+        return Verdict(Kind.DONE if confirmed else Kind.RETRY, status)
     if status < 500 and status != 429:
         status = _status_in(body) or status
     return Verdict(Kind.RETRY if status >= 500 or status in _RETRY else Kind.REFUSED, status)
 
 
 def _status_in(body: bytes) -> int | None:
-    try:
-        error = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    error = _parsed(body)
     raw = error.get("statusCode") if isinstance(error, dict) else None
     digits = str(raw)
     return int(digits) if len(digits) == 3 and digits.isascii() and digits.isdigit() else None
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
