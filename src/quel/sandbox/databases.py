@@ -3,7 +3,7 @@
 from contextlib import closing
 from urllib.parse import urlsplit, urlunsplit
 
-import psycopg2  # type: ignore[import-untyped]  # the driver carries no types
+import psycopg2
 from psycopg2 import sql
 
 
