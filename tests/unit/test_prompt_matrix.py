@@ -203,15 +203,18 @@ def test_every_prompt_forbids_collages_and_borders(matrix: list[Cell]) -> None:
     assert_all(matrix, lambda cell: all(sentence in cell.own_words for sentence in fixed))
 
 
-def test_no_sentence_is_said_twice_and_none_has_a_gap(matrix: list[Cell]) -> None:
+def test_no_sentence_is_said_twice(matrix: list[Cell]) -> None:
     def rule(cell: Cell) -> bool:
         sentences = [line for line in cell.own_words.splitlines() if line.startswith("- ")]
-        gaps = re.search(
-            r"[{}]|[^\n ] {2,}|\s[.,;:](?:\s|$)|\b(?:in|of|to|with|under) ?[.,:;]", cell.own_words
-        )
-        return len(sentences) == len(set(sentences)) and not gaps
+        return len(sentences) == len(set(sentences))
 
     assert_all(matrix, rule)
+
+
+def test_no_sentence_has_a_gap_where_a_word_should_be(matrix: list[Cell]) -> None:
+    gap = re.compile(r"[{}]|\S {2,}|\s[.,;:](?:\s|$)|\b(?:in|of|to|with|under) ?[.,:;]|\bwhat shows\b")
+    lines = {line for cell in matrix for line in cell.own_words.splitlines()}
+    assert {line for line in lines if gap.search(line)} == set()
 
 
 def test_prompts_are_neither_thin_nor_endless(matrix: list[Cell]) -> None:
