@@ -391,7 +391,7 @@ CONTRADICTIONS = (
     ("there are no references", "references show"),
     ("exactly one product, that one alone", "each once"),
     ("keeps the clothes of", "the cast wears what"),
-    ("stay unchanged, and the outfit where", "design, outfit and palette"),
+    ("stay unchanged, and the outfit unless", "design, outfit and palette"),
 )
 
 

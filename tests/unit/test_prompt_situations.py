@@ -417,5 +417,5 @@ def test_characters_keep_their_design_in_one_illustration_style() -> None:
 
 def test_a_garment_among_the_props_may_replace_the_outfit() -> None:
     text = prompt("cartoon", ["character", "top"])
-    assert_says(text, "and the outfit where image 2 shows no garment to wear instead")
+    assert_says(text, "and the outfit unless image 2 shows a garment to wear instead")
     assert_keeps_silent(text, "Design, outfit and palette")

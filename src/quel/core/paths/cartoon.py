@@ -84,13 +84,13 @@ ANGLE = (
 
 FRAMING = (
     Rule("portrait. Head and shoulders only.", when="one-person portrait"),
-    Rule("portrait. Heads and shoulders only, all of {characters_count} inside.", when="characters portrait"),
+    Rule("portrait. Heads and shoulders only, {characters_count} inside.", when="characters portrait"),
     Rule(
         "bust. From the top of the head to below the chest, part of the arms inside.", when="one-person bust"
     ),
-    Rule("bust. From head to below the chest, all of {characters_count} inside.", when="characters bust"),
+    Rule("bust. From head to below the chest, {characters_count} inside.", when="characters bust"),
     Rule("full body. Head to toe, feet and some ground inside.", when="one-person full-body"),
-    Rule("full body. Head to toe, feet inside, all of {characters_count}.", when="characters full-body"),
+    Rule("full body. Head to toe, feet inside, {characters_count}.", when="characters full-body"),
     Rule("close on the subject; of a figure in it head and shoulders.", when="portrait"),
     Rule("the subject at medium distance; a figure in it down to below the chest.", when="bust"),
     Rule("the whole subject; a figure in it from head to toe.", when="full-body"),
@@ -120,8 +120,8 @@ MUST = (
     Rule("Exactly {characters_count}, each once.", when="several-characters"),
     Rule("Design, outfit and palette of {people_named} stay unchanged.", when="people", unless="props"),
     Rule(
-        "Design and palette of {people_named} stay unchanged, and the outfit where {props} shows no garment "
-        "to wear instead.",
+        "Design and palette of {people_named} stay unchanged, and the outfit unless {props} shows a "
+        "garment to wear instead.",
         when="people props",
     ),
     Rule(

@@ -76,8 +76,8 @@ MUST = (
     Rule("The model appears once.", when="people"),
     Rule(
         "The model wears what {clothing} shows: cut, fabric, colour, pattern, seams and closures unchanged. "
-        "Whatever the references do not cover stays as on the model.",
-        when="people clothing",
+        "Whatever the references do not cover stays as {model} shows it.",
+        when="model clothing",
     ),
     Rule(
         "The model keeps the clothes of {model}, unless the wishes ask for others.",
