@@ -27,7 +27,7 @@ class Child:
     def __init__(self, module: str, options: dict[str, Any]) -> None:
         self._module = module
         self._lock = threading.Lock()
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

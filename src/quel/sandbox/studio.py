@@ -20,7 +20,7 @@ from quel.sandbox.storage.client import Storage
 PHOTOGRAPHS = Path(__file__).parent / "photographs"
 ENDED = ("completed", "failed", "cancelled", "user_cancelled")
 
-register_uuid()
+register_uuid()  # type: ignore[no-untyped-call]  # its stubs leave it without types
 
 
 class Studio:

@@ -89,19 +89,25 @@ def _thumbnails(
     gap = min(cell) // 20
     pen = ImageDraw.Draw(canvas)
     for index, picture in enumerate(pictures):
-        with Image.open(io.BytesIO(picture.data)) as received:
-            received.draft("RGB", cell)
-            thumbnail = received.convert("RGB")
-        thumbnail.thumbnail((cell[0] - 2 * gap, cell[1] - 2 * gap))
+        thumbnail = _fitted(picture.data, (cell[0] - 2 * gap, cell[1] - 2 * gap))
         x = left + index % columns * cell[0] + (cell[0] - thumbnail.width) // 2
         y = top + index // columns * cell[1] + (cell[1] - thumbnail.height) // 2
         canvas.paste(thumbnail, (x, y))
         pen.rectangle(
             (x - 2, y - 2, x + thumbnail.width + 1, y + thumbnail.height + 1), outline=WHITE, width=2
         )
-        side = max(24, min(cell) // 8)
+        side = min(max(24, min(cell) // 8), *thumbnail.size)
         pen.rectangle((x, y, x + side, y + side), INK)
         pen.text((x + side / 2, y + side / 2), str(index + 1), WHITE, _font(side * 2 // 3), anchor="mm")
+
+
+def _fitted(data: bytes, box: tuple[int, int]) -> Image.Image:
+    """A picture shrunk or enlarged to fill the box without losing its shape."""
+    with Image.open(io.BytesIO(data)) as received:
+        scale = min(box[0] / received.width, box[1] / received.height)
+        size = (max(1, round(received.width * scale)), max(1, round(received.height * scale)))
+        received.draft("RGB", size)
+        return received.convert("RGB").resize(size)
 
 
 def _caption(prompt: str, width_px: int, size_px: int) -> list[str]:
