@@ -27,6 +27,7 @@ _DELETE_AT_ONCE = 500  # objects in one call; Storage takes up to 1,000
 _TOO_LARGE = Verdict(Kind.REFUSED, 413)
 _LATE = Verdict(Kind.LATE, 0)
 _UNREACHABLE = Verdict(Kind.RETRY, 0)
+_FOR_THE_OPERATOR = {401, 403, 404}
 
 
 class SupabaseStorage:
@@ -86,13 +87,19 @@ class SupabaseStorage:
         return body
 
     def write_result(self, path: str, data: bytes) -> None:
-        """Puts a WebP at `path`, replacing what is there. Raises StorageRefused, NeighbourDown."""
+        """Puts a WebP at `path`, replacing what is there. Raises StorageRefused, NeighbourDown.
+
+        A refused key or a missing bucket is the operator's to mend, not the picture's fault: it counts as
+        an outage, so that what has been paid for is kept meanwhile.
+        """
         headers = self._key_headers | {
             "content-type": "image/webp",
             "cache-control": "max-age=3600",
             "x-upsert": "true",
         }
         verdict, _ = self._send("POST", f"{self._objects_url}/{self._bucket}/{_own_key(path)}", headers, data)
+        if verdict.status in _FOR_THE_OPERATOR:
+            raise NeighbourDown(_refusal(shown_name(path), verdict))
         if verdict.kind is Kind.REFUSED:
             raise StorageRefused(_refusal(shown_name(path), verdict))
 
