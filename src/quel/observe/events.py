@@ -36,6 +36,7 @@ class Event(StrEnum):
     PROVIDER_WAITING = "provider.waiting"
     IMAGE_RETRIED = "image.retried"
     IMAGE_MADE = "image.made"
+    IMAGE_UNKEPT = "image.unkept"
     IMAGE_STORED = "image.stored"
     IMAGE_FAILED = "image.failed"
     IMAGE_DROPPED = "image.dropped"
@@ -63,6 +64,7 @@ _WARNINGS = frozenset(
         Event.REFERENCE_LEFT_OUT,
         Event.INPUTS_LOST,
         Event.IMAGE_RETRIED,
+        Event.IMAGE_UNKEPT,
         Event.IMAGE_FAILED,
         Event.IMAGE_BYTES_LOST,
         Event.JOB_RECOVERED,

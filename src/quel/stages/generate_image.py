@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+from quel.core.errors import NeighbourDown
 from quel.core.generation import Turn
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
 from quel.core.quota import Later, Slot, Verdict
@@ -25,6 +26,8 @@ from quel.stages.services import Services
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
+_KEEP_TRYING_S = 240.0  # below the actor's time limit, which adds five minutes to a call's deadline
+_KEEP_PAUSE_S = 1.0
 
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Nudge, ...]:
@@ -121,7 +124,7 @@ def _follow(services: Services, turn: Turn, slot: Slot, outcome: Outcome) -> tup
         random_fraction=random.random(),  # noqa: S311 - jitter, not a secret
     )
     if isinstance(decision, Succeed):  # before anything that can fail: these bytes have been paid for
-        services.blobs.put_output(turn.job_id, turn.image_no, decision.picture)
+        _keep(services, turn, decision.picture)
     _report(services, slot, outcome)
     match decision:
         case Succeed(_, cost_usd):
@@ -136,6 +139,19 @@ def _follow(services: Services, turn: Turn, slot: Slot, outcome: Outcome) -> tup
             return ()
         case GiveUp(code, message, account):
             return _give_up(services, turn, code, message, account)
+
+
+def _keep(services: Services, turn: Turn, picture: PictureBytes) -> None:
+    """Keeps the answer, also when Redis is full or away for minutes: it cannot be had again for free."""
+    give_up_at = time.monotonic() + _KEEP_TRYING_S
+    while True:
+        try:
+            return services.blobs.put_output(turn.job_id, turn.image_no, picture)
+        except NeighbourDown as error:
+            if time.monotonic() > give_up_at:
+                raise
+            emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
+            time.sleep(_KEEP_PAUSE_S)
 
 
 def _made(services: Services, turn: Turn, cost_usd: float) -> tuple[Nudge, ...]:

@@ -33,8 +33,7 @@ def persist_output(services: Services, job_id: UUID, image_no: int) -> tuple[Nud
 def _persist(services: Services, delivery: Delivery) -> tuple[Nudge, ...]:
     answer = services.blobs.output(delivery.job_id, delivery.image_no)
     if answer is None:
-        emit(Event.IMAGE_BYTES_LOST)
-        return _make_again(services, delivery, broken=False)
+        return _without_bytes(services, delivery)
     try:
         webp = services.imaging.to_webp(answer.data)
     except UnreadablePicture as error:
@@ -44,6 +43,15 @@ def _persist(services: Services, delivery: Delivery) -> tuple[Nudge, ...]:
     except StorageRefused as error:
         return _fail(services, delivery, error.code, str(error))
     return _deliver(services, delivery, len(webp))
+
+
+def _without_bytes(services: Services, delivery: Delivery) -> tuple[Nudge, ...]:
+    """The cache lost the answer: a worker may have stored it before; otherwise it is made again."""
+    size_bytes = services.storage.stored_size_bytes(delivery.result_path)
+    if size_bytes is not None:
+        return _deliver(services, delivery, size_bytes)
+    emit(Event.IMAGE_BYTES_LOST)
+    return _make_again(services, delivery, broken=False)
 
 
 def _deliver(services: Services, delivery: Delivery, size_bytes: int) -> tuple[Nudge, ...]:

@@ -44,6 +44,9 @@ class ObjectStorage(Protocol):
         Raises StorageRefused for good, NeighbourDown for now.
         """
 
+    def stored_size_bytes(self, path: str) -> int | None:
+        """The size of a result that is stored, None where there is none. Raises NeighbourDown."""
+
     def delete_results(self, paths: list[str]) -> None:
         """Removes objects quel wrote; missing ones are no error. Raises NeighbourDown."""
 
