@@ -11,7 +11,6 @@ from quel.settings import settings
 
 try:
     _settings = settings()
-    _settings.require("DATABASE_URL")
 except SettingsError as error:
     print(f"quel cannot start: {error}", file=sys.stderr, flush=True)
     sys.exit(2)

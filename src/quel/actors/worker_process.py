@@ -45,7 +45,8 @@ class WorkerProcess(dramatiq.Middleware):
         worker.worker_timeout = _IDLE_POLL_MS
         try:
             stages = served_stages(worker)
-            self._settings.require(*sorted({name for stage in stages for name in NEEDS[stage]}))
+            needed = {"DATABASE_URL"}.union(*(NEEDS[stage] for stage in stages))
+            self._settings.require(*sorted(needed))
             runtime.start(self._settings, threads=worker.worker_threads, stages=stages)
         except SettingsError as error:
             print(f"quel cannot start: {error}", file=sys.stderr, flush=True)

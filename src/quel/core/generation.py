@@ -31,9 +31,16 @@ class Turn:
 
 @dataclass(frozen=True)
 class Progress:
-    """How a job stands after an image ended; `remaining` images are still on their way."""
+    """How a job stands after an image ended; `remaining` images are still on their way.
+
+    The `stage_…` counts are those of the image's own stage; `seconds` have passed since the job was claimed.
+    """
 
     stored: int
     failed: int
     remaining: int
     planned: int
+    stage_stored: int
+    stage_remaining: int
+    stage_planned: int
+    seconds: float

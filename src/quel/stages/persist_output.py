@@ -104,7 +104,7 @@ def _fail(services: Services, delivery: Delivery, code: str, reason: str) -> tup
 
 
 def tell(progress: Progress) -> None:
-    """Logs x of y and percent."""
+    """Logs x of y and percent, and the end of a stage."""
     ended = progress.stored + progress.failed
     emit(
         Event.PROGRESS,
@@ -114,6 +114,13 @@ def tell(progress: Progress) -> None:
         stored=progress.stored,
         failed=progress.failed,
     )
+    if progress.stage_remaining == 0:
+        emit(
+            Event.STAGE_FINISHED,
+            images=progress.stage_stored,
+            of=progress.stage_planned,
+            seconds=round(progress.seconds, 3),
+        )
 
 
 def finalize_when_done(job_id: UUID, progress: Progress) -> tuple[Nudge, ...]:

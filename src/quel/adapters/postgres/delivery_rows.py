@@ -121,7 +121,7 @@ class DeliveryRows:
             values = _keys(delivery) | {"code": code, "reason": reason}
             if connection.execute(_FAIL_ONE, values).rowcount == 0:
                 return None
-            return count_progress(connection, delivery.job_id)
+            return count_progress(connection, delivery.job_id, delivery.stage)
 
         return self._database.run(work)
 
@@ -149,9 +149,10 @@ def _deliver(connection: Connection, delivery: Delivery, size_bytes: int) -> Del
         reason = credits.ran_dry(delivery.payer_kind, delivery.price)
         values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
         connection.execute(_FAIL_OPEN_IMAGES, values)
-        return RanDry(count_progress(connection, delivery.job_id))
+        return RanDry(count_progress(connection, delivery.job_id, delivery.stage))
     attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
-    return Delivered(int(attach_id or 0), int(balance), count_progress(connection, delivery.job_id))
+    progress = count_progress(connection, delivery.job_id, delivery.stage)
+    return Delivered(int(attach_id or 0), int(balance), progress)
 
 
 def _record(delivery: Delivery, balance: int, size_bytes: int) -> dict[str, Any]:

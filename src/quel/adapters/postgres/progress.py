@@ -19,12 +19,17 @@ FROM (
            count(*) FILTER (WHERE state = 'failed') AS failed,
            count(*) FILTER (WHERE state NOT IN ('stored', 'failed', 'cancelled')) AS remaining,
            count(*) AS planned,
+           count(*) FILTER (WHERE stage = :stage AND state = 'stored') AS stage_stored,
+           count(*) FILTER (WHERE stage = :stage AND state NOT IN ('stored', 'failed', 'cancelled'))
+               AS stage_remaining,
+           count(*) FILTER (WHERE stage = :stage) AS stage_planned,
            coalesce(jsonb_agg(attach_id ORDER BY image_no) FILTER (WHERE attach_id IS NOT NULL), '[]')
                AS attach_ids
     FROM quel.image WHERE job_id = :job_id
 ) c
 WHERE j.job_id = :job_id
-RETURNING c.stored, c.failed, c.remaining, c.planned
+RETURNING c.stored, c.failed, c.remaining, c.planned, c.stage_stored, c.stage_remaining, c.stage_planned,
+          extract(epoch FROM now() - coalesce(j.started_at, now())) AS seconds
 """)
 
 
@@ -34,7 +39,10 @@ def lock_job(connection: Connection, job_id: UUID) -> str | None:
     return status
 
 
-def count_progress(connection: Connection, job_id: UUID) -> Progress:
+def count_progress(connection: Connection, job_id: UUID, stage: int) -> Progress:
     """Writes completed_images, failed_images and generated_attach_ids (in plan order) of a locked job."""
-    row = connection.execute(_COUNT, {"job_id": job_id}).one_or_none()
-    return Progress(*row) if row else Progress(0, 0, 0, 0)
+    row = connection.execute(_COUNT, {"job_id": job_id, "stage": stage}).one_or_none()
+    if row is None:
+        return Progress(0, 0, 0, 0, 0, 0, 0, 0.0)
+    *counts, seconds = row
+    return Progress(*counts, seconds=float(seconds))

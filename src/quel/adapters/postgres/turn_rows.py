@@ -156,7 +156,7 @@ class TurnRows:
             }
             if connection.execute(_FAIL, values).rowcount == 0:
                 return None
-            return count_progress(connection, turn.job_id)
+            return count_progress(connection, turn.job_id, turn.stage)
 
         return self._database.run(work)
 
