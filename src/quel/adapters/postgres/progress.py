@@ -29,7 +29,7 @@ FROM (
 ) c
 WHERE j.job_id = :job_id
 RETURNING c.stored, c.failed, c.remaining, c.planned, c.stage_stored, c.stage_remaining, c.stage_planned,
-          extract(epoch FROM now() - coalesce(j.started_at, now())) AS seconds
+          extract(epoch FROM now() - coalesce(j.started_at, now()))::float8 AS seconds
 """)
 
 
@@ -42,7 +42,4 @@ def lock_job(connection: Connection, job_id: UUID) -> str | None:
 def count_progress(connection: Connection, job_id: UUID, stage: int) -> Progress:
     """Writes completed_images, failed_images and generated_attach_ids (in plan order) of a locked job."""
     row = connection.execute(_COUNT, {"job_id": job_id, "stage": stage}).one_or_none()
-    if row is None:
-        return Progress(0, 0, 0, 0, 0, 0, 0, 0.0)
-    *counts, seconds = row
-    return Progress(*counts, seconds=float(seconds))
+    return Progress(**row._mapping) if row else Progress(0, 0, 0, 0, 0, 0, 0, 0.0)
