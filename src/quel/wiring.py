@@ -28,7 +28,7 @@ from quel.core.models import model_for
 from quel.core.paths import PATHS
 from quel.core.retry import RetryPolicy
 from quel.settings import MissingReference, Settings
-from quel.stages.ports import Doorbell
+from quel.stages.ports import Doorbell, Leases
 from quel.stages.services import Rules
 
 
@@ -43,6 +43,7 @@ class World:
         self.rules = make_rules(settings)
         self._threads = threads
         self._doorbell: Doorbell | None = None
+        self._leases: Leases | None = None
         self._closers: list[Callable[[], object]] = []
 
     @property
@@ -52,9 +53,16 @@ class World:
             raise SettingsError("This process does not serve generate_image.")
         return self._doorbell
 
-    def install(self, doorbell: Doorbell) -> None:
-        """Gives the process its bell."""
-        self._doorbell = doorbell
+    @property
+    def leases(self) -> Leases:
+        """What keeps running calls' leases alive; only workers that serve generate_image have it."""
+        if self._leases is None:
+            raise SettingsError("This process does not serve generate_image.")
+        return self._leases
+
+    def install(self, doorbell: Doorbell, leases: Leases) -> None:
+        """Gives the process its bell and its keeper of leases."""
+        self._doorbell, self._leases = doorbell, leases
 
     @cached_property
     def database(self) -> Database:

@@ -1,4 +1,4 @@
-"""Rings generate_image when images that had to wait may go; keeps leases and slots alive meanwhile.
+"""Rings generate_image when images that had to wait may go.
 
 A message whose image finds no slot is not kept anywhere: the image waits in its row. This process
 remembers how many messages it has dropped, rings for one of them whenever a call ends, and for a handful
@@ -12,21 +12,19 @@ import time
 from collections.abc import Callable
 
 from quel.core.errors import QuelError
-from quel.core.quota import Later, Slot
+from quel.core.quota import Later
 from quel.observe.events import Event, emit
 
 _TICK_S = 0.2
 _LOOK_EVERY_S = 3.0
 _LONGEST_WAIT_S = 30.0  # a day's quota may be raised, a pause lifted: ask again now and then
-_KEEP_EVERY_S = 8.0  # leases last 30 s: three renewals may fail
 
 
 class Doorbell:
     """One a process, shared by its worker threads; `run` belongs to a thread of its own.
 
     `ring(n)` sends n messages, `due(most)` counts the images that could go, `backlog()` the messages
-    that wait, `keep(leases, owners)` prolongs; all four may raise QuelError. `handful` is the number of
-    worker threads.
+    that wait; all three may raise QuelError. `handful` is the number of worker threads.
     """
 
     def __init__(
@@ -35,16 +33,14 @@ class Doorbell:
         ring: Callable[[int], None],
         due: Callable[[int], int],
         backlog: Callable[[], int],
-        keep: Callable[[list[str], list[str]], None],
         handful: int,
     ) -> None:
-        self._ring, self._due, self._backlog, self._keep = ring, due, backlog, keep
+        self._ring, self._due, self._backlog = ring, due, backlog
         self._handful = handful
         self._lock = threading.Lock()
         self._dropped = 0
         self._closed_until = 0.0
         self._ring_at = math.inf
-        self._held: dict[str, str] = {}
 
     def closed_for_s(self) -> float:
         """For how long this process knows that no call may begin."""
@@ -73,32 +69,19 @@ class Doorbell:
             self._dropped -= 1
             return True
 
-    def holding(self, lease: str, slot: Slot) -> None:
-        """Keeps a lease and the slot's owner alive."""
-        with self._lock:
-            self._held[lease] = slot.owner
-
-    def released(self, lease: str) -> None:
-        """Lets a lease go."""
-        with self._lock:
-            self._held.pop(lease, None)
-
     def run(self, stop: threading.Event) -> None:
-        """Rings and renews until `stop` is set; trouble with a neighbour is logged and passes."""
-        look_at = keep_at = 0.0
+        """Rings until `stop` is set; trouble with a neighbour is logged and passes."""
+        look_at = 0.0
         while not stop.wait(_TICK_S):
             now = time.monotonic()
             try:
                 if now >= self._ring_at:
                     self._ring_for_dropped()
-                if now >= keep_at:
-                    keep_at = now + _KEEP_EVERY_S
-                    self._keep_held()
                 if now >= look_at and now >= self._closed_until:
                     look_at = now + _LOOK_EVERY_S
                     self._ring_for_forgotten()
             except QuelError as error:
-                emit(Event.LEASES_TROUBLE, code=error.code, reason=str(error))
+                emit(Event.DOORBELL_TROUBLE, code=error.code, reason=str(error))
 
     def _ring_for_dropped(self) -> None:
         due = self._due(self._handful)
@@ -114,12 +97,6 @@ class Doorbell:
             due = self._due(self._handful)
             if due and self._backlog() < due:
                 self._ring(due)
-
-    def _keep_held(self) -> None:
-        with self._lock:
-            leases, owners = list(self._held), list(self._held.values())
-        if leases:
-            self._keep(leases, owners)
 
 
 _CLOSING_REASONS = frozenset({"minute", "day", "unknown", "overloaded", "known"})

@@ -1,4 +1,4 @@
-"""Gives every process that serves generate_image its doorbell, on a thread of its own."""
+"""Gives every process that serves generate_image its doorbell and its keeper of leases."""
 
 import threading
 from uuid import UUID
@@ -6,6 +6,7 @@ from uuid import UUID
 import dramatiq
 
 from quel.actors.doorbell import Doorbell
+from quel.actors.lease_keeper import LeaseKeeper
 from quel.actors.runtime import runtime
 from quel.core.steps import Nudge, Stage
 from quel.settings import Settings
@@ -20,22 +21,28 @@ class GenerationBell(dramatiq.Middleware):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """The bell exists before the first message is taken."""
         if Stage.GENERATE_IMAGE not in runtime.stages:
             return
-        bell = _bell(runtime.world, worker.worker_threads)
-        runtime.world.install(bell)
-        self._thread = threading.Thread(target=bell.run, args=(self._stop,), name="doorbell", daemon=True)
-        self._thread.start()
+        world = runtime.world
+        bell = _bell(world, worker.worker_threads)
+        keeper = LeaseKeeper(keep_leases=world.turns.renew, keep_slots=world.quota.keep)
+        world.install(bell, keeper)
+        self._threads = [
+            threading.Thread(target=bell.run, args=(self._stop,), name="doorbell", daemon=True),
+            *keeper.threads(self._stop),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """The bell keeps leases alive until the last call has ended."""
+        """Only now: leases are kept alive until the last call has ended."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        for thread in self._threads:
+            thread.join(timeout=5)
 
 
 def _bell(world: World, threads: int) -> Doorbell:
@@ -44,14 +51,9 @@ def _bell(world: World, threads: int) -> Doorbell:
     def ring(number: int) -> None:
         send(tuple(Nudge(Stage.GENERATE_IMAGE, _ANY, 0) for _ in range(number)))
 
-    def keep(leases: list[str], owners: list[str]) -> None:
-        world.turns.renew(leases)
-        world.quota.keep(owners)
-
     return Doorbell(
         ring=ring,
         due=world.turns.due,
         backlog=lambda: world.queues.backlog(Stage.GENERATE_IMAGE),
-        keep=keep,
         handful=threads,
     )

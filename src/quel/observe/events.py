@@ -48,6 +48,7 @@ class Event(StrEnum):
     JOB_RECOVERED = "sweep.recovered"
     SWEEP_DONE = "sweep.done"
     LEASES_TROUBLE = "leases.trouble"
+    DOORBELL_TROUBLE = "doorbell.trouble"
     PROCESS_STARTED = "process.started"
     PROCESS_STOPPED = "process.stopped"
     ACTOR_FAILED = "actor.failed"
@@ -69,6 +70,7 @@ _WARNINGS = frozenset(
         Event.IMAGE_BYTES_LOST,
         Event.JOB_RECOVERED,
         Event.LEASES_TROUBLE,
+        Event.DOORBELL_TROUBLE,
         Event.ACTOR_FAILED,
     }
 )

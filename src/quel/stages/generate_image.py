@@ -47,12 +47,11 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Nud
         if limits is not None:  # images may wait for their path; without limits there is simply none
             services.doorbell.wait(Later(_NO_TURN_FOR_S, "path"))
         return ()
-    services.doorbell.holding(turn.lease, slot)
-    try:
-        with about(job_id=turn.job_id, image=turn.image_no, path=turn.path, stage=turn.stage):
-            nudges = _make(services, turn, slot)
-    finally:
-        services.doorbell.released(turn.lease)
+    with (
+        services.leases.held(turn.lease, slot),
+        about(job_id=turn.job_id, image=turn.image_no, path=turn.path, stage=turn.stage),
+    ):
+        nudges = _make(services, turn, slot)
     if services.doorbell.call_ended():
         nudges += (Nudge(Stage.GENERATE_IMAGE, job_id, image_no),)
     return nudges

@@ -217,11 +217,12 @@ class Doorbell(Protocol):
     def call_ended(self) -> bool:
         """A call ended; whether one of those that wait should be rung for."""
 
-    def holding(self, lease: str, slot: Slot) -> None:
-        """Keep this lease and slot alive while the call runs."""
 
-    def released(self, lease: str) -> None:
-        """The call is over; let the lease go."""
+class Leases(Protocol):
+    """Keeps what a running call holds alive."""
+
+    def held(self, lease: str, slot: Slot) -> AbstractContextManager[None]:
+        """Renews the image's lease and the slot for as long as the block runs."""
 
 
 class Pause(Protocol):

@@ -71,6 +71,10 @@ class Services(Protocol):
         """The bell of those who wait."""
 
     @property
+    def leases(self) -> ports.Leases:
+        """What keeps running calls' leases alive."""
+
+    @property
     def pause(self) -> ports.Pause:
         """The operator's brake."""
 
