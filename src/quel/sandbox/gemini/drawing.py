@@ -96,7 +96,7 @@ def _thumbnails(
         pen.rectangle(
             (x - 2, y - 2, x + thumbnail.width + 1, y + thumbnail.height + 1), outline=WHITE, width=2
         )
-        side = min(max(24, min(cell) // 8), *thumbnail.size)
+        side = max(24, min(cell) // 8)
         pen.rectangle((x, y, x + side, y + side), INK)
         pen.text((x + side / 2, y + side / 2), str(index + 1), WHITE, _font(side * 2 // 3), anchor="mm")
 

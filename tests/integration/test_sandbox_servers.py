@@ -1,0 +1,158 @@
+from contextlib import closing
+
+import psycopg2
+import pytest
+import redis
+
+from quel.sandbox import Servers
+from quel.sandbox.errors import SandboxError
+
+
+@pytest.fixture(scope="module")
+def servers():
+    with Servers(appendonly=True) as servers:
+        yield servers
+
+
+def run(url, statement):
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else None
+
+
+def redis_at(url):
+    return closing(redis.Redis.from_url(url))
+
+
+def test_the_database_is_a_real_postgresql_for_many_connections(servers):
+    assert run(servers.database_url, "SHOW max_connections") == [("200",)]
+    assert run(servers.database_url, "SELECT current_setting('server_version_num')::int >= 150000") == [
+        (True,)
+    ]
+    assert run(servers.database_url, "SHOW timezone") == [("UTC",)]
+
+
+def test_both_listen_on_loopback_alone_and_want_a_password(servers):
+    assert run(servers.database_url, "SHOW listen_addresses") == [("127.0.0.1",)]
+    with redis_at(servers.redis_url) as client:
+        assert client.config_get("bind")["bind"] == "127.0.0.1"
+    with pytest.raises(psycopg2.OperationalError):
+        run(servers.database_url.replace("postgres:", "postgres:wrong", 1), "SELECT 1")
+    stranger = redis_at(servers.redis_url.replace("redis://:", "redis://:wrong"))
+    with stranger as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
+
+
+def test_redis_refuses_rather_than_forgets(servers):
+    with redis_at(servers.redis_url) as client:
+        assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
+        assert client.config_get("appendonly")["appendonly"] == "yes"
+
+
+def test_a_fresh_database_is_empty_or_a_copy(servers):
+    template = servers.fresh_database()
+    run(template, "CREATE TABLE cup AS SELECT 7 AS sugar")
+    copy, empty = servers.fresh_database(template), servers.fresh_database()
+    assert run(copy, "SELECT sugar FROM cup") == [(7,)]
+    with pytest.raises(psycopg2.errors.UndefinedTable):
+        run(empty, "SELECT sugar FROM cup")
+
+
+def test_a_database_can_be_dropped_under_its_users(servers):
+    url = servers.fresh_database()
+    with closing(psycopg2.connect(url)):
+        servers.drop_database(url)
+    with pytest.raises(psycopg2.OperationalError):
+        run(url, "SELECT 1")
+
+
+def test_a_fresh_redis_pair_is_empty_whatever_it_held(servers):
+    pairs = [servers.fresh_redis_pair()]
+    for url in pairs[0]:
+        with redis_at(url) as client:
+            client.set("left", "over")
+    while not (len(pairs) > 1 and pairs[-1] == pairs[0]):
+        pairs.append(servers.fresh_redis_pair())
+    assert len({url for pair in pairs for url in pair}) == 2 * (len(pairs) - 1)
+    for url in pairs[0]:
+        with redis_at(url) as client:
+            assert client.dbsize() == 0
+
+
+def test_postgres_comes_back_where_it_was_after_stop_and_kill(servers):
+    url = servers.fresh_database()
+    run(url, "CREATE TABLE cup (sugar int)")
+    for number, end in enumerate((servers.stop_postgres, servers.kill_postgres), 1):
+        run(url, f"INSERT INTO cup VALUES ({number})")
+        end()
+        assert servers.postgres_pid is None
+        with pytest.raises(psycopg2.OperationalError):
+            run(url, "SELECT 1")
+        servers.start_postgres()
+        assert run(url, "SELECT count(*) FROM cup") == [(number,)]
+
+
+def test_postgres_comes_back_from_a_kill_under_load(servers):
+    url = servers.fresh_database()
+    with closing(psycopg2.connect(url)) as busy:
+        with busy.cursor() as cursor:
+            cursor.execute("BEGIN; CREATE TABLE half_done (n int)")
+        servers.kill_postgres()
+        servers.start_postgres()
+    assert run(url, "SELECT to_regclass('half_done')") == [(None,)]
+
+
+def test_redis_with_its_log_loses_nothing_to_a_kill(servers):
+    with redis_at(servers.redis_url) as client:
+        client.set("cup", "full")
+        servers.kill_redis()
+        assert servers.redis_pid is None
+        with pytest.raises(redis.ConnectionError):
+            client.ping()
+        servers.start_redis()
+        assert client.get("cup") == b"full"
+        servers.restart_redis(keep_data=True)
+        assert client.get("cup") == b"full"
+        servers.restart_redis(keep_data=False)
+        assert client.get("cup") is None
+
+
+def test_what_was_lost_stays_lost():
+    with Servers() as servers, redis_at(servers.redis_url) as client:
+        client.set("cup", "full")
+        servers.restart_redis(keep_data=True)
+        assert client.get("cup") == b"full"
+        servers.kill_redis()
+        servers.start_redis()
+        assert client.get("cup") is None
+        url = servers.fresh_database()
+        servers.restart_postgres(keep_data=False)
+        with pytest.raises(psycopg2.OperationalError):
+            run(url, "SELECT 1")
+        assert run(servers.database_url, "SELECT 1") == [(1,)]
+
+
+def test_a_wrong_order_is_answered_and_the_next_is_obeyed(servers):
+    with pytest.raises(SandboxError, match="no order 'explode'"):
+        servers._order("redis", "explode")
+    servers.restart_redis()
+
+
+def test_servers_that_do_not_run_say_so():
+    with pytest.raises(SandboxError, match="not running"):
+        Servers().restart_redis()
+
+
+def test_a_missing_binary_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("QUEL_SANDBOX_PG_BINDIR", str(tmp_path))
+    with pytest.raises(SandboxError, match="QUEL_SANDBOX_PG_BINDIR"):
+        Servers().start()
+
+
+def test_a_server_that_cannot_start_shows_the_end_of_its_log(monkeypatch, tmp_path):
+    broken = tmp_path / "redis-server"
+    broken.write_text("#!/bin/sh\necho the reason is here\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("QUEL_SANDBOX_REDIS_SERVER", str(broken))
+    with pytest.raises(SandboxError, match="the reason is here"):
+        Servers().start()
