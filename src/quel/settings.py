@@ -132,6 +132,9 @@ class Settings(BaseModel):
         return self.path_limits.get(path, PathLimits())
 
 
+REQUIRED = ("DATABASE_URL", "SUPABASE_URL", "SUPABASE_SERVICE_KEY", "GEMINI_API_KEY")
+"""The variables without a default; each actor group asks for those it uses."""
+
 VARIABLES: tuple[str, ...] = tuple(
     field.alias for field in Settings.model_fields.values() if field.alias and field.alias.isupper()
 )

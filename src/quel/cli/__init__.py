@@ -1,0 +1,33 @@
+"""`quel …`: one file a verb. Exit codes: 0 well; 1 what was asked about is not; 2 wrong usage or setting."""
+
+import sys
+
+import typer
+
+from quel.cli.demo import demo
+from quel.cli.doctor import doctor
+from quel.cli.submit import submit
+from quel.cli.watch import watch
+from quel.core.errors import QuelError, SettingsError
+
+app = typer.Typer(
+    name="quel",
+    help="Turns Quel Canvas job rows into finished, stored, paid-for images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback could show settings
+)
+for verb in (demo, submit, watch, doctor):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Runs a verb; what goes wrong on purpose is told as a sentence, never as a traceback."""
+    try:
+        app()
+    except SettingsError as error:
+        print(f"quel: {error}", file=sys.stderr)
+        sys.exit(2)
+    except QuelError as error:
+        print(f"quel: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -120,6 +120,12 @@ class SetAside:
             pipeline.execute()
 
 
+def push(client: redis.Redis, queue: str, job_id: UUID) -> None:
+    """Pushes an id the way the front end does. Raises NeighbourDown."""
+    with redis_errors():
+        client.lpush(queue, str(job_id))
+
+
 def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> set[UUID] | None:
     """The job ids on the raw lists and in transit, or None when there are more than `most` entries."""
     with redis_errors():

@@ -92,8 +92,12 @@ class SupabaseStorage:
         A refused key or a missing bucket is the operator's to mend, not the picture's fault: it counts as
         an outage, so that what has been paid for is kept meanwhile.
         """
+        self.write_upload(path, data, "image/webp")
+
+    def write_upload(self, path: str, data: bytes, mime_type: str) -> None:
+        """Puts an object of any type at `path`; raises what `write_result` raises."""
         headers = self._key_headers | {
-            "content-type": "image/webp",
+            "content-type": mime_type,
             "cache-control": "max-age=3600",
             "x-upsert": "true",
         }

@@ -1,0 +1,1 @@
+"""The demonstration: real jobs of every path and type, run by real processes, checked to the credit."""

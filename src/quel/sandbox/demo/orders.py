@@ -1,0 +1,113 @@
+"""What the demonstration orders: jobs of all five paths and every type, on the photographs of the sandbox."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+Reference = Callable[[str, str | None], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One job as the front end would write it. `title` is what the table and the contact sheet call it."""
+
+    title: str
+    path: str
+    job_type: str
+    images: int
+    input_data: dict[str, Any]
+
+
+def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
+    """The jobs; `attach` turns a photograph's name into an attach id."""
+
+    def ref(name: str, type_: str) -> dict[str, Any]:
+        return {"attachId": attach(name), "type": type_}
+
+    astronaut, coffee, rocket = "astronaut.png", "coffee.png", "rocket.jpg"
+    cat, grass, brick = "chelsea.png", "grass.png", "brick.png"
+    every = [
+        Order(
+            "model in a place", "fashion", "single_batch", 3,
+            {
+                "basePrompt": "An evening editorial, confident and calm.",
+                "individualImageAttachIds": [ref(astronaut, "model"), ref(rocket, "bg"), ref(brick, "top")],
+                "combinations": [
+                    {"angle": "front", "shot": "full body", "quantity": 2},
+                    {"angle": "profile", "shot": "tight", "quantity": 1},
+                ],
+                "aspect-ratio": "3:4",
+            },
+        ),
+        Order(
+            "two stages", "fashion", "pipeline_stage", 3,
+            {
+                "stages": [
+                    {"stage_index": 0, "prompt": "Soft daylight.", "quantity": 2, "aspect-ratio": "4:5",
+                     "individualImageAttachIds": [ref(astronaut, "model"), ref(grass, "outer")]},
+                    {"stage_index": 1, "prompt": "Hard light, deep shadows.", "quantity": 1,
+                     "aspect-ratio": "16:9", "cameraAngle": "back",
+                     "individualImageAttachIds": [ref(astronaut, "model"), ref(brick, "bg")]},
+                ],
+            },
+        ),
+        Order(
+            "product on its own", "beauty", "single_batch", 1,
+            {
+                "basePrompt": "A quiet luxury campaign.",
+                "individualImageAttachIds": [ref(coffee, "product")],
+                "aspectRatio": "1:1",
+            },
+        ),
+        Order(
+            "portraits", "beauty", "simple_portrait", 2,
+            {
+                "mergedImages": [
+                    {"mergedAttachId": attach(astronaut), "wrappingPrompt": "Dewy skin.", "photoIndex": 0},
+                    {"mergedAttachId": str(attach(coffee)), "photoIndex": "1"},
+                ],
+                "basePrompt": "Clean studio light.",
+                "aspect-ratio": "9:16",
+            },
+        ),
+        Order(
+            "a dish, two ways", "eats", "pipeline_stage", 2,
+            {
+                "stages": [
+                    {"stage_index": 0, "prompt": "A slow morning.", "quantity": 1,
+                     "cameraAngle": "top down", "aspect-ratio": "1:1", "isPreEdited": True,
+                     "individualImageAttachIds": [ref(coffee, "food"), ref(brick, "background")]},
+                    {"stage_index": 1, "prompt": "Close and honest.", "quantity": 1, "shotType": "close up",
+                     "aspect-ratio": "4:3", "isPreEdited": False,
+                     "individualImageAttachIds": [ref(coffee, "food")]},
+                ],
+            },
+        ),
+        Order(
+            "film still", "cinema", "simple_general", 2,
+            {
+                "prompt": "The night before the launch.",
+                "uploadedAttachIds": [ref(astronaut, "actor"), ref(rocket, "background"), ref(cat, "prop")],
+                "aspect-ratio": "21:9",
+            },
+        ),
+        Order(
+            "two characters", "cartoon", "single_batch", 2,
+            {
+                "basePrompt": "They race across the roofs.",
+                "individualImageAttachIds": [ref(cat, "character"), ref(astronaut, "character"),
+                                             ref(grass, "bg")],
+                "combinations": [{"angle": "low angle", "shot": "full body", "quantity": 2,
+                                  "fx": "speed lines"}],
+                "aspect-ratio": "4:3",
+            },
+        ),
+        Order(
+            "oldest form", "fashion", "simple_general", 1,
+            {"prompt": "비 오는 서울의 밤거리", "mergedImageAttachId": attach(brick), "quantity": "1",
+             "cameraAngle": "front", "shotType": "full"},
+        ),
+        Order("nothing but text", "cinema", "single_batch", 1, {"basePrompt": "A lighthouse in fog."}),
+    ]  # fmt: skip
+    return [Order(o.title, o.path, o.job_type, o.images, o.input_data | {"userId": str(user)}) for o in every]
