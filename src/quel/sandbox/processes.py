@@ -103,10 +103,11 @@ def workers(
     queues: Sequence[str] = (),
     processes: int = 1,
     threads: int = 8,
+    module: str = "quel.actors",
 ) -> QuelProcess:
-    """`dramatiq quel.actors`, all groups or those of `queues`."""
+    """`dramatiq quel.actors`, all groups or those of `queues`; or another `module` that wraps it."""
     only = ["-Q", *queues] if queues else []
-    command = ["dramatiq", "quel.actors", "-p", str(processes), "-t", str(threads), *only]
+    command = ["dramatiq", module, "-p", str(processes), "-t", str(threads), *only]
     return QuelProcess(command, environment, log)
 
 

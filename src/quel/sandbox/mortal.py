@@ -1,0 +1,168 @@
+"""`dramatiq quel.sandbox.mortal` is `dramatiq quel.actors` that dies at one named moment, without a word.
+
+QUEL_SANDBOX_DIE_AT names the moment, for instance `before:TurnRows.made`, `committing:DeliveryRows.deliver`,
+`during:GeminiEngine.generate` or `after:send.generate_image#2` (the second time it comes). The whole process
+group ends there by SIGKILL: no exception, no clean-up, no acknowledgement. Start it in a session of its own,
+as `quel.sandbox.processes` does. With QUEL_SANDBOX_PASSED every moment that passes is appended to that file.
+"""
+
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+from dramatiq.brokers import redis as dramatiq_redis
+from sqlalchemy import Connection
+
+import quel.actors  # sets the broker, as `dramatiq quel.actors` does
+from quel.adapters.gemini.engine import GeminiEngine
+from quel.adapters.imaging import PillowImaging
+from quel.adapters.postgres.closing_rows import ClosingRows
+from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.delivery_rows import DeliveryRows
+from quel.adapters.postgres.intake_rows import IntakeRows
+from quel.adapters.postgres.preparation_rows import PreparationRows
+from quel.adapters.postgres.sweep_rows import SweepRows
+from quel.adapters.postgres.turn_rows import TurnRows
+from quel.adapters.redis.blobs import Blobs
+from quel.adapters.redis.cancellations import Cancellations
+from quel.adapters.redis.ingest import Ingest, SetAside
+from quel.adapters.redis.pause import Pause
+from quel.adapters.redis.queues import Queues
+from quel.adapters.redis.quota import GeminiQuota
+from quel.adapters.storage import SupabaseStorage
+
+broker = quel.actors.broker
+
+DURING_S = 0.4
+"""How long a call has been under way when `during` strikes."""
+
+_CALLS: dict[type, tuple[str, ...]] = {
+    Ingest: ("take", "done", "rescue"),
+    SetAside: ("keep",),
+    IntakeRows: ("load", "claim"),
+    PreparationRows: ("load", "attachment_paths", "finish"),
+    TurnRows: ("take", "made", "put_back", "unprepare", "fail"),
+    DeliveryRows: ("load", "deliver", "fail", "make_again"),
+    ClosingRows: ("close", "refuse", "give_up"),
+    SweepRows: ("open_jobs", "recover", "recover_pending", "adopt", "reconcile_productions"),
+    Cancellations: ("is_cancelled", "cancelled_among"),
+    Blobs: (
+        "put_input", "put_output", "output", "inputs_and_output", "has_outputs", "drop_output", "drop_job",
+        "inputs_full",
+    ),
+    GeminiQuota: ("reserve", "give_back", "report", "closed_for_s"),
+    Pause: ("paused_paths",),
+    Queues: ("backlog", "jobs_to_fetch"),
+    SupabaseStorage: ("read_reference", "write_result", "stored_size_bytes", "delete_results"),
+    GeminiEngine: ("generate",),
+    PillowImaging: ("normalise", "grid", "to_webp"),
+}  # fmt: skip
+
+
+class Moment(StrEnum):
+    """When to die, seen from one call to a neighbour."""
+
+    BEFORE = "before"
+    DURING = "during"
+    COMMITTING = "committing"  # every statement has run, the transaction is not committed
+    AFTER = "after"
+
+
+class Fate:
+    """Knows the one moment this process will not outlive, and notes those it does. Safe for many threads."""
+
+    def __init__(self, die_at: str, passed: Path | None) -> None:
+        name, _, number = die_at.partition("#")
+        self._die_at = (name, int(number or 1))
+        self._passed = passed
+        self._times: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def meet(self, moment: Moment, call: str) -> None:
+        """Passes a moment, or ends the process there."""
+        name = f"{moment}:{call}"
+        with self._lock:
+            self._times[name] += 1
+            if self._passed is not None:
+                with self._passed.open("a") as file:
+                    file.write(name + "\n")
+            if (name, self._times[name]) == self._die_at:
+                os.killpg(0, signal.SIGKILL)
+
+    def meet_during(self, call: str) -> None:
+        """Lets the moment come while the call is under way."""
+        threading.Timer(DURING_S, self.meet, (Moment.DURING, call)).start()
+
+
+_inside = threading.local()
+
+
+def make_mortal(fate: Fate) -> None:
+    """Puts `fate` around every call to a neighbour, every message sent and every acknowledgement."""
+    for owner, methods in _CALLS.items():
+        for method in methods:
+            _wrap(owner, method, f"{owner.__name__}.{method}", fate)
+    _wrap_messages(fate)
+    _wrap_commits(fate)
+
+
+def _wrap(owner: type, method: str, call: str, fate: Fate) -> None:
+    original: Callable[..., Any] = getattr(owner, method)
+
+    def mortal(self: object, *args: Any, **kwargs: Any) -> Any:
+        fate.meet(Moment.BEFORE, call)
+        if owner is GeminiEngine:
+            fate.meet_during(call)
+        _inside.call = call
+        answer = original(self, *args, **kwargs)
+        fate.meet(Moment.AFTER, call)
+        return answer
+
+    setattr(owner, method, mortal)
+
+
+def _wrap_messages(fate: Fate) -> None:
+    send: Callable[..., Any] = dramatiq_redis.RedisBroker.enqueue
+    acknowledge: Callable[..., Any] = dramatiq_redis._RedisConsumer.ack
+
+    def mortal_send(self: Any, message: dramatiq.Message[Any], *, delay: int | None = None) -> Any:
+        fate.meet(Moment.BEFORE, f"send.{message.actor_name}")
+        answer = send(self, message, delay=delay)
+        fate.meet(Moment.AFTER, f"send.{message.actor_name}")
+        return answer
+
+    def mortal_acknowledge(self: Any, message: dramatiq.MessageProxy) -> None:
+        fate.meet(Moment.BEFORE, f"ack.{message.actor_name}")
+        acknowledge(self, message)
+        fate.meet(Moment.AFTER, f"ack.{message.actor_name}")
+
+    _replace(dramatiq_redis.RedisBroker, "enqueue", mortal_send)
+    _replace(dramatiq_redis._RedisConsumer, "ack", mortal_acknowledge)
+
+
+def _wrap_commits(fate: Fate) -> None:
+    run = Database.run
+
+    def mortal_run(self: Database, work: Callable[[Connection], Any]) -> Any:
+        def mortal_work(connection: Connection) -> Any:
+            answer = work(connection)
+            fate.meet(Moment.COMMITTING, getattr(_inside, "call", "Database.run"))
+            return answer
+
+        return run(self, mortal_work)
+
+    _replace(Database, "run", mortal_run)
+
+
+def _replace(owner: type, method: str, mortal: Callable[..., Any]) -> None:
+    setattr(owner, method, mortal)
+
+
+_passed = os.environ.get("QUEL_SANDBOX_PASSED")
+make_mortal(Fate(os.environ.get("QUEL_SANDBOX_DIE_AT", ""), Path(_passed) if _passed else None))
