@@ -1,0 +1,120 @@
+"""The PostgreSQL and Redis that integration tests run against, and who chose them.
+
+In this order: what QUEL_TEST_DATABASE_URL and QUEL_TEST_REDIS_URL name, containers where a Docker engine
+answers, the sandbox's own servers. There is always one of them, so no test is ever skipped for want of a
+server. A database named for tests is only used to create others from; a Redis named for tests is emptied.
+"""
+
+import itertools
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+
+from quel.sandbox import databases
+from quel.sandbox.servers import Servers as SandboxServers
+
+DATABASE_VARIABLE, REDIS_VARIABLE = "QUEL_TEST_DATABASE_URL", "QUEL_TEST_REDIS_URL"
+POSTGRES_IMAGE = os.environ.get("QUEL_TEST_POSTGRES_IMAGE") or "postgres:15-alpine"
+REDIS_IMAGE = os.environ.get("QUEL_TEST_REDIS_IMAGE") or "redis:6.2-alpine"
+DOCKER_ANSWERS_WITHIN_S = 10
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A PostgreSQL server and a Redis server; `database_url` is where databases are created from."""
+
+    database_url: str
+    redis_url: str
+    redis_pairs: Iterator[int]
+
+    def fresh_database(self, template: str | None = None) -> str:
+        """The URL of a new database, empty or a copy of the database that the URL `template` names."""
+        name = f"quel_test_{os.getpid()}_{next(_numbers)}"
+        source = databases.database_name(template) if template else None
+        return databases.create_database(self.database_url, name, source)
+
+    def drop_database(self, url: str) -> None:
+        """Removes a database that `fresh_database` made, whoever is still connected."""
+        databases.drop_database(self.database_url, databases.database_name(url))
+
+    def fresh_redis_pair(self) -> tuple[str, str]:
+        """Two emptied Redis databases, for REDIS_URL and QUEL_BROKER_REDIS_URL; the pairs take turns."""
+        first = next(self.redis_pairs)
+        urls = (self._redis_url_of(first), self._redis_url_of(first + 1))
+        for url in urls:
+            with redis.Redis.from_url(url) as client:
+                client.flushdb()
+        return urls
+
+    def _redis_url_of(self, number: int) -> str:
+        return urlunsplit(urlsplit(self.redis_url)._replace(path=f"/{number}"))
+
+
+def choice() -> str:
+    """Which servers the tests use, for people to read."""
+    return f"PostgreSQL {_source(DATABASE_VARIABLE)}, Redis {_source(REDIS_VARIABLE)}"
+
+
+@contextmanager
+def running_servers() -> Iterator[Servers]:
+    """The chosen servers, started where that is for us to do, and gone afterwards."""
+    with ExitStack() as stack:
+        database_url = os.environ.get(DATABASE_VARIABLE, "")
+        redis_url = os.environ.get(REDIS_VARIABLE, "")
+        if docker_answers():
+            database_url = database_url or stack.enter_context(_postgres_container())
+            redis_url = redis_url or stack.enter_context(_redis_container())
+        if not (database_url and redis_url):
+            sandbox = stack.enter_context(SandboxServers())
+            database_url = database_url or sandbox.database_url
+            redis_url = redis_url or sandbox.redis_url
+        yield Servers(database_url, redis_url, _redis_pairs(redis_url))
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine can be talked to from here."""
+    try:
+        asked = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"],
+            capture_output=True,
+            timeout=DOCKER_ANSWERS_WITHIN_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
+
+
+def _source(variable: str) -> str:
+    if os.environ.get(variable):
+        return f"named by {variable}"
+    return "in a container" if docker_answers() else "of the sandbox"
+
+
+def _redis_pairs(url: str) -> Iterator[int]:
+    with redis.Redis.from_url(url) as client:
+        count = int(client.config_get("databases")["databases"])
+    return itertools.cycle(range(0, count - 1, 2))
+
+
+@contextmanager
+def _postgres_container() -> Iterator[str]:
+    from testcontainers.community.postgres import PostgresContainer
+
+    with PostgresContainer(POSTGRES_IMAGE, driver=None) as container:
+        yield container.get_connection_url()
+
+
+@contextmanager
+def _redis_container() -> Iterator[str]:
+    from testcontainers.community.redis import RedisContainer
+
+    with RedisContainer(REDIS_IMAGE) as container:
+        address, port = container.get_container_host_ip(), container.get_exposed_port(container.port)
+        yield f"redis://{address}:{port}/0"

@@ -1,0 +1,95 @@
+"""Everything around the pipeline in a test, and a pipeline of its own with as many processes as it needs."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from quel.sandbox.gemini.client import Call, Gemini
+from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
+from quel.sandbox.storage.client import Storage
+from quel.sandbox.studio import Studio
+from tests.integration.servers import Servers
+
+_OURS = ("QUEL_", "GEMINI_", "GOOGLE_", "SUPABASE_", "REDIS_", "DATABASE_URL", "IMAGE_PER_PRICE")
+
+
+class World:
+    """The servers and the two simulators that all tests of a session share."""
+
+    def __init__(self, servers: Servers, storage: Storage, gemini: Gemini) -> None:
+        self.servers = servers
+        self.storage = storage
+        self.gemini = gemini
+        self.template_url = servers.fresh_database()
+        migrate({"DATABASE_URL": self.template_url})
+
+    def fresh_database(self) -> str:
+        """The URL of a new database with the whole schema and no rows."""
+        return self.servers.fresh_database(self.template_url)
+
+    def environment(self, database_url: str, redis_url: str, broker_redis_url: str) -> dict[str, str]:
+        """The settings of a process here; what this shell happens to export counts for nothing."""
+        unset = {name: "" for name in os.environ if name.startswith(_OURS)}
+        return unset | {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "QUEL_BROKER_REDIS_URL": broker_redis_url,
+            "SUPABASE_URL": self.storage.url,
+            "SUPABASE_SERVICE_KEY": self.storage.service_key,
+            "GEMINI_API_KEY": self.gemini.api_key,
+            "GEMINI_BASE_URL": self.gemini.url,
+            "QUEL_LOG_FORMAT": "json",
+        }
+
+    def calls(self, token: str) -> list[Call]:
+        """The provider calls whose prompt contains `token`, in order of arrival."""
+        return [call for call in self.gemini.calls() if token in call.prompt]
+
+
+class Pipeline:
+    """A database and Redis databases of its own, their studio, and processes started as a test asks."""
+
+    def __init__(self, world: World, directory: Path) -> None:
+        self.world = world
+        self.database_url = world.fresh_database()
+        self.redis_url, self.broker_redis_url = world.servers.fresh_redis_pair()
+        self.studio = Studio(self.database_url, self.redis_url, world.storage)
+        self._directory = directory
+        self._processes: list[QuelProcess] = []
+
+    def environment(self, **settings: Any) -> dict[str, str]:
+        """The environment of this pipeline's processes; `settings` are variables to set beside it."""
+        plain = self.world.environment(self.database_url, self.redis_url, self.broker_redis_url)
+        return plain | {name: str(value) for name, value in settings.items()}
+
+    def workers(
+        self, *queues: str, processes: int = 1, threads: int = 8, ready: bool = True, **settings: Any
+    ) -> QuelProcess:
+        """Starts `dramatiq quel.actors`, of all groups or of `queues`, and waits until it is ready."""
+        log = self._log("workers")
+        started = workers(
+            self.environment(**settings), log, queues=queues, processes=processes, threads=threads
+        )
+        self._processes.append(started.start())
+        return started.await_ready(processes) if ready else started
+
+    def scheduler(self, **settings: Any) -> QuelProcess:
+        """Starts `periodiq quel.actors`."""
+        started = scheduler(self.environment(**settings), self._log("scheduler")).start()
+        self._processes.append(started)
+        return started
+
+    def kill(self) -> None:
+        """SIGKILL to every process of this pipeline."""
+        for process in self._processes:
+            process.kill()
+        self._processes.clear()
+
+    def close(self) -> None:
+        """Ends the processes and drops the database."""
+        self.kill()
+        self.studio.redis.close()
+        self.world.servers.drop_database(self.database_url)
+
+    def _log(self, name: str) -> Path:
+        return self._directory / f"{name}-{len(self._processes)}.log"
