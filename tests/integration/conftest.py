@@ -1,4 +1,8 @@
-"""The servers, the world around them and the pipelines that integration tests share."""
+"""Fixtures of the integration tests: real servers, simulated neighbours, quel's own processes.
+
+`world`, `studio` and `workers` are shared by the tests of a session; `pipeline` is one test's own, for
+processes with settings of their own or that are to be killed. Every test may run alone and in any order.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,50 +10,94 @@ from pathlib import Path
 import pytest
 
 from quel.sandbox.gemini.client import Gemini
+from quel.sandbox.processes import QuelProcess
 from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
-from tests.integration.servers import choice, running_servers
+from tests.integration.servers import Servers, choice, running_servers
 from tests.integration.surroundings import Pipeline, World
 
 
 def pytest_report_header() -> str:
-    """Which servers the tests of this run use."""
     return f"servers: {choice()}"
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
-    """The servers and the simulators, for the whole session."""
-    with running_servers() as servers, Storage() as storage, Gemini() as gemini:
-        yield World(servers, storage, gemini)
+def servers() -> Iterator[Servers]:
+    """PostgreSQL and Redis (see tests/integration/servers.py)."""
+    with running_servers() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def world(servers: Servers) -> Iterator[World]:
+    """Servers, Storage and Gemini, and a migrated database to copy."""
+    with Storage() as storage, Gemini() as gemini:
+        world = World(servers, storage, gemini)
+        yield world
+        servers.drop_database(world.template_url)
+
+
+@pytest.fixture
+def empty_database_url(servers: Servers) -> Iterator[str]:
+    """A database without any table."""
+    url = servers.fresh_database()
+    yield url
+    servers.drop_database(url)
 
 
 @pytest.fixture
 def database_url(world: World) -> Iterator[str]:
-    """A migrated database of the test's own."""
+    """A database of the test's own with the whole schema and no rows."""
     url = world.fresh_database()
     yield url
     world.servers.drop_database(url)
 
 
 @pytest.fixture
+def redis_urls(servers: Servers) -> tuple[str, str]:
+    """Two emptied Redis databases of the test's own, for REDIS_URL and QUEL_BROKER_REDIS_URL."""
+    return servers.fresh_redis_pair()
+
+
+@pytest.fixture
+def redis_url(redis_urls: tuple[str, str]) -> str:
+    """An emptied Redis database of the test's own."""
+    return redis_urls[0]
+
+
+@pytest.fixture
 def pipeline(world: World, tmp_path: Path) -> Iterator[Pipeline]:
-    """A pipeline of the test's own, without any process yet."""
-    pipeline = Pipeline(world, tmp_path)
-    yield pipeline
-    pipeline.close()
+    """Database, Redis and processes of the test's own; it starts the processes itself."""
+    own = Pipeline(world, tmp_path)
+    yield own
+    own.close()
 
 
 @pytest.fixture(scope="session")
-def workers(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The pipeline that the tests of a session share, with one long-lived worker process."""
-    pipeline = Pipeline(world, tmp_path_factory.mktemp("workers"))
-    pipeline.workers()
-    yield pipeline
-    pipeline.close()
+def shared_pipeline(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """What `studio` and `workers` of a session stand on."""
+    shared = Pipeline(world, tmp_path_factory.mktemp("shared"))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture(scope="session")
-def studio(workers: Pipeline) -> Studio:
-    """The front end of the shared pipeline."""
-    return workers.studio
+def studio(shared_pipeline: Pipeline) -> Studio:
+    """The front end of the shared workers."""
+    return shared_pipeline.studio
+
+
+@pytest.fixture(scope="session")
+def workers(shared_pipeline: Pipeline) -> QuelProcess:
+    """One `dramatiq quel.actors` with default settings that lives as long as the session."""
+    return shared_pipeline.workers()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_are_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that share the simulators leave no faults to the next."""
+    world = request.getfixturevalue("world") if "world" in request.fixturenames else None
+    yield
+    if world:
+        world.gemini.clear_faults()
+        world.storage.clear_faults()
