@@ -1,0 +1,273 @@
+"""Every moment between the push of an id and the closed job at which a process can die, and what repairs it.
+
+A moment is named as `quel.sandbox.mortal` takes it. The moments right after one call and right before the
+next are the same one, so most calls stand here with `before` alone; writes have a moment between their last
+statement and the commit as well. `python -m tests.chaos.death_points` prints the table of
+docs/reliability.md.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Repair(Enum):
+    """What mends it, and within how many seconds with the settings' defaults."""
+
+    ON_THE_LIST = ("the id is still on its list, the next process takes it", 0)
+    RESCUE = ("another bridge puts the id back on its list", 60)
+    MESSAGE = ("the message comes back, or the sweep sends a new one", 120)
+    SWEEP = ("the sweep finds the rows that do not move", 120)
+    LEASE = ("the lease lapses after 30 s, the sweep frees the image", 90)
+    BELL = ("a worker looks for images that are ready", 3)
+    NOTHING = ("nothing is left to do", 0)
+
+
+@dataclass(frozen=True)
+class DeathPoint:
+    """One death. `paid_again` images are bought once more at the provider, `strays` objects may stay."""
+
+    scenario: str
+    at: str
+    lost: str
+    repair: Repair
+    paid_again: int = 0
+    strays: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.scenario}/{self.at}"
+
+
+NO_WORK = "nothing"
+A_MESSAGE = "a message not acknowledged"
+AN_ATTEMPT = "work that had not been written"
+THE_NEXT = "the message to the next stage"
+A_LEASE = "a worker that holds a lease"
+
+_WHOLE_JOB: list[tuple[str, str, Repair]] = [
+    ("before:Ingest.take", NO_WORK, Repair.ON_THE_LIST),
+    ("after:Ingest.take", "a bridge with an id in its hands", Repair.RESCUE),
+    ("before:send.fetch_job", "a bridge with an id in its hands", Repair.RESCUE),
+    ("after:send.fetch_job", "a bridge with an id it has handed on", Repair.MESSAGE),
+    ("after:Ingest.done", NO_WORK, Repair.MESSAGE),
+    ("before:IntakeRows.load", A_MESSAGE, Repair.MESSAGE),
+    ("before:Cancellations.is_cancelled", A_MESSAGE, Repair.MESSAGE),
+    ("before:IntakeRows.claim", A_MESSAGE, Repair.MESSAGE),
+    ("committing:IntakeRows.claim", AN_ATTEMPT, Repair.MESSAGE),
+    ("after:IntakeRows.claim", THE_NEXT, Repair.MESSAGE),
+    ("before:PreparationRows.load", THE_NEXT, Repair.MESSAGE),
+    ("before:send.prepare_inputs", THE_NEXT, Repair.MESSAGE),
+    ("before:ack.fetch_job", A_MESSAGE, Repair.MESSAGE),
+    ("after:ack.fetch_job", NO_WORK, Repair.MESSAGE),
+    ("before:PreparationRows.load#2", A_MESSAGE, Repair.MESSAGE),
+    ("before:Cancellations.is_cancelled#2", A_MESSAGE, Repair.MESSAGE),
+    ("before:Blobs.inputs_full", A_MESSAGE, Repair.MESSAGE),
+    ("before:PreparationRows.attachment_paths", A_MESSAGE, Repair.MESSAGE),
+    ("before:SupabaseStorage.read_reference", A_MESSAGE, Repair.MESSAGE),
+    ("before:SupabaseStorage.read_reference#2", AN_ATTEMPT, Repair.MESSAGE),
+    ("before:PillowImaging.normalise", AN_ATTEMPT, Repair.MESSAGE),
+    ("before:PillowImaging.grid", AN_ATTEMPT, Repair.MESSAGE),
+    ("before:Blobs.put_input", AN_ATTEMPT, Repair.MESSAGE),
+    ("before:PreparationRows.finish", AN_ATTEMPT, Repair.MESSAGE),
+    ("committing:PreparationRows.finish", AN_ATTEMPT, Repair.MESSAGE),
+    ("after:PreparationRows.finish", THE_NEXT, Repair.BELL),
+    ("before:send.generate_image", THE_NEXT, Repair.BELL),
+    ("before:send.generate_image#2", "one of two messages", Repair.BELL),
+    ("after:send.generate_image#2", A_MESSAGE, Repair.BELL),
+    ("before:ack.prepare_inputs", A_MESSAGE, Repair.BELL),
+    ("before:Pause.paused_paths", A_MESSAGE, Repair.BELL),
+    ("before:GeminiQuota.reserve", A_MESSAGE, Repair.BELL),
+    ("after:GeminiQuota.reserve", "a slot of the quota", Repair.BELL),
+    ("before:TurnRows.take", "a slot of the quota", Repair.BELL),
+    ("committing:TurnRows.take", "a slot of the quota", Repair.BELL),
+    ("after:TurnRows.take", A_LEASE, Repair.LEASE),
+    ("before:Cancellations.is_cancelled#3", A_LEASE, Repair.LEASE),
+    ("before:Blobs.inputs_and_output", A_LEASE, Repair.LEASE),
+    ("before:GeminiEngine.generate", A_LEASE, Repair.LEASE),
+    ("during:GeminiEngine.generate", "a call that is under way", Repair.LEASE),
+    ("after:GeminiEngine.generate", "an answer that was not kept yet", Repair.LEASE),
+    ("before:Blobs.put_output", "an answer that was not kept yet", Repair.LEASE),
+    ("after:Blobs.put_output", A_LEASE, Repair.LEASE),
+    ("before:GeminiQuota.report", A_LEASE, Repair.LEASE),
+    ("before:TurnRows.made", A_LEASE, Repair.LEASE),
+    ("committing:TurnRows.made", A_LEASE, Repair.LEASE),
+    ("after:TurnRows.made", THE_NEXT, Repair.SWEEP),
+    ("before:send.persist_output", THE_NEXT, Repair.SWEEP),
+    ("after:send.persist_output", A_MESSAGE, Repair.MESSAGE),
+    ("before:ack.generate_image", A_MESSAGE, Repair.MESSAGE),
+    ("before:DeliveryRows.load", A_MESSAGE, Repair.MESSAGE),
+    ("before:Blobs.output", A_MESSAGE, Repair.MESSAGE),
+    ("before:PillowImaging.to_webp", A_MESSAGE, Repair.MESSAGE),
+    ("before:SupabaseStorage.write_result", AN_ATTEMPT, Repair.MESSAGE),
+    ("after:SupabaseStorage.write_result", "an object nobody knows of yet", Repair.MESSAGE),
+    ("before:DeliveryRows.deliver", "an object nobody knows of yet", Repair.MESSAGE),
+    ("committing:DeliveryRows.deliver", "a delivery that was rolled back", Repair.MESSAGE),
+    ("after:DeliveryRows.deliver", A_MESSAGE, Repair.MESSAGE),
+    ("before:Blobs.drop_output", A_MESSAGE, Repair.MESSAGE),
+    ("after:DeliveryRows.deliver#2", THE_NEXT, Repair.SWEEP),
+    ("before:Blobs.drop_output#2", THE_NEXT, Repair.SWEEP),
+    ("before:send.finalize_job", THE_NEXT, Repair.SWEEP),
+    ("before:ack.persist_output", A_MESSAGE, Repair.MESSAGE),
+    ("after:send.finalize_job", A_MESSAGE, Repair.MESSAGE),
+    ("before:ClosingRows.close", A_MESSAGE, Repair.MESSAGE),
+    ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
+    ("after:ClosingRows.close", "bytes in Redis, until they expire", Repair.NOTHING),
+    ("before:Blobs.drop_job", "bytes in Redis, until they expire", Repair.NOTHING),
+    ("before:ack.finalize_job", A_MESSAGE, Repair.NOTHING),
+]
+
+_PAID_AGAIN = {"during:GeminiEngine.generate", "after:GeminiEngine.generate", "before:Blobs.put_output"}
+
+_SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
+    "first call fails": [
+        ("before:TurnRows.put_back", A_LEASE, Repair.LEASE),
+        ("committing:TurnRows.put_back", A_LEASE, Repair.LEASE),
+        ("after:TurnRows.put_back", "a message that was to come later", Repair.BELL),
+    ],
+    "quota refuses": [
+        ("after:GeminiQuota.report", A_LEASE, Repair.LEASE),
+        ("after:TurnRows.put_back", "a process that knew who waits", Repair.BELL),
+    ],
+    "one prompt is blocked": [
+        ("before:TurnRows.fail", A_LEASE, Repair.LEASE),
+        ("committing:TurnRows.fail", A_LEASE, Repair.LEASE),
+        ("after:TurnRows.fail", A_MESSAGE, Repair.MESSAGE),
+    ],
+    "prepared pictures are gone": [
+        ("before:TurnRows.unprepare", A_LEASE, Repair.LEASE),
+        ("committing:TurnRows.unprepare", A_LEASE, Repair.LEASE),
+        ("after:TurnRows.unprepare", THE_NEXT, Repair.SWEEP),
+        ("before:GeminiQuota.give_back", "a slot of the quota", Repair.LEASE),
+    ],
+    "answers are gone": [
+        ("before:SupabaseStorage.stored_size_bytes", A_MESSAGE, Repair.MESSAGE),
+        ("before:DeliveryRows.make_again", A_MESSAGE, Repair.MESSAGE),
+        ("committing:DeliveryRows.make_again", A_MESSAGE, Repair.MESSAGE),
+        ("after:DeliveryRows.make_again", THE_NEXT, Repair.BELL),
+    ],
+    "credits run dry": [
+        ("committing:DeliveryRows.deliver#2", "an object nobody pays for", Repair.MESSAGE),
+        ("after:DeliveryRows.deliver#2", "an object nobody pays for", Repair.SWEEP),
+        ("before:SupabaseStorage.delete_results", "an object nobody pays for", Repair.SWEEP),
+        ("after:SupabaseStorage.delete_results", THE_NEXT, Repair.SWEEP),
+    ],
+    "the bucket refuses one": [
+        ("before:DeliveryRows.fail", A_MESSAGE, Repair.MESSAGE),
+        ("committing:DeliveryRows.fail", A_MESSAGE, Repair.MESSAGE),
+        ("after:DeliveryRows.fail", A_MESSAGE, Repair.MESSAGE),
+    ],
+    "no reference can be used": [
+        ("committing:PreparationRows.finish", AN_ATTEMPT, Repair.MESSAGE),
+        ("after:PreparationRows.finish", THE_NEXT, Repair.SWEEP),
+    ],
+    "nobody can pay": [
+        ("before:ClosingRows.refuse", A_MESSAGE, Repair.MESSAGE),
+        ("committing:ClosingRows.refuse", AN_ATTEMPT, Repair.MESSAGE),
+        ("after:ClosingRows.refuse", A_MESSAGE, Repair.NOTHING),
+    ],
+    "cancelled before it began": [
+        ("before:send.finalize_job", THE_NEXT, Repair.MESSAGE),
+        ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
+        ("after:ClosingRows.close", A_MESSAGE, Repair.NOTHING),
+    ],
+    "cancelled by key when made": [
+        ("before:send.finalize_job", THE_NEXT, Repair.SWEEP),
+        ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
+        ("before:Blobs.drop_job", "bytes in Redis, until they expire", Repair.NOTHING),
+    ],
+    "cancelled in its row when made": [
+        ("before:send.finalize_job", THE_NEXT, Repair.SWEEP),
+        ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
+        ("after:ClosingRows.close", "bytes in Redis, until they expire", Repair.NOTHING),
+    ],
+    "junk comes first": [
+        ("before:SetAside.keep", "a bridge with junk in its hands", Repair.RESCUE),
+        ("after:SetAside.keep", "a bridge with junk in its hands", Repair.RESCUE),
+    ],
+    "an unknown id comes first": [
+        ("before:SetAside.keep", A_MESSAGE, Repair.MESSAGE),
+        ("after:SetAside.keep", A_MESSAGE, Repair.MESSAGE),
+    ],
+    "a bridge has died": [
+        ("before:Ingest.rescue", NO_WORK, Repair.RESCUE),
+        ("after:Ingest.rescue", NO_WORK, Repair.ON_THE_LIST),
+    ],
+    "pending on no list": [
+        ("before:SweepRows.open_jobs", "a sweep", Repair.SWEEP),
+        ("before:Cancellations.cancelled_among", "a sweep", Repair.SWEEP),
+        ("before:Queues.backlog", "a sweep", Repair.SWEEP),
+        ("before:GeminiQuota.closed_for_s", "a sweep", Repair.SWEEP),
+        ("before:Queues.jobs_to_fetch", "a sweep", Repair.SWEEP),
+        ("before:SweepRows.recover_pending", "a sweep", Repair.SWEEP),
+        ("committing:SweepRows.recover_pending", "a sweep", Repair.SWEEP),
+        ("after:SweepRows.recover_pending", "a sweep that has counted a recovery", Repair.SWEEP),
+        ("before:send.fetch_job", "a sweep that has counted a recovery", Repair.SWEEP),
+        ("before:ack.sweep_stuck_jobs", "a sweep", Repair.NOTHING),
+    ],
+    "a lease has lapsed": [
+        ("before:SweepRows.recover", "a sweep", Repair.SWEEP),
+        ("committing:SweepRows.recover", "a sweep", Repair.SWEEP),
+        ("after:SweepRows.recover", "a sweep that has counted a recovery", Repair.BELL),
+    ],
+    "made before everyone died": [
+        ("before:Blobs.has_outputs", "a sweep", Repair.SWEEP),
+        ("before:send.persist_output", "a sweep", Repair.SWEEP),
+    ],
+    "left behind by another server": [
+        ("before:SweepRows.adopt", "a sweep", Repair.SWEEP),
+        ("committing:SweepRows.adopt", "a sweep", Repair.SWEEP),
+        ("after:SweepRows.adopt", THE_NEXT, Repair.SWEEP),
+    ],
+    "recovered in vain": [
+        ("before:ClosingRows.give_up", "a sweep", Repair.SWEEP),
+        ("committing:ClosingRows.give_up", "a sweep", Repair.SWEEP),
+        ("after:ClosingRows.give_up", "bytes in Redis, until they expire", Repair.NOTHING),
+    ],
+    "production left open": [
+        ("before:SweepRows.reconcile_productions", "a sweep", Repair.SWEEP),
+        ("committing:SweepRows.reconcile_productions", "a sweep", Repair.SWEEP),
+        ("after:SweepRows.reconcile_productions", "a sweep", Repair.NOTHING),
+    ],
+}
+
+_STRAYS = {
+    ("credits run dry", "after:DeliveryRows.deliver#2"),
+    ("credits run dry", "before:SupabaseStorage.delete_results"),
+}
+
+
+def _points() -> Iterator[DeathPoint]:
+    for at, lost, repair in _WHOLE_JOB:
+        scenario = "two slow images" if at.startswith("during") else "two images"
+        yield DeathPoint(scenario, at, lost, repair, paid_again=int(at in _PAID_AGAIN))
+    for scenario, points in _SIDE_WAYS.items():
+        for at, lost, repair in points:
+            yield DeathPoint(scenario, at, lost, repair, strays=int((scenario, at) in _STRAYS))
+
+
+POINTS: tuple[DeathPoint, ...] = tuple(_points())
+
+
+def table() -> str:
+    """The table of docs/reliability.md, in Markdown."""
+    lines = [
+        "| job | the process dies | lost | repaired by | within |",
+        "|---|---|---|---|---|",
+    ]
+    for point in POINTS:
+        what, within_s = point.repair.value
+        extra = " (that image is bought again)" if point.paid_again else ""
+        extra += " (its object may stay, unpaid and unnamed)" if point.strays else ""
+        lines.append(
+            f"| {point.scenario} | `{point.at}` | {point.lost}{extra} | {what} | {_seconds(within_s)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _seconds(within_s: int) -> str:
+    return f"{within_s} s" if within_s else "at once"
+
+
+if __name__ == "__main__":
+    print(table(), end="")
