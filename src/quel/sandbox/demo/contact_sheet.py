@@ -1,40 +1,79 @@
-"""Draws one picture of all results, grouped by job, to see at a glance whether they are right."""
+"""Draws all results on one sheet, a card a job, to see at a glance what was made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-_THUMB_PX = 260
-_GAP_PX = 16
-_LABEL_PX = 34
-_COLUMNS = 5
-_PAPER, _INK, _FAINT = (250, 249, 246), (32, 32, 36), (120, 120, 128)
+SHEET_WIDTH_PX = 1640
+THUMB_HEIGHT_PX = 220
+MARGIN_PX, GAP_PX, PADDING_PX = 36, 20, 16
+HEADING_PX, LABEL_PX = 72, 52
+CARD_HEIGHT_PX = 2 * PADDING_PX + LABEL_PX + THUMB_HEIGHT_PX
+
+PAPER, CARD, EDGE = (244, 242, 238), (255, 255, 255), (226, 222, 214)
+INK, FAINT = (30, 30, 34), (122, 120, 116)
 
 
-def draw_contact_sheet(groups: Sequence[tuple[str, str, Sequence[Path]]], file: Path) -> None:
-    """Writes a PNG: for each (title, subtitle, pictures) its pictures side by side under a label."""
-    cells = [
-        (title if number == 0 else "", subtitle if number == 0 else f"image {number + 1}", picture)
-        for title, subtitle, pictures in groups
-        for number, picture in enumerate(pictures)
-    ]
-    rows = -(-len(cells) // _COLUMNS)
-    step_x, step_y = _THUMB_PX + _GAP_PX, _THUMB_PX + _LABEL_PX + _GAP_PX
-    sheet = Image.new("RGB", (_COLUMNS * step_x + _GAP_PX, rows * step_y + _GAP_PX), _PAPER)
-    for place, (title, subtitle, picture) in enumerate(cells):
-        corner = (_GAP_PX + place % _COLUMNS * step_x, _GAP_PX + place // _COLUMNS * step_y)
-        _draw_cell(sheet, corner, title, subtitle, picture)
-    sheet.save(file, "PNG", optimize=True)
+@dataclass(frozen=True)
+class Card:
+    """One job's pictures, in order, under a title and a line of facts."""
+
+    title: str
+    facts: str
+    pictures: Sequence[Path]
 
 
-def _draw_cell(sheet: Image.Image, corner: tuple[int, int], title: str, subtitle: str, picture: Path) -> None:
-    x, y = corner
-    draw = ImageDraw.Draw(sheet)
-    draw.text((x, y), title, fill=_INK, font=ImageFont.load_default(15))
-    draw.text((x, y + 17), subtitle, fill=_FAINT, font=ImageFont.load_default(12))
+def draw_contact_sheet(heading: str, cards: Sequence[Card], file: Path) -> None:
+    """Writes a PNG: the cards in their order, as many in a row as fit."""
+    rows = list(_rows([_draw_card(card) for card in cards]))
+    step_px = CARD_HEIGHT_PX + GAP_PX
+    height = 2 * MARGIN_PX + HEADING_PX + len(rows) * step_px - GAP_PX
+    sheet = Image.new("RGB", (SHEET_WIDTH_PX, height), PAPER)
+    ImageDraw.Draw(sheet).text((MARGIN_PX, MARGIN_PX), heading, INK, _font(34))
+    for number, row in enumerate(rows):
+        left = MARGIN_PX
+        for card in row:
+            sheet.paste(card, (left, MARGIN_PX + HEADING_PX + number * step_px))
+            left += card.width + GAP_PX
+    sheet.save(file, "PNG")
+
+
+def _rows(cards: Sequence[Image.Image]) -> Iterator[list[Image.Image]]:
+    room = SHEET_WIDTH_PX - 2 * MARGIN_PX
+    row: list[Image.Image] = []
+    for card in cards:
+        if row and sum(one.width + GAP_PX for one in row) + card.width > room:
+            yield row
+            row = []
+        row.append(card)
+    yield row
+
+
+def _draw_card(card: Card) -> Image.Image:
+    thumbs = [_thumbnail(picture) for picture in card.pictures]
+    title, facts = _font(21), _font(15)
+    label_width = int(max(title.getlength(card.title), facts.getlength(card.facts)))
+    strip_width = sum(thumb.width for thumb in thumbs) + PADDING_PX // 2 * (len(thumbs) - 1)
+    width = 2 * PADDING_PX + max(label_width, strip_width)
+    canvas = Image.new("RGB", (width, CARD_HEIGHT_PX), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    pen.rounded_rectangle((0, 0, width - 1, CARD_HEIGHT_PX - 1), 10, CARD, EDGE)
+    pen.text((PADDING_PX, PADDING_PX - 4), card.title, INK, title)
+    pen.text((PADDING_PX, PADDING_PX + 22), card.facts, FAINT, facts)
+    left = PADDING_PX
+    for thumb in thumbs:
+        canvas.paste(thumb, (left, PADDING_PX + LABEL_PX))
+        left += thumb.width + PADDING_PX // 2
+    return canvas
+
+
+def _thumbnail(picture: Path) -> Image.Image:
     with Image.open(picture) as full:
-        thumb = full.convert("RGB")
-    thumb.thumbnail((_THUMB_PX, _THUMB_PX), Image.Resampling.LANCZOS)
-    left, top = x + (_THUMB_PX - thumb.width) // 2, y + _LABEL_PX + (_THUMB_PX - thumb.height) // 2
-    sheet.paste(thumb, (left, top))
+        width = round(full.width * THUMB_HEIGHT_PX / full.height)
+        return full.convert("RGB").resize((width, THUMB_HEIGHT_PX), Image.Resampling.LANCZOS)
+
+
+def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size_px)

@@ -1,22 +1,25 @@
 """What the demonstration orders: jobs of all five paths and every type, on the photographs of the sandbox."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
-
-Reference = Callable[[str, str | None], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Order:
-    """One job as the front end would write it. `title` is what the table and the contact sheet call it."""
+    """One job as the front end would write it.
+
+    `title` is what the table and the contact sheet call it; a `personal` job is paid by the member, any
+    other by the studio.
+    """
 
     title: str
     path: str
     job_type: str
     images: int
     input_data: dict[str, Any]
+    personal: bool = False
 
 
 def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
@@ -93,6 +96,12 @@ def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
             },
         ),
         Order(
+            "oldest form", "fashion", "simple_general", 1,
+            {"prompt": "Seoul bei Nacht, Regen auf dem Asphalt.", "mergedImageAttachId": attach(brick),
+             "quantity": "1", "cameraAngle": "front", "shotType": "full"},
+            personal=True,
+        ),
+        Order(
             "two characters", "cartoon", "single_batch", 2,
             {
                 "basePrompt": "They race across the roofs.",
@@ -103,11 +112,6 @@ def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
                 "aspect-ratio": "4:3",
             },
         ),
-        Order(
-            "oldest form", "fashion", "simple_general", 1,
-            {"prompt": "비 오는 서울의 밤거리", "mergedImageAttachId": attach(brick), "quantity": "1",
-             "cameraAngle": "front", "shotType": "full"},
-        ),
         Order("nothing but text", "cinema", "single_batch", 1, {"basePrompt": "A lighthouse in fog."}),
     ]  # fmt: skip
-    return [Order(o.title, o.path, o.job_type, o.images, o.input_data | {"userId": str(user)}) for o in every]
+    return [replace(order, input_data=order.input_data | {"userId": str(user)}) for order in every]

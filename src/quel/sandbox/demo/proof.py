@@ -1,7 +1,7 @@
-"""Checks the demonstration's result from the outside: rows, ledger, balance and the stored pictures."""
+"""Checks the demonstration's result from the outside: rows, stored objects and the pictures themselves."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,66 +12,57 @@ from quel.sandbox.demo.orders import Order
 from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
 
+_IN_PLAN_ORDER = "SELECT attach_id FROM quel.image WHERE job_id = %s ORDER BY image_no"
+_PRODUCTION = "SELECT attach_ids FROM quel_production_photo WHERE production_id = %s"
+_STORED = """
+SELECT attach_file_path, attach_file_size FROM quel_attach a
+JOIN unnest(%s::bigint[]) WITH ORDINALITY AS ids (attach_id, place) USING (attach_id) ORDER BY place
+"""
 
-def save_results(
-    studio: Studio, storage: Storage, jobs: Mapping[UUID, Order], folder: Path
-) -> dict[UUID, list[Path]]:
-    """Writes each job's pictures, in plan order, into `folder`; the files by job."""
+
+def save_results(studio: Studio, jobs: Mapping[UUID, Order], folder: Path) -> dict[UUID, list[Path]]:
+    """Writes each job's pictures, in the order of its ids, into `folder`; the files by job."""
     saved: dict[UUID, list[Path]] = {}
     for place, (job_id, order) in enumerate(jobs.items(), start=1):
+        name = f"{place:02d}-{order.path}-{order.title.replace(',', '').replace(' ', '-')}"
+        ids = studio.job_row(job_id)["generated_attach_ids"]
         saved[job_id] = []
-        for number, attach_id in enumerate(studio.job_row(job_id)["generated_attach_ids"], start=1):
-            row = studio.rows("SELECT attach_file_path FROM quel_attach WHERE attach_id = %s", attach_id)[0]
-            name = f"{place:02d}-{order.path}-{order.title.replace(' ', '-').replace(',', '')}-{number}.webp"
-            file = folder / name
-            file.write_bytes(storage.get(row["attach_file_path"]))
+        for number, row in enumerate(studio.rows(_STORED, ids), start=1):
+            file = folder / f"{name}-{number}.webp"
+            file.write_bytes(studio.storage.get(row["attach_file_path"]))
             saved[job_id].append(file)
     return saved
 
 
-def disagreements(
-    studio: Studio,
-    jobs: Mapping[UUID, Order],
-    saved: Mapping[UUID, Sequence[Path]],
-    *,
-    price: int,
-    start_balance: int,
-    org: UUID,
-) -> list[str]:
-    """Every way in which the result is not what was ordered, as sentences; empty when all is true."""
-    found = [sentence for job_id, order in jobs.items() for sentence in _job(studio, job_id, order, saved)]
-    images = sum(order.images for order in jobs.values())
-    ledger = studio.rows(
-        "SELECT count(*) AS lines, coalesce(sum(amount), 0) AS credits FROM quel_credits WHERE org_id = %s",
-        org,
-    )[0]
-    balance = studio.rows("SELECT org_credit FROM quel_organization WHERE org_id = %s", org)[0]["org_credit"]
-    if ledger["lines"] != images:
-        found.append(f"The ledger has {ledger['lines']} lines for {images} images.")
-    if ledger["credits"] != -images * price:
-        found.append(f"The ledger adds up to {ledger['credits']} credits, not to {-images * price}.")
-    if balance != start_balance + ledger["credits"]:
-        found.append(f"The balance is {balance}, the ledger says {start_balance + ledger['credits']}.")
-    return found
-
-
-def _job(studio: Studio, job_id: UUID, order: Order, saved: Mapping[UUID, Sequence[Path]]) -> list[str]:
+def job_disagreements(studio: Studio, job_id: UUID, order: Order, files: list[Path]) -> list[str]:
+    """Every way in which a job is not what was ordered, as sentences."""
     row: dict[str, Any] = studio.job_row(job_id)
-    found = []
-    if row["job_status"] != "completed" or row["completed_images"] != order.images or row["failed_images"]:
-        found.append(
-            f"{order.title}: {row['job_status']} with {row['completed_images']} of {order.images} images."
-        )
     ids = row["generated_attach_ids"]
-    production = studio.rows(
-        "SELECT * FROM quel_production_photo WHERE production_id = %s", row["production_id"]
-    )[0]
-    if len(set(ids)) != order.images or production["attach_ids"] != ids:
-        found.append(f"{order.title}: the ids of job and production are not the {order.images} ordered ones.")
-    for file in saved[job_id]:
-        if not _is_webp(file.read_bytes()):
-            found.append(f"{order.title}: {file.name} is no WebP.")
-    return found
+    found = []
+    if row["job_status"] != "completed" or row["failed_images"] or row["completed_images"] != order.images:
+        made = f"{row['completed_images']} of {order.images} images"
+        found.append(f"The job is {row['job_status']} with {made}. {row['error_message'] or ''}".rstrip())
+    if row["error_message"] and not found:
+        found.append(f"The job completed, but warns: {row['error_message']}")
+    if len(set(ids)) != order.images or ids != [
+        image["attach_id"] for image in studio.rows(_IN_PLAN_ORDER, job_id)
+    ]:
+        found.append("Its ids are not distinct and in the plan's order.")
+    if studio.rows(_PRODUCTION, row["production_id"])[0]["attach_ids"] != ids:
+        found.append("The production does not hold the job's ids.")
+    sizes = [stored["attach_file_size"] for stored in studio.rows(_STORED, ids)]
+    if [file.stat().st_size for file in files] != sizes:
+        found.append("The rows name other sizes than the stored files have.")
+    found += [
+        f"{file.name} is no WebP that can be read." for file in files if not _is_webp(file.read_bytes())
+    ]
+    return [f"{order.path}, {order.title}: {sentence}" for sentence in found]
+
+
+def object_disagreements(storage: Storage, images: int) -> list[str]:
+    """Whether the bucket holds exactly one object an image."""
+    held = len(storage.objects("generated-images/"))
+    return [] if held == images else [f"The bucket holds {held} results for {images} images."]
 
 
 def _is_webp(data: bytes) -> bool:

@@ -1,0 +1,87 @@
+"""Runs the demonstration's jobs through quel's own commands, as real processes in a world of their own."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from quel.sandbox.demo.accounts import Payers, make_payers
+from quel.sandbox.demo.orders import Order, orders
+from quel.sandbox.errors import SandboxError
+from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
+from quel.sandbox.studio import Studio
+from quel.sandbox.world import World
+
+PRICE = 5
+_WORKER_PROCESSES = 2
+
+
+@dataclass(frozen=True)
+class Show:
+    """Jobs that have been pushed and the processes that work on them."""
+
+    studio: Studio
+    payers: Payers
+    jobs: Mapping[UUID, Order]
+    processes: tuple[QuelProcess, ...]
+    ends_at: float
+
+    def check(self) -> None:
+        """Raises SandboxError when a process has ended or the time is over."""
+        for process in self.processes:
+            if process.exit_code is not None:
+                raise SandboxError(f"{process.command[-1]} ended early; its log is {process.log}.")
+        if time.monotonic() > self.ends_at:
+            raise SandboxError(
+                f"The jobs have not ended in time; see the logs in {self.processes[0].log.parent}."
+            )
+
+
+@contextmanager
+def pushed_jobs(
+    provider: Mapping[str, str], logs: Path, *, patience_s: float, say: Callable[[str], None]
+) -> Iterator[Show]:
+    """Starts everything, writes the orders and pushes them the way the front end does.
+
+    `provider` holds the real provider's settings, or nothing: then the sandbox's Gemini draws. Raises
+    SandboxError where something does not start.
+    """
+    with ExitStack() as stack:
+        world = stack.enter_context(World())
+        environment = world.environment() | {"IMAGE_PER_PRICE": str(PRICE)}
+        if provider:
+            del environment["GEMINI_BASE_URL"]
+        environment |= provider
+        _migrate(environment)
+        say("PostgreSQL, Redis, Storage and Gemini are up; alembic has made the schema.")
+        processes = (
+            stack.enter_context(workers(environment, logs / "workers.log", processes=_WORKER_PROCESSES)),
+            stack.enter_context(scheduler(environment, logs / "scheduler.log")),
+        )
+        studio = Studio(world.database_url, world.redis_url, world.storage)
+        payers = make_payers(studio)
+        jobs = {_write(studio, payers, order): order for order in orders(studio.photograph, payers.member)}
+        studio.push(*jobs)
+        say(f"{len(jobs)} jobs are pushed; `dramatiq quel.actors` and `periodiq quel.actors` are at work.")
+        yield Show(studio, payers, jobs, processes, time.monotonic() + patience_s)
+
+
+def _write(studio: Studio, payers: Payers, order: Order) -> UUID:
+    return studio.job(
+        order.job_type,
+        order.input_data,
+        total_images=order.images,
+        member=payers.member,
+        org=payers.of(order),
+        path=order.path,
+    )
+
+
+def _migrate(environment: Mapping[str, str]) -> None:
+    try:
+        migrate(environment)
+    except subprocess.CalledProcessError as error:
+        raise SandboxError(f"alembic failed: {error.stderr.decode(errors='replace')[-500:]}") from None
