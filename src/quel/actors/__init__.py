@@ -1,22 +1,29 @@
 """`dramatiq quel.actors` runs the pipeline, `periodiq quel.actors` its clock; importing sets the broker."""
 
+import atexit
 import sys
 
 import dramatiq
 
-from quel.actors.broker import make_broker
 from quel.core.errors import SettingsError
 from quel.observe.logs import configure_logs
+from quel.observe.metric_files import count_in_files
 from quel.settings import settings
 
 try:
     _settings = settings()
+    # First of all: prometheus_client decides how it counts when it is first imported.
+    _files = count_in_files() if _settings.http_port is not None else None
 except SettingsError as error:
     print(f"quel cannot start: {error}", file=sys.stderr, flush=True)
     sys.exit(2)
+if _files is not None:
+    atexit.register(_files.leave)  # the scheduler's way out; workers have their middleware
+
+from quel.actors.broker import make_broker
 
 configure_logs(_settings.log_level, _settings.log_format)
-broker = make_broker(_settings)
+broker = make_broker(_settings, _files)
 dramatiq.set_broker(broker)
 
 from quel.actors import pipeline  # noqa: E402 - actors are declared on the broker set above

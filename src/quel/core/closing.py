@@ -18,7 +18,7 @@ class ClosedJob:
     """A job that has just been closed: `credits` taken for it, `picture_keys` no longer needed.
 
     `merged` is None for a job without a production, `path` for a job that was never started; `seconds` count
-    from started_at.
+    from started_at; `given_up` is the number of images that were failed to close it.
     """
 
     end: JobEnd
@@ -28,3 +28,4 @@ class ClosedJob:
     credits: int
     picture_keys: tuple[str, ...]
     merged: MergedIds | None
+    given_up: int = 0

@@ -39,9 +39,10 @@ class Delivered:
 
 @dataclass(frozen=True)
 class RanDry:
-    """The payer could not pay: this image and the job's other open ones have failed with that reason."""
+    """The payer could not pay: this image and the job's other open ones, `failed` in all, have failed."""
 
     progress: Progress
+    failed: int
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """Every event quel logs, by name; and the one function that logs them.
 
-Fields are numbers, ids and reasons. No prompt, secret or personal data is ever one of them.
+Fields are numbers, ids and reasons. No prompt, secret or personal data is ever one of them. Whoever wants
+to count events subscribes: the metrics do, so that a stage says what happened once.
 """
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
 import structlog
+from structlog.contextvars import get_contextvars
 
 _log = structlog.get_logger("quel")
 
@@ -51,8 +54,11 @@ class Event(StrEnum):
     DOORBELL_TROUBLE = "doorbell.trouble"
     PROCESS_STARTED = "process.started"
     PROCESS_STOPPED = "process.stopped"
+    HTTP_PORT_OPENED = "http.port_opened"
+    HTTP_PORT_TAKEN = "http.port_taken"
     ACTOR_FAILED = "actor.failed"
     MESSAGE_DEAD = "actor.message_dead"
+    UNCOUNTED = "metrics.uncounted"
 
 
 _WARNINGS = frozenset(
@@ -71,14 +77,31 @@ _WARNINGS = frozenset(
         Event.JOB_RECOVERED,
         Event.LEASES_TROUBLE,
         Event.DOORBELL_TROUBLE,
+        Event.HTTP_PORT_TAKEN,
         Event.ACTOR_FAILED,
     }
 )
-_ERRORS = frozenset({Event.MESSAGE_DEAD})
+_ERRORS = frozenset({Event.MESSAGE_DEAD, Event.UNCOUNTED})
+
+Observer = Callable[[Event, Mapping[str, Any]], None]
+"""Hears each event with its fields and those of the block it happened in (see `quel.observe.logs.about`)."""
+
+_observers: list[Observer] = []
+
+
+def subscribe(observer: Observer) -> None:
+    """Lets `observer` hear every event of this process from now on; twice is the same as once."""
+    if observer not in _observers:
+        _observers.append(observer)
 
 
 def emit(event: Event, **fields: Any) -> None:
-    """Logs an event with its fields, at the level the event deserves."""
+    """Logs an event with its fields, at the level the event deserves, and tells the observers."""
+    for observer in _observers:
+        try:
+            observer(event, get_contextvars() | fields)
+        except Exception as error:  # noqa: BLE001 - counting must never stop what is counted
+            _log.error(Event.UNCOUNTED.value, uncounted=event.value, error=type(error).__name__)
     if event in _ERRORS:
         _log.error(event.value, **fields)
     elif event in _WARNINGS:

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
-from quel.core.intake import Cancelled, Ignore, LookAgain, Park, Refuse, Start, decide
+from quel.core.intake import Cancelled, Ignore, LookAgain, Park, Refuse, Start, choose_path, decide
 from quel.core.intake import JobFacts as Facts
+from quel.core.job import Problem
+from quel.core.result_path import result_owner
 from quel.core.steps import Nudge, Stage, next_steps
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
@@ -20,6 +22,13 @@ def fetch_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
     facts = services.intake.load(job_id)
     if facts is None:
         raise UnknownJob
+    choice = choose_path((facts.job_path, facts.production_path), services.rules.intake)
+    with about(path=None if isinstance(choice, Problem) else choice.path):
+        return _decide(services, facts)
+
+
+def _decide(services: Services, facts: Facts) -> tuple[Nudge, ...]:
+    job_id = facts.job_id
     emit(Event.JOB_FETCHED, type=facts.job_type, status=facts.status.value, ordered=facts.total_images)
     decision = decide(facts, services.rules.intake)
     if not isinstance(decision, Ignore) and services.cancellations.is_cancelled(job_id):
@@ -30,7 +39,7 @@ def fetch_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
         case Refuse(code, reason):
             closed = services.closings.refuse(job_id, reason)
             if closed is not None:
-                emit(Event.JOB_REFUSED, code=code, reason=reason)
+                emit(Event.JOB_REFUSED, code=code, reason=reason, images=closed.end.failed_images)
                 announce(closed)
         case Park(path):
             emit(Event.JOB_PARKED, path=path)
@@ -44,22 +53,21 @@ def fetch_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
 
 
 def _start(services: Services, facts: Facts, start: Start) -> tuple[Nudge, ...]:
-    with about(path=start.path.path):
-        if start.path.fell_back_from is not None:
-            emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
-        owner = start.plan.request.user_id or (str(facts.member_id) if facts.member_id else "")
-        price = services.rules.intake.price
-        if not services.intake.claim(facts, start, price=price, result_owner=owner):
-            emit(Event.JOB_IGNORED, status="claimed by another message")
-            return ()
-        emit(
-            Event.PLAN_MADE,
-            type=facts.job_type,
-            images=len(start.plan.images),
-            stages=len(start.plan.request.stages),
-            adopted=len(start.stored_attach_ids),
-            payer=start.payer.kind.value,
-        )
+    if start.path.fell_back_from is not None:
+        emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
+    owner = start.plan.request.user_id or (str(facts.member_id) if facts.member_id else "")
+    price = services.rules.intake.price
+    if not services.intake.claim(facts, start, price=price, result_owner=owner):
+        emit(Event.JOB_IGNORED, status="claimed by another message")
+        return ()
+    emit(
+        Event.PLAN_MADE,
+        type=facts.job_type,
+        images=len(start.plan.images),
+        stages=len(start.plan.request.stages),
+        adopted=len(start.stored_attach_ids),
+        payer=start.payer.kind.value,
+    )
     return _look_again(services, facts.job_id)
 
 

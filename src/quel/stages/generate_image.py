@@ -110,6 +110,7 @@ def _call(services: Services, turn: Turn, pictures: Sequence[PictureBytes]) -> O
         status=type(outcome).__name__.lower(),
         code=getattr(outcome, "code", None),
         seconds=round(time.monotonic() - began, 3),
+        cost_usd=getattr(outcome, "cost_usd", 0.0),
     )
     return outcome
 

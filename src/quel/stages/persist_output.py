@@ -66,8 +66,9 @@ def _deliver(services: Services, delivery: Delivery, size_bytes: int) -> tuple[N
                 balance=balance,
             )
             tell(progress)
-        case RanDry(progress):
-            emit(Event.IMAGE_FAILED, code="ran_dry", reason=f"The {delivery.payer_kind} ran out of credits.")
+        case RanDry(progress, failed):
+            reason = f"The {delivery.payer_kind} ran out of credits."
+            emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=failed)
             tell(progress)
             services.storage.delete_results([delivery.result_path])
         case NotWanted(ImageState.STORED):

@@ -104,5 +104,7 @@ def _give_up(services: Services, job_id: UUID, around: Surroundings) -> None:
     with about(job_id=job_id):
         closed = services.closings.give_up(job_id, code="stuck", reason=reason)
         if closed is not None:
+            with about(path=closed.path):
+                emit(Event.IMAGE_FAILED, code="stuck", reason=reason, images=closed.given_up)
             announce(closed)
             services.blobs.drop_job(job_id, closed.picture_keys, closed.planned)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -105,8 +106,10 @@ class ClosingRows:
 
         def work(connection: Connection) -> ClosedJob | None:
             lock_job(connection, job_id)
-            connection.execute(_GIVE_UP_IMAGES, {"job_id": job_id, "code": code, "reason": reason})
-            return _close(connection, job_id, given_up=reason)
+            values = {"job_id": job_id, "code": code, "reason": reason}
+            given_up = connection.execute(_GIVE_UP_IMAGES, values).rowcount
+            closed = _close(connection, job_id, given_up=reason)
+            return closed and replace(closed, given_up=given_up)
 
         return self._database.run(work)
 

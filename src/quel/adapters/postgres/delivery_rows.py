@@ -148,8 +148,8 @@ def _deliver(connection: Connection, delivery: Delivery, size_bytes: int) -> Del
     if balance is None:
         reason = credits.ran_dry(delivery.payer_kind, delivery.price)
         values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
-        connection.execute(_FAIL_OPEN_IMAGES, values)
-        return RanDry(count_progress(connection, delivery.job_id, delivery.stage))
+        failed = connection.execute(_FAIL_OPEN_IMAGES, values).rowcount
+        return RanDry(count_progress(connection, delivery.job_id, delivery.stage), failed)
     attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
     progress = count_progress(connection, delivery.job_id, delivery.stage)
     return Delivered(int(attach_id or 0), int(balance), progress)

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import redis
@@ -141,6 +142,14 @@ def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> 
             if len(entries) > most:
                 return None
     return {job_id for entry in entries if (job_id := read_job_id(entry))}
+
+
+def signs_of_life(client: redis.Redis) -> dict[str, float]:
+    """For each raw list, when a bridge last gave a sign of life, in unix seconds. Raises NeighbourDown."""
+    with redis_errors():
+        members: list[Any] = client.zrange(_BRIDGES, 0, -1, withscores=True)
+    # In order of their last sign: of several bridges of a list the latest comes last.
+    return {_text(member).rpartition(":")[0]: float(seen_at) for member, seen_at in members}
 
 
 def _moving(source: str, bridge: str) -> str:

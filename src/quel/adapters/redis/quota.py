@@ -93,13 +93,19 @@ class GeminiQuota:
 
     def closed_for_s(self) -> float:
         """How long the provider, or the day's quota, keeps everyone away; 0 when it does not."""
-        until_ms = float(self.state().get("until", 0))
-        return max(0.0, until_ms / 1000 - time.time())
+        return gate_closed_s(self._client)
 
     def _tell(self, slot: Slot, verdict: str, *, pause_ms: int = 0) -> int:
         arguments: list[str | int] = [slot.owner, verdict, slot.at_ms, pause_ms, *_day_ends_ms(), self._rpm]
         with redis_errors():
             return int(self._gate(keys=_KEYS, args=arguments))
+
+
+def gate_closed_s(client: redis.Redis) -> float:
+    """How long the provider, or the day's quota, keeps everyone away. Raises NeighbourDown."""
+    with redis_errors():
+        until_ms = client.hget(_KEYS[3], "until")
+    return max(0.0, float(until_ms or 0) / 1000 - time.time())
 
 
 def _text(value: bytes | str) -> str:

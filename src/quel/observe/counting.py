@@ -1,0 +1,115 @@
+"""What each event means in metrics: the one place where the two meet."""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from quel.core.job import JobStatus
+from quel.core.paths import PATHS
+from quel.observe import metrics
+from quel.observe.events import Event
+
+Fields = Mapping[str, Any]
+
+UNKNOWN = "unknown"
+
+
+@dataclass
+class StageRun:
+    """One run of a stage; its path is the last one an event of the run spoke of."""
+
+    stage: str
+    path: str = UNKNOWN
+
+
+_run: ContextVar[StageRun | None] = ContextVar("stage_run", default=None)
+
+
+def begin_run(stage: str) -> StageRun:
+    """Starts to note which path this thread works for."""
+    run = StageRun(stage)
+    _run.set(run)
+    return run
+
+
+def end_run() -> None:
+    """Stops it."""
+    _run.set(None)
+
+
+def count(event: Event, told: Fields) -> None:
+    """Counts an event; `told` holds its fields and those of the block it happened in."""
+    path = _path(told)
+    run = _run.get()
+    if run is not None and path != UNKNOWN:
+        run.path = path
+    meaning = _MEANINGS.get(event)
+    if meaning is not None:
+        meaning(path, told)
+    elif event in _TROUBLES:
+        metrics.TROUBLES.labels(event.value).inc()
+
+
+def _path(told: Fields) -> str:
+    path = str(told.get("path"))
+    return path if path in PATHS else UNKNOWN  # a label must not grow with what customers write
+
+
+def _job_finished(path: str, told: Fields) -> None:
+    outcome = told["outcome"]
+    metrics.JOBS.labels(path, outcome).inc()
+    metrics.JOB_SECONDS.labels(path, outcome).observe(told["seconds"])
+    cancelled = told["planned"] - told["images"] - told["failed"]
+    if outcome == JobStatus.USER_CANCELLED and cancelled > 0:
+        metrics.IMAGES.labels(path, "cancelled", "").inc(cancelled)
+
+
+def _job_refused(path: str, told: Fields) -> None:
+    metrics.JOBS_REFUSED.labels(path, told["code"]).inc()
+    metrics.IMAGES.labels(path, "failed", told["code"]).inc(told["images"])
+
+
+def _provider_answered(path: str, told: Fields) -> None:
+    status = told["status"]
+    metrics.PROVIDER_CALLS.labels(path, status, told["code"] or "").inc()
+    metrics.PROVIDER_SECONDS.labels(path, status).observe(told["seconds"])
+    metrics.PROVIDER_COST.labels(path).inc(told["cost_usd"])
+
+
+def _image_stored(path: str, told: Fields) -> None:
+    metrics.IMAGES.labels(path, "stored", "").inc()
+    metrics.CREDITS.labels(path).inc(told["credits"])
+
+
+_MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
+    Event.JOB_RECEIVED: lambda _, told: metrics.JOBS_RECEIVED.labels(told["list"]).inc(),
+    Event.ENTRY_SET_ASIDE: lambda _, told: metrics.ENTRIES_SET_ASIDE.labels(told["reason"]).inc(),
+    Event.INGEST_RESCUED: lambda _, told: metrics.INGEST_RESCUED.labels(told["list"]).inc(told["entries"]),
+    Event.JOB_REFUSED: _job_refused,
+    Event.JOB_FINISHED: _job_finished,
+    Event.JOB_RECOVERED: lambda _, told: metrics.JOBS_RECOVERED.labels(told["cause"]).inc(),
+    Event.REFERENCE_FETCHED: lambda path, _: metrics.REFERENCES.labels(path, "fetched").inc(),
+    Event.REFERENCE_LEFT_OUT: lambda path, _: metrics.REFERENCES.labels(path, "left_out").inc(),
+    Event.PROVIDER_ANSWERED: _provider_answered,
+    Event.PROVIDER_WAITING: lambda _, told: metrics.QUOTA_WAITS.labels(told["quota"]).inc(),
+    Event.IMAGE_STORED: _image_stored,
+    Event.IMAGE_FAILED: lambda path, told: metrics.IMAGES.labels(path, "failed", told["code"]).inc(
+        told.get("images", 1)
+    ),
+    Event.IMAGE_DROPPED: lambda path, _: metrics.IMAGES_DROPPED.labels(path).inc(),
+    Event.IMAGE_RETRIED: lambda path, told: metrics.IMAGE_RETRIES.labels(path, told["code"]).inc(),
+    Event.MESSAGE_DEAD: lambda _, told: metrics.DEAD_LETTERS.labels(told["actor"]).inc(),
+}
+
+_TROUBLES = frozenset(
+    {
+        Event.INGEST_TROUBLE,
+        Event.INPUTS_LOST,
+        Event.IMAGE_UNKEPT,
+        Event.IMAGE_BYTES_LOST,
+        Event.LEASES_TROUBLE,
+        Event.DOORBELL_TROUBLE,
+        Event.ACTOR_FAILED,
+    }
+)

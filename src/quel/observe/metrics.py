@@ -1,0 +1,87 @@
+"""Every metric quel counts, declared once: seconds and base units, by path and stage.
+
+`path` is the production path, `unknown` where a job has none yet. `stage` is the actor. What is counted here
+starts at zero with each process; what stands in PostgreSQL and Redis is told by `quel.observe.situation`.
+"""
+
+import os
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from quel.observe.metric_files import VARIABLE
+
+JOBS_RECEIVED = Counter("quel_jobs_received_total", "Job ids taken off a raw list.", ["list"])
+ENTRIES_SET_ASIDE = Counter("quel_entries_set_aside_total", "Entries that were no job.", ["reason"])
+INGEST_RESCUED = Counter("quel_ingest_rescued_total", "Ids put back for a dead process.", ["list"])
+
+JOBS = Counter("quel_jobs_total", "Jobs that ended.", ["path", "outcome"])
+JOBS_REFUSED = Counter("quel_jobs_refused_total", "Jobs refused before any image.", ["path", "code"])
+JOB_SECONDS = Histogram(
+    "quel_job_duration_seconds",
+    "From claiming a job to closing it.",
+    ["path", "outcome"],
+    buckets=(1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3600),
+)
+JOBS_RECOVERED = Counter("quel_jobs_recovered_total", "Jobs the sweep had to move on.", ["cause"])
+
+IMAGES = Counter(
+    "quel_images_total", "Images stored, failed (for a reason) or cancelled.", ["path", "outcome", "reason"]
+)
+IMAGES_DROPPED = Counter("quel_images_dropped_total", "Pictures made that nobody wants any more.", ["path"])
+IMAGE_RETRIES = Counter("quel_image_retries_total", "Images tried again at the provider.", ["path", "reason"])
+REFERENCES = Counter("quel_references_total", "References fetched or left out.", ["path", "outcome"])
+CREDITS = Counter("quel_credits_taken_total", "Credits taken for delivered images.", ["path"])
+
+PROVIDER_CALLS = Counter("quel_provider_calls_total", "Answers of the provider.", ["path", "status", "code"])
+PROVIDER_SECONDS = Histogram(
+    "quel_provider_call_duration_seconds",
+    "One provider call.",
+    ["path", "status"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120),
+)
+PROVIDER_COST = Counter("quel_provider_cost_dollars_total", "US dollars the provider asks.", ["path"])
+QUOTA_WAITS = Counter("quel_quota_waits_total", "Calls kept waiting by a quota or the provider.", ["quota"])
+
+STAGE_SECONDS = Histogram(
+    "quel_stage_duration_seconds",
+    "One run of a stage, waiting for its own slot included.",
+    ["stage", "path"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300),
+)
+STAGE_RUNS = Counter("quel_stage_runs_total", "Runs of a stage: done, retried, failed.", ["stage", "outcome"])
+DEAD_LETTERS = Counter("quel_dead_letters_total", "Messages given up and kept for an operator.", ["stage"])
+TROUBLES = Counter("quel_troubles_total", "Warnings about a neighbour that passed or will.", ["event"])
+
+WORKER_THREADS = Gauge(
+    "quel_worker_threads", "Worker threads: wanted, alive, busy.", ["state"], multiprocess_mode="livesum"
+)
+HEARTBEAT = Gauge(
+    "quel_process_heartbeat_timestamp_seconds",
+    "When the process last saw that its consumers move.",
+    multiprocess_mode="liveall",
+)
+SCHEDULER_TICK = Gauge(
+    "quel_scheduler_last_tick_timestamp_seconds",
+    "When the scheduler last sent a tick.",
+    ["actor"],
+    multiprocess_mode="livemax",
+)
+
+
+def registry() -> CollectorRegistry:
+    """What this process, or all processes of its command together, have counted."""
+    if VARIABLE not in os.environ:
+        return REGISTRY
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # prometheus_client leaves it so
+    return together
+
+
+def samples(name: str, of: CollectorRegistry) -> Iterator[tuple[dict[str, str], float]]:
+    """The labels and value of each sample that is called `name`."""
+    for family in of.collect():
+        for sample in family.samples:
+            if sample.name == name:
+                yield sample.labels, sample.value
