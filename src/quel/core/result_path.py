@@ -16,8 +16,13 @@ def result_path(user_id: str | None, member_id: object, job_id: UUID | str, imag
     `member_id` (a UUID, text or None), else `unknown`. `image_no` counts from 0. Raises ValueError where
     job_id is no UUID.
     """
-    user = _usable(user_id) or _usable(member_id) or "unknown"
+    user = result_owner(user_id, member_id) or "unknown"
     return f"generated-images/user-{user}/generated_{UUID(str(job_id))}_{image_no:03d}.webp"
+
+
+def result_owner(user_id: str | None, member_id: object) -> str:
+    """What of `user_id` a path can hold, else the same of `member_id`; empty where neither holds anything."""
+    return _usable(user_id) or _usable(member_id)
 
 
 def _usable(raw_id: object) -> str:

@@ -6,6 +6,7 @@ from quel.core.intake import Cancelled, Ignore, LookAgain, Park, Refuse, Start, 
 from quel.core.intake import JobFacts as Facts
 from quel.core.job import Problem
 from quel.core.result_path import result_owner
+from quel.core.result_path import result_owner
 from quel.core.steps import Nudge, Stage, next_steps
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
@@ -55,7 +56,7 @@ def _decide(services: Services, facts: Facts) -> tuple[Nudge, ...]:
 def _start(services: Services, facts: Facts, start: Start) -> tuple[Nudge, ...]:
     if start.path.fell_back_from is not None:
         emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
-    owner = start.plan.request.user_id or (str(facts.member_id) if facts.member_id else "")
+    owner = result_owner(start.plan.request.user_id, facts.member_id)
     price = services.rules.intake.price
     if not services.intake.claim(facts, start, price=price, result_owner=owner):
         emit(Event.JOB_IGNORED, status="claimed by another message")
