@@ -1,13 +1,15 @@
 """Everything around the pipeline in a test, and a pipeline of its own with as many processes as it needs."""
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from quel.sandbox.gemini.client import Call, Gemini
 from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
 from quel.sandbox.storage.client import Storage
-from quel.sandbox.studio import Studio
+from quel.sandbox.studio import PHOTOGRAPHS, Studio
 from tests.integration.servers import Servers
 
 _OURS = ("QUEL_", "GEMINI_", "GOOGLE_", "SUPABASE_", "REDIS_", "DATABASE_URL", "IMAGE_PER_PRICE")
@@ -40,6 +42,10 @@ class World:
             "GEMINI_BASE_URL": self.gemini.url,
             "QUEL_LOG_FORMAT": "json",
         }
+
+    def photograph(self, name: str) -> bytes:
+        """A photograph that ships with the sandbox."""
+        return (PHOTOGRAPHS / name).read_bytes()
 
     def calls(self, token: str) -> list[Call]:
         """The provider calls whose prompt contains `token`, in order of arrival."""
@@ -93,3 +99,13 @@ class Pipeline:
 
     def _log(self, name: str) -> Path:
         return self._directory / f"{name}-{len(self._processes)}.log"
+
+
+def until(condition: Callable[[], Any], what: str, *, timeout_s: float = 30.0) -> Any:
+    """Polls until `condition` says something true, and returns that. Raises TimeoutError naming `what`."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not within {timeout_s:.0f} s: {what}")
+        time.sleep(0.05)
+    return answer
