@@ -1,11 +1,20 @@
 """`quel …`: one file a verb. Exit codes: 0 well; 1 what was asked about is not; 2 wrong usage or setting."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
+from quel.cli.backfill_paths import backfill_paths
+from quel.cli.cancel import cancel
+from quel.cli.dead import dead
 from quel.cli.demo import demo
 from quel.cli.doctor import doctor
+from quel.cli.jobs import jobs
+from quel.cli.pause import pause, resume
+from quel.cli.plan import plan
+from quel.cli.retry import retry
+from quel.cli.stats import stats
 from quel.cli.submit import submit
 from quel.cli.watch import watch
 from quel.core.errors import QuelError, SettingsError
@@ -17,8 +26,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # a traceback could show settings
 )
-for verb in (demo, submit, watch, doctor):
+VERBS: tuple[Callable[..., None], ...] = (
+    *(demo, submit, watch, doctor),
+    *(plan, jobs, stats, retry, cancel, pause, resume, backfill_paths),
+)
+for verb in VERBS:
     app.command()(verb)
+app.add_typer(dead, name="dead")
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ def read_duration(words: str) -> timedelta:
 
 def spoken(seconds: float) -> str:
     """A duration in its two largest units: "3 d 4 h", "12 m 5 s", "0 s"."""
-    rest, parts = round(seconds), []
+    rest = round(seconds)
+    parts: list[str] = []
     for unit, size_s in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
         count, rest = divmod(rest, size_s)
         if count or parts or unit == "s":

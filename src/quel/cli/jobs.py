@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from quel.cli.connections import browsing_rows, open_database
 from quel.cli.durations import spoken
 from quel.cli.known_paths import known_path
 from quel.cli.tables import show_json, show_table
@@ -17,16 +18,10 @@ def jobs(
     as_json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON.")] = False,
 ) -> None:
     """List jobs, the oldest first; a job without a path counts as one of the default path."""
-    from quel.adapters.postgres.browsing_rows import BrowsingRows
     from quel.settings import settings
-    from quel.wiring import World
 
-    world = World(settings())
-    rows = BrowsingRows(
-        world.database, settings().default_path, fall_back=settings().unknown_path == "use_default"
-    )
-    views = rows.jobs(path=path, status=status, most=limit)
-    world.close()
+    with open_database(settings()) as database:
+        views = browsing_rows(database, settings()).jobs(path=path, status=status, most=limit)
     if as_json:
         show_json(views)
         return

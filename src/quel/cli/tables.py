@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from rich import box
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from quel.cli.console import out
@@ -23,13 +25,11 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, titl
         table.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
     for row in rows:
         table.add_row(*(escaped(cell) for cell in row))
-    out.print(table, width=None if out.is_terminal else _WIDE)
+    (out if out.is_terminal else Console(width=_WIDE)).print(table)
 
 
 def escaped(cell: object) -> str:
     """A cell's text, with nothing in it read as markup; None is empty."""
-    from rich.markup import escape
-
     return "" if cell is None else escape(str(cell))
 
 

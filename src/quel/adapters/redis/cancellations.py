@@ -33,6 +33,11 @@ class Cancellations:
         with redis_errors():
             self._client.set(_key(job_id), "true", ex=3600)
 
+    def clear(self, job_id: UUID) -> None:
+        """Removes the key, so that a job may be taken up again. Raises NeighbourDown."""
+        with redis_errors():
+            self._client.delete(_key(job_id))
+
 
 def _key(job_id: UUID) -> str:
     return f"job:{job_id}:cancelled"

@@ -1,0 +1,70 @@
+"""What ingest set aside: looked at, pushed back on a list, or dropped.
+
+quel:ingest:rejected   list: JSON of what was set aside, newest first (see ingest.py)
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from quel.adapters.redis.client import redis_errors
+from quel.adapters.redis.ingest import REJECTED
+from quel.core.job_id import read_job_id
+
+# One script, so that an entry is neither lost nor pushed twice.
+_TAKE_AWAY = """
+if redis.call("LREM", KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+if ARGV[2] ~= "" then redis.call("LPUSH", KEYS[2], ARGV[2]) end
+return 1
+"""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An entry that was set aside: when, from which list, why, its length, and its beginning."""
+
+    at: str
+    source: str
+    reason: str
+    size_bytes: int
+    entry: str
+    note: bytes
+
+    @property
+    def job_id(self) -> UUID | None:
+        """The job's id where the entry is one: then it can be pushed again."""
+        return read_job_id(self.entry.encode())
+
+
+class RejectedEntries:
+    """Reads and clears what was set aside. Methods raise NeighbourDown."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._take_away = client.register_script(_TAKE_AWAY)
+
+    def entries(self) -> list[Rejected]:
+        """All of them, the oldest first."""
+        with redis_errors():
+            notes = self._client.lrange(REJECTED, 0, -1)
+        return [_rejected(note) for note in reversed(notes) if isinstance(note, bytes)]
+
+    def push_again(self, rejected: Rejected, queue: str) -> bool:
+        """Pushes the job's id on a raw list; False for what is no id, or was gone already."""
+        return rejected.job_id is not None and self._move(rejected, queue, str(rejected.job_id))
+
+    def drop(self, rejected: Rejected) -> bool:
+        """Forgets an entry; False when it was gone already."""
+        return self._move(rejected, REJECTED, "")
+
+    def _move(self, rejected: Rejected, queue: str, entry: str) -> bool:
+        with redis_errors():
+            return bool(self._take_away(keys=[REJECTED, queue], args=[rejected.note, entry]))
+
+
+def _rejected(note: bytes) -> Rejected:
+    fields: dict[str, Any] = json.loads(note)
+    return Rejected(fields["at"], fields["list"], fields["reason"], fields["bytes"], fields["entry"], note)

@@ -1,0 +1,40 @@
+"""What most verbs need of the world: the database alone, or Redis alone, each only with its own settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import redis
+
+    from quel.adapters.postgres.browsing_rows import BrowsingRows
+    from quel.adapters.postgres.database import Database
+    from quel.settings import Settings
+
+
+@contextmanager
+def open_database(settings: "Settings") -> "Iterator[Database]":
+    """PostgreSQL for one verb. Raises SettingsError naming DATABASE_URL where it is not set."""
+    from quel.adapters.postgres.database import Database
+
+    settings.require("DATABASE_URL")
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def browsing_rows(database: "Database", settings: "Settings") -> "BrowsingRows":
+    """The list of jobs, with paths as the settings resolve them."""
+    from quel.adapters.postgres.browsing_rows import BrowsingRows
+
+    fall_back = settings.unknown_path == "use_default"
+    return BrowsingRows(database, settings.default_path, fall_back=fall_back)
+
+
+def open_redis(url: str) -> "redis.Redis":
+    """A client that gives up within seconds: somebody sits in front of it."""
+    from quel.adapters.redis.client import connect
+
+    return connect(url, patient=False)
