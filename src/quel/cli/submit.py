@@ -1,19 +1,24 @@
-"""`quel submit FILE|-`: a job from JSON and picture files, written and pushed the way the front end does."""
+"""`quel submit FILE|-`: a job from JSON and picture files, written and pushed the way the front end does.
+
+What can be wrong with the file is found before anything is written; the id is pushed last, so that what
+fails in between leaves nothing that runs.
+"""
 
 import json
 import sys
-from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
 import typer
 
-from quel.cli.console import err
-from quel.core.submission import check_row, replace_files
+from quel.cli.console import err, stop
+from quel.core.errors import NeighbourDown
+from quel.core.submission import Upload, check_row, picture_files
 
 if TYPE_CHECKING:
-    from quel.adapters.postgres.submission_rows import SubmissionRows
     from quel.wiring import World
 
 MIME_TYPES = {
@@ -29,6 +34,19 @@ MIME_TYPES = {
 }
 
 
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture file that has been read."""
+
+    path: Path
+    data: bytes
+
+    @property
+    def mime_type(self) -> str:
+        """What its name says it is."""
+        return MIME_TYPES[self.path.suffix.lower()]
+
+
 def submit(
     file: Annotated[
         str, typer.Argument(help="A job's row as JSON, or - for standard input.", metavar="FILE|-")
@@ -38,30 +56,22 @@ def submit(
 ) -> None:
     """Create production, attachments and job, upload the pictures, push the id; prints the job's id.
 
-    An attachId may be the name of a picture file, relative to FILE.
+    An attachId, mergedAttachId or mergedImageAttachId may be the name of a picture file: relative to FILE,
+    or to the current folder with -. Ids and status in the file are ignored, new ones are made.
     """
-    from quel.adapters.postgres.submission_rows import SubmissionRows
-    from quel.adapters.redis.ingest import push
     from quel.settings import settings
     from quel.wiring import World
 
     row, folder = _read(file)
     problem = check_row(row)
     if problem:
-        _stop(problem)
-    settings().require("DATABASE_URL")
-    world = World(settings())
-    rows = SubmissionRows(world.database)
-    data = replace_files(row["job_input_data"], _uploader(world, rows, folder))
-    job_id = rows.job(
-        row | {"job_input_data": data},
-        member_id=member or _id(row, "quel_member_id"),
-        org_id=org or _id(row, "org_id"),
-    )
-    push(
-        world.redis, settings().ingest_queues[0], job_id
-    )  # last: whatever failed before leaves nothing that runs
-    world.close()
+        stop(problem)
+    member_id, org_id = member or _id(row, "quel_member_id"), org or _id(row, "org_id")
+    pictures = {name: _picture(folder / name) for name in picture_files(row["job_input_data"])}
+    settings().require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
+    with closing(World(settings())) as world:
+        job_id = _write(world, row, pictures, member_id, org_id)
+        _push(world, job_id)
     print(job_id)
 
 
@@ -70,47 +80,66 @@ def _read(file: str) -> tuple[Any, Path]:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         return json.loads(text), Path.cwd() if file == "-" else Path(file).parent
     except OSError as error:
-        _stop(f"{file} cannot be read ({error.strerror}).")
-    except ValueError as error:
-        _stop(f"{file} is no JSON: {error}.")
+        stop(f"{file} cannot be read ({error.strerror}).")
+    except (ValueError, RecursionError) as error:
+        stop(f"{file} is no JSON ({error}).")
 
 
-def _uploader(world: "World", rows: "SubmissionRows", folder: Path) -> Callable[[str], int]:
-    """Uploads a picture file once and returns its attach id."""
-    known: dict[Path, int] = {}
-
-    def attach(name: str) -> int:
-        path = folder / name
-        if path not in known:
-            known[path] = _upload(world, rows, path)
-        return known[path]
-
-    return attach
-
-
-def _upload(world: "World", rows: "SubmissionRows", path: Path) -> int:
-    mime_type = MIME_TYPES.get(path.suffix.lower())
-    if mime_type is None:
-        _stop(f"{path.name} is no picture file by its name ({', '.join(sorted(MIME_TYPES))}).")
+def _picture(path: Path) -> PictureFile:
+    if path.suffix.lower() not in MIME_TYPES:
+        stop(f"{path} is no picture file by its name ({', '.join(sorted(MIME_TYPES))}).")
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        _stop(f"{path} cannot be read ({error.strerror}).")
-    key = f"uploads/upload-{uuid4().hex}{path.suffix.lower()}"
-    world.storage.write_upload(key, data, mime_type)
-    return rows.attach(
-        name=path.name, path=key.removeprefix("uploads/"), size_bytes=len(data), mime_type=mime_type
-    )
+        return PictureFile(path, path.read_bytes())
+    except (OSError, ValueError) as error:
+        stop(f"{path} cannot be read ({getattr(error, 'strerror', error)}).")
+
+
+def _write(
+    world: "World", row: Any, pictures: dict[str, PictureFile], member_id: UUID | None, org_id: UUID | None
+) -> UUID:
+    from quel.adapters.postgres.submission_rows import SubmissionRows
+
+    rows = SubmissionRows(world.database)
+    unknown = rows.unknown_payers(member_id, org_id)
+    if unknown:
+        stop(f"There is no {' and no '.join(unknown)}.")
+    _check_redis(world)
+    uploads = {name: _upload(world, picture) for name, picture in pictures.items()}
+    job_id = uuid4()
+    rows.write(job_id, row, uploads, member_id=member_id, org_id=org_id)
+    return job_id
+
+
+def _check_redis(world: "World") -> None:
+    from quel.adapters.redis.server_state import read_server_state
+
+    read_server_state(world.settings.redis)  # raises NeighbourDown while there is nothing to take back
+
+
+def _upload(world: "World", picture: PictureFile) -> Upload:
+    """Puts a picture where the front end puts uploads: rows name it without the folder (SPEC 1.5)."""
+    path = f"upload-{uuid4().hex}{picture.path.suffix.lower()}"
+    world.storage.write_upload(f"uploads/{path}", picture.data, picture.mime_type)
+    return Upload(picture.path.name, path, len(picture.data), picture.mime_type)
+
+
+def _push(world: "World", job_id: UUID) -> None:
+    from quel.adapters.redis.client import connect
+    from quel.adapters.redis.ingest import push
+
+    client = connect(world.settings.redis, patient=False)
+    try:
+        push(client, world.settings.ingest_queues[0], job_id)
+    except NeighbourDown as error:
+        err.print(
+            f"{error} Job {job_id} is written but may not be pushed; the sweep starts it later.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+        raise typer.Exit(1) from None
 
 
 def _id(row: dict[str, Any], key: str) -> UUID | None:
-    value = row.get(key)
     try:
-        return UUID(str(value)) if value else None
+        return UUID(str(row[key])) if row.get(key) else None
     except ValueError:
-        _stop(f"{key} is no UUID.")
-
-
-def _stop(sentence: str) -> NoReturn:
-    err.print(sentence, highlight=False, markup=False)
-    raise typer.Exit(2)
+        stop(f"{key} is no UUID.")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from quel.cli.console import err, out
+from quel.cli.console import err, out, stop
+from quel.core.job import JobStatus
 
 if TYPE_CHECKING:
     from quel.adapters.postgres.browsing_rows import JobView
@@ -22,24 +23,32 @@ _POLL_S = 0.5
 def watch(
     jobs: Annotated[list[UUID], typer.Argument(help="The ids of the jobs.", metavar="JOB...")],
 ) -> None:
-    """Show progress until all jobs have ended; 1 if one failed or was cancelled, 2 for an unknown id."""
-    from quel.adapters.postgres.browsing_rows import BrowsingRows
-    from quel.adapters.postgres.database import Database
+    """Show progress until all jobs have ended.
+
+    Exits 0 when all completed, 1 when one failed or was cancelled, 2 for an id that no job has.
+    """
+    from quel.cli.connections import browsing_rows, open_database
     from quel.settings import settings
 
-    settings().require("DATABASE_URL")
-    rows = BrowsingRows(Database(settings().database_url, pool_size=1), settings().default_path)
-    known = {view.job_id for view in rows.jobs_by_id(jobs)}
-    unknown = [str(job_id) for job_id in jobs if job_id not in known]
-    if unknown:
-        err.print(f"There is no job {', '.join(unknown)}.")
-        raise typer.Exit(2)
-    ended = follow(lambda: rows.jobs_by_id(jobs))
+    with open_database(settings()) as database:
+        rows = browsing_rows(database, settings())
+        known = {view.job_id for view in rows.jobs_by_id(jobs)}
+        unknown = [str(job_id) for job_id in jobs if job_id not in known]
+        if unknown:
+            stop(f"There is no job {', '.join(unknown)}.")
+        ended = follow(lambda: rows.jobs_by_id(jobs))
     for view in ended:
         if view.error_message:
-            err.print(f"{view.job_id}: {view.error_message}", highlight=False, markup=False)
-    if any(view.status != "completed" for view in ended):
+            _say(f"{view.job_id}: {view.error_message}")
+    vanished = known - {view.job_id for view in ended}
+    for job_id in vanished:
+        _say(f"{job_id}: its row was deleted meanwhile.")
+    if vanished or any(view.status != JobStatus.COMPLETED for view in ended):
         raise typer.Exit(1)
+
+
+def _say(sentence: str) -> None:
+    err.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 def follow(look: Look) -> "list[JobView]":
@@ -58,23 +67,26 @@ def _bars(look: Look) -> "list[JobView]":
     with Progress(*columns, console=out) as progress:
         views = look()
         tasks = {
-            view.job_id: progress.add_task(_name(view), total=view.total_images, status=view.status)
+            view.job_id: progress.add_task(
+                _name(view, id_length=8), total=view.total_images, status=view.status
+            )
             for view in views
         }
         while True:
             for view in views:
-                progress.update(
-                    tasks[view.job_id],
-                    completed=view.completed + view.failed,
-                    total=max(view.total_images, 1),
-                    status=view.status,
-                )
-                if view.has_ended:
-                    progress.stop_task(tasks[view.job_id])
+                _move(progress, tasks[view.job_id], view)
             if all(view.has_ended for view in views):
                 return views
             time.sleep(_POLL_S)
             views = look()
+
+
+def _move(progress: Progress, task: TaskID, view: "JobView") -> None:
+    progress.update(
+        task, completed=view.completed + view.failed, total=max(view.total_images, 1), status=view.status
+    )
+    if view.has_ended:
+        progress.stop_task(task)
 
 
 def _lines(look: Look) -> "list[JobView]":
@@ -86,11 +98,11 @@ def _lines(look: Look) -> "list[JobView]":
             line = f"{_name(view)}: {view.status}, {view.completed} of {view.total_images}{failed}"
             if told.get(view.job_id) != line:
                 told[view.job_id] = line
-                out.print(line, highlight=False, markup=False)
+                print(line, flush=True)
         if all(view.has_ended for view in views):
             return views
         time.sleep(_POLL_S)
 
 
-def _name(view: "JobView") -> str:
-    return f"{view.job_id} {view.path} {view.job_type}"
+def _name(view: "JobView", id_length: int = 36) -> str:
+    return f"{str(view.job_id)[:id_length]} {view.path} {view.job_type}"

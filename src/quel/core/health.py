@@ -1,11 +1,17 @@
-"""What a check of `quel doctor` comes to."""
+"""What `quel doctor` makes of the facts: each check's verdict, and what to do where it is not well."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+OLDEST_POSTGRES = 15
+OLDEST_REDIS = (6, 2)
+SWEEP_SILENT_AFTER_S = 180.0
+"""The sweep runs every minute; after three of them somebody should look."""
+
 
 class State(StrEnum):
-    """Whether something is well; a NOTE is worth knowing and no trouble."""
+    """Whether something is well. A note is worth knowing, no trouble, and leaves the exit code alone."""
 
     OK = "ok"
     NOTE = "note"
@@ -21,20 +27,98 @@ class Finding:
     message: str
 
 
-def redis_memory(policy: str, appendonly: bool) -> tuple[Finding, Finding]:
-    """What Redis's eviction policy and persistence mean for queued work (FACTS: AOF everysec, noeviction)."""
-    keeps = policy == "noeviction"
-    return (
-        Finding(
-            "Redis eviction",
-            State.OK if keeps else State.TROUBLE,
-            "noeviction" if keeps else f"The policy is {policy}: set noeviction, or work may be evicted.",
-        ),
-        Finding(
-            "Redis persistence",
-            State.OK if appendonly else State.NOTE,
-            "AOF is on"
-            if appendonly
-            else "AOF is off: after a restart of Redis the sweep brings queued jobs back, within minutes.",
-        ),
-    )
+def ok(check: str, message: str) -> Finding:
+    """Well."""
+    return Finding(check, State.OK, message)
+
+
+def note(check: str, message: str) -> Finding:
+    """Worth knowing."""
+    return Finding(check, State.NOTE, message)
+
+
+def trouble(check: str, message: str) -> Finding:
+    """Not well."""
+    return Finding(check, State.TROUBLE, message)
+
+
+def judge_postgres(version: str) -> Finding:
+    """PostgreSQL 15 or later (SPEC 1.1)."""
+    major = _numbers(version)[0]
+    if major < OLDEST_POSTGRES:
+        return trouble("PostgreSQL", f"It is version {version}: quel needs {OLDEST_POSTGRES} or later.")
+    return ok("PostgreSQL", f"version {version}")
+
+
+def judge_migrations(at: str | None, head: str) -> Finding:
+    """Whether the schema is what this code expects."""
+    if at == head:
+        return ok("Migrations", f"at head ({head})")
+    where = f"The schema is at {at}" if at else "No migration has run"
+    return trouble("Migrations", f"{where}, head is {head}: run `alembic upgrade head`.")
+
+
+def judge_redis_version(check: str, product: str, version: str) -> Finding:
+    """Redis 6.2 or later, or a Valkey that speaks it (SPEC 1.1)."""
+    if _numbers(version)[:2] < OLDEST_REDIS:
+        return trouble(check, f"It is {product}: quel needs Redis 6.2 or later, or Valkey.")
+    return ok(check, product)
+
+
+def judge_redis_memory(check: str, policy: str | None, appendonly: bool | None) -> Iterator[Finding]:
+    """What eviction policy and persistence mean for queued work: noeviction, and AOF (see docs)."""
+    if policy is None:
+        yield note(f"{check} eviction", "The server does not tell its policy: make sure it is noeviction.")
+    elif policy == "noeviction":
+        yield ok(f"{check} eviction", "noeviction")
+    else:
+        yield trouble(f"{check} eviction", f"The policy is {policy}: set noeviction, or work is evicted.")
+    if appendonly is None:
+        yield note(f"{check} AOF", "The server does not tell whether its append-only file is on.")
+    elif appendonly:
+        yield ok(f"{check} AOF", "on")
+    else:
+        yield note(
+            f"{check} AOF",
+            "off: what is queued is lost when Redis restarts, and the sweep brings it back from the rows,"
+            " within minutes. In production turn it on.",
+        )
+
+
+def judge_gate(gate: Mapping[str, str], closed_for_s: float) -> Finding:
+    """The provider's shared quota as it stands."""
+    check = "Provider quota"
+    if closed_for_s > 0:
+        why = gate.get("reason", "no reason noted")
+        return note(check, f"closed for {closed_for_s:.0f} s more ({why}); images wait, none is lost")
+    if gate.get("cap"):
+        return note(check, f"open, finding its pace again at {gate['cap']} calls a minute")
+    return ok(check, "open")
+
+
+def judge_pauses(notes: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
+    """The paths an operator has paused; `*` stands for all of them."""
+    if not notes:
+        yield ok("Pauses", "nothing is paused")
+    for path, said in notes.items():
+        what = "everything" if path == "*" else path
+        why = said.get("why") or "no reason given"
+        yield note("Pauses", f"{what} is paused since {said.get('since', 'an unknown time')}: {why}")
+
+
+def judge_sweep(silent_s: float | None) -> Finding:
+    """When the sweep last came through; it repairs what is lost, so its silence is not well."""
+    check = "Sweep"
+    if silent_s is None:
+        return note(check, "None in a day: start `periodiq quel.actors` and a worker for sweep_stuck_jobs.")
+    if silent_s > SWEEP_SILENT_AFTER_S:
+        return trouble(
+            check, f"The last was {silent_s:.0f} s ago: is `periodiq quel.actors` running, with workers?"
+        )
+    return ok(check, f"the last was {silent_s:.0f} s ago")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of "18.6 (Debian 18.6-1)" or "7.2.4": (18, 6) or (7, 2, 4)."""
+    parts = version.split(" ", 1)[0].split(".")
+    return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in parts)

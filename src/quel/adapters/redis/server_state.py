@@ -1,31 +1,45 @@
 """How a Redis server is set up, as far as losing work depends on it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from quel.adapters.redis.client import connect, redis_errors
 
 
 @dataclass(frozen=True)
 class ServerState:
-    """`appendonly` says whether the append-only file is on."""
+    """What the server tells of itself; None where a managed service keeps it to itself.
 
+    `version` is the one of Redis it is compatible with, `run_id` tells servers apart, `appendonly` says
+    whether the append-only file is on.
+    """
+
+    product: str
     version: str
+    run_id: str | None
     database: int
-    used_memory_bytes: int
-    eviction_policy: str
-    appendonly: bool
+    used_memory_bytes: int | None
+    eviction_policy: str | None
+    appendonly: bool | None
 
 
 def read_server_state(url: str) -> ServerState:
     """Asks the server, without patience. Raises NeighbourDown."""
     client = connect(url, socket_timeout_s=3, patient=False)
     with redis_errors():
-        info = client.info()
+        client.ping()
+        info: dict[str, Any] = client.info()
         client.close()
+    version = str(info.get("redis_version", "0"))
+    is_valkey = "valkey_version" in info
+    aof = info.get("aof_enabled")
+    memory = info.get("used_memory")
     return ServerState(
-        version=str(info.get("valkey_version") or info["redis_version"]),
+        product=f"Valkey {info['valkey_version']}" if is_valkey else f"Redis {version}",
+        version=version,
+        run_id=info.get("run_id"),
         database=int(client.connection_pool.connection_kwargs.get("db") or 0),
-        used_memory_bytes=int(info["used_memory"]),
-        eviction_policy=str(info["maxmemory_policy"]),
-        appendonly=bool(info["aof_enabled"]),
+        used_memory_bytes=None if memory is None else int(memory),
+        eviction_policy=info.get("maxmemory_policy"),
+        appendonly=None if aof is None else bool(int(aof)),
     )

@@ -1,0 +1,133 @@
+"""Asks every neighbour how it is, for `quel doctor`; one that does not answer stops no other check."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from quel.core import health
+from quel.core.errors import QuelError, SettingsError
+from quel.core.health import Finding, note, ok, trouble
+
+if TYPE_CHECKING:
+    from quel.wiring import World
+
+_GEMINI_TIMEOUT_S = 15.0
+
+
+def examine(world: "World") -> Iterator[Finding]:
+    """Every check in order. Raises nothing that a neighbour does."""
+    checks: tuple[tuple[str, Callable[[World], Iterator[Finding]]], ...] = (
+        ("PostgreSQL", _postgres),
+        ("Redis", _redis),
+        ("Redis of the broker", _broker),
+        ("Storage", _storage),
+        ("Gemini", _gemini),
+        ("Provider quota", _quota),
+        ("Pauses", _pauses),
+        ("Sweep", _sweep),
+    )
+    for check, ask in checks:
+        yield from _guarded(check, world, ask)
+
+
+def _guarded(check: str, world: "World", ask: "Callable[[World], Iterator[Finding]]") -> Iterator[Finding]:
+    try:
+        yield from ask(world)
+    except SettingsError as error:
+        yield trouble(check, str(error))
+    except QuelError as error:
+        yield trouble(check, f"{error} Does it run, and is its address right?")
+
+
+def _postgres(world: "World") -> Iterator[Finding]:
+    from quel.adapters.postgres.schema_state import read_schema_state
+
+    state = read_schema_state(world.database)
+    yield health.judge_postgres(state.server_version)
+    yield health.judge_migrations(state.revision, _newest_migration())
+
+
+def _newest_migration() -> str:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    if not Path("alembic.ini").exists():
+        raise SettingsError("alembic.ini is not in this folder: run quel from the repository's root.")
+    return ScriptDirectory.from_config(Config("alembic.ini")).get_current_head() or "none"
+
+
+def _redis(world: "World") -> Iterator[Finding]:
+    from quel.adapters.redis.server_state import read_server_state
+
+    state = read_server_state(world.settings.redis)
+    yield health.judge_redis_version("Redis", state.product, state.version)
+    yield from health.judge_redis_memory("Redis", state.eviction_policy, state.appendonly)
+
+
+def _broker(world: "World") -> Iterator[Finding]:
+    from quel.adapters.redis.server_state import read_server_state
+
+    check = "Redis of the broker"
+    broker, lists = (read_server_state(url) for url in (world.settings.broker_redis, world.settings.redis))
+    same_server = broker.run_id == lists.run_id
+    if same_server and broker.database == lists.database:
+        yield note(
+            check, "It shares its database with the raw lists; QUEL_BROKER_REDIS_URL gives it its own."
+        )
+    else:
+        yield ok(check, f"database {broker.database} of {'the same' if same_server else 'its own'} server")
+    if not same_server:
+        yield health.judge_redis_version(check, broker.product, broker.version)
+        yield from health.judge_redis_memory(check, broker.eviction_policy, broker.appendonly)
+
+
+def _storage(world: "World") -> Iterator[Finding]:
+    key, probe = f"generated-images/doctor/{uuid4().hex}.webp", uuid4().bytes
+    world.storage.write_result(key, probe)
+    try:
+        read_back = world.storage.read_reference(key)
+    finally:
+        world.storage.delete_results([key])
+    if read_back == probe:
+        yield ok("Storage", f"an object was put into {world.settings.supabase_bucket}, read and deleted")
+    else:
+        yield trouble("Storage", "What was read is not what was put: check SUPABASE_STORAGE_BASE_URL.")
+
+
+def _gemini(world: "World") -> Iterator[Finding]:
+    from quel.adapters.gemini.engine import GeminiEngine
+    from quel.core.models import ModelStatus, model_for
+
+    settings = world.settings
+    settings.require("GEMINI_API_KEY")
+    engine = GeminiEngine(
+        api_key=settings.gemini_api_key,
+        model=settings.gemini_model,
+        base_url=settings.gemini_base_url,
+        api_version=settings.gemini_api_version,
+        timeout_s=_GEMINI_TIMEOUT_S,
+        concurrency=1,
+    )
+    answer = engine.check_model()
+    engine.close()
+    yield ok("Gemini", answer.message) if answer.ok else trouble("Gemini", answer.message)
+    status = model_for(settings.gemini_model).status
+    if status is not ModelStatus.CURRENT:
+        yield note("Gemini model", f"{settings.gemini_model} is {status} in quel's table of models.")
+
+
+def _quota(world: "World") -> Iterator[Finding]:
+    yield health.judge_gate(world.quota.state(), world.quota.closed_for_s())
+
+
+def _pauses(world: "World") -> Iterator[Finding]:
+    yield from health.judge_pauses(world.pause.notes())
+
+
+def _sweep(world: "World") -> Iterator[Finding]:
+    from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
+
+    last_at = SweepHeartbeat(world.redis).last_at()
+    yield health.judge_sweep(None if last_at is None else time.time() - last_at)
