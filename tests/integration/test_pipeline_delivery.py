@@ -194,7 +194,8 @@ def test_new_ids_join_those_a_production_has(studio, workers):
     production = studio.production(member)
     old = studio.photograph("brick.png")
     studio.rows(
-        "UPDATE quel_production_photo SET attach_ids = %s, generated_image_count = 7 WHERE production_id = %s",
+        "UPDATE quel_production_photo SET attach_ids = %s, generated_image_count = 7"
+        " WHERE production_id = %s",
         f"[{old}]",
         production,
     )
@@ -218,10 +219,8 @@ def test_results_lie_in_the_customers_folder_whatever_its_name(studio, workers, 
     job_id = studio.job("simple_general", data, total_images=1, member=member)
     studio.push(job_id)
     ids = studio.wait([job_id])[job_id]["generated_attach_ids"]
-    path = studio.rows("SELECT attach_file_path AS it FROM quel_attach WHERE attach_id = ANY(%s)", ids)[0][
-        "it"
-    ]
-    top, parent, name = path.split("/")
+    [row] = studio.rows("SELECT attach_file_path FROM quel_attach WHERE attach_id = ANY(%s)", ids)
+    top, parent, name = row["attach_file_path"].split("/")
     assert (top, parent) == ("generated-images", folder or f"user-{member}")
     assert name.startswith("generated_")
     assert name.endswith(".webp")

@@ -1,0 +1,169 @@
+"""How a job fares with each way the provider can answer: mended, waited for, or failed with its reason."""
+
+import io
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+
+from quel.sandbox import faults
+from quel.sandbox.gemini import faults as gemini
+from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
+
+MENDABLE = [
+    gemini.server_error(500),
+    gemini.server_error(502),
+    gemini.server_error(503),
+    gemini.server_error(504),
+    gemini.quota_minute("1s"),
+    gemini.garbage_picture(),
+    gemini.truncated_picture(),
+    gemini.text_only(),
+    gemini.stopped_without_picture(),
+    gemini.finished_for("NO_IMAGE"),
+    gemini.invalid_json(),
+    faults.cut_before_answer(),
+    faults.cut_during_answer(),
+    faults.gateway_page(502),
+]
+HOPELESS = [
+    gemini.invalid_argument(),
+    gemini.permission_denied(),
+    gemini.unauthenticated(),
+    gemini.retired_model(),
+    gemini.blocked_prompt(),
+    *(gemini.finished_for(reason) for reason in gemini.PERMANENT_FINISH_REASONS),
+]
+
+
+def by_name(fault):
+    return fault.name
+
+
+def run(studio, token, images=1, credits=1_000):
+    """One job of text alone, run to its end; its id, row and member."""
+    member = studio.member(credits)
+    job_id = studio.job("simple_general", {"prompt": token}, total_images=images, member=member)
+    studio.push(job_id)
+    return job_id, studio.wait([job_id])[job_id], member
+
+
+@pytest.mark.parametrize("fault", MENDABLE, ids=by_name)
+def test_what_another_call_can_mend_is_mended_and_paid_for_once(world, studio, workers, fault):
+    token = uuid4().hex
+    world.gemini.fail_next(fault, containing=token)
+    job_id, row, member = run(studio, token)
+    assert (row["job_status"], row["error_message"]) == ("completed", None)
+    assert [call.outcome for call in world.calls(token)] == [fault.name, "made"]
+    assert_books_agree(studio, job_id)
+    assert member_balance(studio, member) == 1_000 - PRICE
+
+
+@pytest.mark.parametrize("fault", HOPELESS, ids=by_name)
+def test_what_no_call_can_mend_fails_at_once_with_a_reason_and_costs_nothing(world, studio, workers, fault):
+    token = uuid4().hex
+    world.gemini.fail_when(token, fault)
+    job_id, row, member = run(studio, token)
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("failed", 0, 1)
+    assert row["error_message"].startswith("The image failed: ")
+    assert len(world.calls(token)) == 1
+    assert_books_agree(studio, job_id)
+    assert member_balance(studio, member) == 1_000
+    assert production_of(studio, job_id)["production_status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "fault", [gemini.text_only(), gemini.garbage_picture(), gemini.finished_for("IMAGE_OTHER")], ids=by_name
+)
+def test_an_answer_without_a_readable_picture_gets_three_calls_in_all(world, studio, workers, fault):
+    token = uuid4().hex
+    world.gemini.fail_when(token, fault)
+    _, row, member = run(studio, token)
+    assert (row["job_status"], row["failed_images"]) == ("failed", 1)
+    assert len(world.calls(token)) == 3
+    assert member_balance(studio, member) == 1_000
+
+
+@pytest.mark.parametrize(
+    "fault", [gemini.jpeg_picture(), gemini.text_before_picture(), gemini.several_pictures()], ids=by_name
+)
+def test_a_picture_is_stored_as_webp_however_the_answer_holds_it(world, studio, workers, fault):
+    token = uuid4().hex
+    world.gemini.fail_when(token, fault)
+    job_id, row, _ = run(studio, token)
+    assert_books_agree(studio, job_id)
+    [attach] = studio.rows("SELECT * FROM quel_attach WHERE attach_id = ANY(%s)", row["generated_attach_ids"])
+    picture = Image.open(io.BytesIO(world.storage.get(attach["attach_file_path"])))
+    assert (picture.format, picture.size) == ("WEBP", (1344, 768))
+    assert len(world.calls(token)) == 1
+
+
+def test_a_job_that_loses_some_images_completes_with_the_reasons(world, studio, workers):
+    token = uuid4().hex
+    world.gemini.fail_when(f"{token} forbidden", gemini.blocked_prompt("PROHIBITED_CONTENT"))
+    member = studio.member(100)
+    stages = [
+        {"prompt": f"{token} fine", "quantity": 2},
+        {"prompt": f"{token} forbidden", "quantity": 1},
+        {"prompt": f"{token} fine too", "quantity": 1},
+    ]
+    job_id = studio.job("pipeline_stage", {"stages": stages}, total_images=4, member=member)
+    studio.push(job_id)
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 3, 1)
+    assert row["error_message"].startswith("Image 3 of 4 failed: ")
+    assert_books_agree(studio, job_id)
+    assert member_balance(studio, member) == 100 - 3 * PRICE
+    assert production_of(studio, job_id)["production_status"] == "completed"
+
+
+def test_a_job_that_loses_every_image_fails_and_costs_nothing(world, studio, workers):
+    token = uuid4().hex
+    world.gemini.fail_when(token, gemini.finished_for("IMAGE_SAFETY"))
+    job_id, row, member = run(studio, token, images=3)
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("failed", 0, 3)
+    assert len(world.calls(token)) == 3
+    assert_books_agree(studio, job_id)
+    assert member_balance(studio, member) == 1_000
+    assert production_of(studio, job_id)["production_status"] == "failed"
+
+
+def test_waiting_for_quota_spends_no_attempt_and_failing_calls_do(world, pipeline):
+    pipeline.workers(QUEL_GEMINI_MAX_ATTEMPTS=2, QUEL_GEMINI_TIMEOUT_S=3)
+    waiting, failing, hanging = (uuid4().hex for _ in range(3))
+    world.gemini.fail_next(gemini.quota_minute("0.2s"), times=4, containing=waiting)
+    world.gemini.fail_when(failing, gemini.server_error(503))
+    world.gemini.fail_next(faults.hang(), containing=hanging)
+    studio = pipeline.studio
+    _, row, _ = run(studio, waiting)
+    assert (row["job_status"], row["error_message"]) == ("completed", None)
+    assert [call.status for call in world.calls(waiting)] == [429] * 4 + [200]
+    _, row, member = run(studio, failing)
+    assert (row["job_status"], row["failed_images"]) == ("failed", 1)
+    assert len(world.calls(failing)) == 2
+    assert member_balance(studio, member) == 1_000
+    _, row, _ = run(studio, hanging)
+    assert row["job_status"] == "completed"
+    assert len(world.calls(hanging)) == 2
+
+
+def test_a_429_keeps_all_images_waiting_as_long_as_the_provider_says(world, studio, workers):
+    token = uuid4().hex
+    world.gemini.fail_next(gemini.quota_minute("1.5s"), containing=token)
+    job_id, row, _ = run(studio, token, images=4)
+    assert (row["job_status"], row["completed_images"]) == ("completed", 4)
+    calls = world.calls(token)
+    refused = next(call for call in calls if call.status == 429)
+    later = [call.arrived_at for call in calls if call.arrived_at > refused.finished_at + 0.3]
+    assert min(later) >= refused.finished_at + 1.4
+    assert_books_agree(studio, job_id)
+
+
+def test_a_model_the_provider_does_not_know_fails_loudly_and_at_once(world, pipeline):
+    pipeline.workers(GEMINI_MODEL="gemini-9-imaginary")
+    calls_before = len(world.gemini.calls())
+    _, row, member = run(pipeline.studio, uuid4().hex, images=1)
+    assert row["job_status"] == "failed"
+    assert "gemini-9-imaginary" in row["error_message"]
+    assert [call.outcome for call in world.gemini.calls(calls_before)] == ["unknown_model"]
+    assert member_balance(pipeline.studio, member) == 1_000
