@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import typer
 
+from quel.cli.audit import audit_command
 from quel.cli.backfill_paths import backfill_paths
 from quel.cli.cancel import cancel
 from quel.cli.dead import dead
@@ -32,6 +33,7 @@ VERBS: tuple[Callable[..., None], ...] = (
 )
 for verb in VERBS:
     app.command()(verb)
+app.command("audit")(audit_command)
 app.add_typer(dead, name="dead")
 
 

@@ -8,6 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from itertools import count
 from urllib.parse import quote
 
 import httpx
@@ -22,6 +23,8 @@ from quel.core.retry import RetryPolicy, pause_s
 _PATIENCE = RetryPolicy(max_attempts=4, first_pause_s=0.1, longest_pause_s=1.0)
 
 _DELETE_AT_ONCE = 500  # objects in one call; Storage takes up to 1,000
+_LIST_AT_ONCE = 1_000  # objects of one page
+_BY_NAME = {"column": "name", "order": "asc"}
 
 # What stands for an answer where there was none, or none that could be kept.
 _TOO_LARGE = Verdict(Kind.REFUSED, 413)
@@ -126,6 +129,22 @@ class SupabaseStorage:
         if verdict.kind is Kind.REFUSED:
             raise StorageRefused(_refusal(shown_name(path), verdict))
         return _size_in(body)
+
+    def sizes_bytes(self, folder: str) -> dict[str, int]:
+        """The objects directly in a folder with their sizes. Raises NeighbourDown, also for a refusal."""
+        url = f"{self._objects_url}/list/{self._bucket}"
+        sizes: dict[str, int] = {}
+        for offset in count(step=_LIST_AT_ONCE):
+            page = {"prefix": safe_key(folder), "limit": _LIST_AT_ONCE, "offset": offset, "sortBy": _BY_NAME}
+            headers = self._key_headers | {"content-type": "application/json"}
+            verdict, body = self._send("POST", url, headers, json.dumps(page).encode())
+            if verdict.kind is Kind.REFUSED:
+                raise NeighbourDown(_refusal("to list objects", verdict))
+            entries = json.loads(body)
+            sizes |= {f"{folder}/{each['name']}": each["metadata"]["size"] for each in entries if each["id"]}
+            if len(entries) < _LIST_AT_ONCE:
+                break
+        return sizes
 
     def close(self) -> None:
         """Closes the connections."""
