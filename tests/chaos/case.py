@@ -1,5 +1,6 @@
 """One death: a job of its own in databases of its own, a worker that dies, workers that go on, an audit."""
 
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -78,14 +79,18 @@ class Case:
         rows = self.studio.rows("SELECT state FROM quel.image")
         return bool(rows) and all(row["state"] == state for row in rows)
 
-    def die_at(self, moment: str, *, passed: Path | None = None) -> None:
-        """A worker that ends itself at `moment`, under sweeps."""
-        environment = {"QUEL_SANDBOX_DIE_AT": moment}
+    def die_at(self, moment: str) -> None:
+        """A worker that ends itself at `moment`, under sweeps.
+
+        It makes one call to the provider at a time, so that a death costs at most the call it is about.
+        """
+        environment = {"QUEL_SANDBOX_DIE_AT": moment, "QUEL_GEMINI_CONCURRENCY": "1"}
         with self.workers(module="quel.sandbox.mortal", **environment) as mortal:
             until = time.monotonic() + DEATH_TIMEOUT_S
-            while not mortal.wait_for_death(SWEEP_EVERY_S):
+            while (code := mortal.wait(SWEEP_EVERY_S)) is None:
                 assert time.monotonic() < until, f"Nobody died at {moment}:\n{self.log()[-3000:]}"
                 self.sweep()
+            assert code == -signal.SIGKILL, f"It ended with {code}:\n{self.log()[-3000:]}"
 
     def heal(self) -> None:
         """Ordinary workers and the sweep go on until every job and production has ended."""

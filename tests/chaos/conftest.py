@@ -1,8 +1,10 @@
 """The deaths that were asked for, many at a time: each waits mostly for leases and heartbeats."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from tests.chaos.death_points import DeathPoint
 from tests.chaos.preloaded import Preloaded
 from tests.chaos.scenarios import SCENARIOS
 
-AT_ONCE = 20
+AT_ONCE = 14
 Asked = tuple[DeathPoint, bool]
 
 
@@ -25,21 +27,22 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def deaths(
-    request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[DeathPoint, bool], None]]:
+def deaths(request: pytest.FixtureRequest, world: World) -> Iterator[Callable[[DeathPoint, bool], None]]:
     """Dies every selected death, and raises what went wrong with the one that is asked for."""
     asked: list[Asked] = []
     for item in request.session.items:
         values = getattr(getattr(item, "callspec", None), "params", {})
         if {"point", "broker_lost"} <= values.keys():
             asked.append((values["point"], values["broker_lost"]))
-    directory = tmp_path_factory.mktemp("deaths")
-    with Preloaded() as preloaded, ThreadPoolExecutor(AT_ONCE) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="deaths-") as directory,
+        Preloaded() as preloaded,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
 
         def die(point: DeathPoint, broker_lost: bool) -> None:
             scenario = SCENARIOS[point.scenario]
-            with closing(Case(world, preloaded, directory, credits=scenario.credits)) as case:
+            with closing(Case(world, preloaded, Path(directory), credits=scenario.credits)) as case:
                 scenario.arrange(case)
                 case.die_at(point.at)
                 if broker_lost:
@@ -49,6 +52,7 @@ def deaths(
 
         running: dict[Asked, Future[None]] = {each: pool.submit(die, *each) for each in asked}
         yield lambda point, broker_lost: running[point, broker_lost].result()
+        pool.shutdown(cancel_futures=True)
 
 
 def _check(case: Case, point: DeathPoint) -> None:

@@ -56,8 +56,10 @@ class Preloaded:
             print(json.dumps(order), file=self._process.stdin, flush=True)
             return self._process.stdout.readline()
 
-    def has_ended(self, pid: int) -> bool:
-        return self._ask({"ended": pid}).strip() == "true"
+    def exit_code(self, pid: int) -> int | None:
+        """None while it runs, the negative number of the signal it died of."""
+        code: int | None = json.loads(self._ask({"exit_code_of": pid}))
+        return code
 
 
 class Worker:
@@ -66,14 +68,12 @@ class Worker:
     def __init__(self, parent: Preloaded, pid: int) -> None:
         self._parent, self.pid = parent, pid
 
-    def wait_for_death(self, timeout_s: float) -> bool:
-        """Whether the master has ended in time."""
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit code of the master, None when it still runs after that time."""
         until = time.monotonic() + timeout_s
-        while time.monotonic() < until:
-            if self._parent.has_ended(self.pid):
-                return True
+        while (code := self._parent.exit_code(self.pid)) is None and time.monotonic() < until:
             time.sleep(0.1)
-        return False
+        return code
 
     def kill(self) -> None:
         """SIGKILL to all of it."""
@@ -81,7 +81,7 @@ class Worker:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-        self.wait_for_death(10)
+        self.wait(10)
 
     def __enter__(self) -> Self:
         return self
@@ -91,31 +91,29 @@ class Worker:
 
 
 def _serve(orders: IO[str]) -> None:
-    running: set[int] = set()
+    exit_codes: dict[int, int | None] = {}
     for line in orders:
         order = json.loads(line)
-        if "ended" in order:
-            _reap(running)
-            print(json.dumps(order["ended"] not in running), flush=True)
+        if "exit_code_of" in order:
+            _reap(exit_codes)
+            print(json.dumps(exit_codes[order["exit_code_of"]]), flush=True)
             continue
         pid = os.fork()
         if pid == 0:
             _become(order)
-        running.add(pid)
+        exit_codes[pid] = None
         print(pid, flush=True)
-    for pid in running:
-        try:
+    for pid, code in exit_codes.items():
+        if code is None:
             os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
-def _reap(running: set[int]) -> None:
-    while running:
-        pid, _ = os.waitpid(-1, os.WNOHANG)
+def _reap(exit_codes: dict[int, int | None]) -> None:
+    while None in exit_codes.values():
+        pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        running.discard(pid)
+        exit_codes[pid] = os.waitstatus_to_exitcode(status)
 
 
 def _become(order: dict[str, object]) -> None:
