@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dramatiq import Message
+from dramatiq.brokers.redis import RedisBroker
+
 from quel.sandbox.gemini.client import Call, Gemini
 from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
 from quel.sandbox.storage.client import Storage
@@ -84,6 +87,21 @@ class Pipeline:
         started = scheduler(self.environment(**settings), self._log("scheduler")).start()
         self._processes.append(started)
         return started
+
+    def sweep_until(self, condition: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
+        """Sends sweep_stuck_jobs, as the scheduler would each minute but far more often, until it is true."""
+        broker = RedisBroker(url=self.broker_redis_url)
+
+        def swept() -> Any:
+            message = Message("sweep_stuck_jobs", "sweep_stuck_jobs", (), {}, {})
+            broker.enqueue(message)
+            time.sleep(0.2)
+            return condition()
+
+        try:
+            return until(swept, "what the sweep should bring about", timeout_s=timeout_s)
+        finally:
+            broker.client.close()
 
     def kill(self) -> None:
         """SIGKILL to every process of this pipeline."""
