@@ -1,0 +1,171 @@
+"""`quel retry`: what is missing is made and charged once more, what was delivered stays as it is."""
+
+from uuid import uuid4
+
+import pytest
+
+from quel.cli.audit import audit
+from quel.sandbox.gemini import faults
+from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
+from tests.integration.quel_command import run_quel
+from tests.integration.surroundings import until
+
+
+@pytest.fixture
+def quel(shared_pipeline, workers):
+    return lambda *arguments: run_quel(shared_pipeline.environment(), *arguments)
+
+
+def three_prompts(token):
+    """A job of three images, each with a prompt that names it."""
+    stages = [{"stage_index": n, "prompt": f"{token} number {n + 1}", "quantity": 1} for n in range(3)]
+    return {"stages": stages}
+
+
+def job_with_failures(world, studio, *failing, credits=100):
+    """A job of three images that has ended, the images of these numbers blocked by the provider."""
+    token, member = uuid4().hex, studio.member(credits)
+    for number in failing:
+        world.gemini.fail_when(f"{token} number {number}", faults.finished_for("SAFETY"))
+    job_id = studio.job("pipeline_stage", three_prompts(token), total_images=3, member=member)
+    studio.push(job_id)
+    studio.wait([job_id])
+    world.gemini.clear_faults()
+    return job_id, member, token
+
+
+def test_the_missing_image_of_a_completed_job_is_made_and_nothing_else(world, studio, quel, shared_pipeline):
+    job_id, member, token = job_with_failures(world, studio, 2)
+    before, calls = studio.job_row(job_id), len(world.calls(token))
+    assert (before["completed_images"], before["failed_images"]) == (2, 1)
+
+    answer = quel("retry", str(job_id))
+
+    assert answer.returncode == 0, answer.stderr
+    assert "image 2; 5 credits" in answer.stdout
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 3, 0)
+    assert row["error_message"] is None
+    assert row["completed_at"] > before["completed_at"]
+    first, new, third = row["generated_attach_ids"]
+    assert [first, third] == before["generated_attach_ids"]
+    production = production_of(studio, job_id)
+    assert production["attach_ids"] == [first, third, new]
+    assert production["generated_image_count"] == 3
+    assert production["production_status"] == "completed"
+    assert len(world.calls(token)) == calls + 1
+    assert member_balance(studio, member) == 100 - 3 * PRICE
+    assert_books_agree(studio, job_id)
+    assert audit(shared_pipeline.database_url, starting_balances={member: 100}) == []
+
+
+def test_while_it_is_open_again_counters_and_production_say_so(world, studio, quel):
+    job_id, _, _ = job_with_failures(world, studio, 1, 3)
+    assert quel("pause").returncode == 0
+    try:
+        assert quel("retry", str(job_id)).returncode == 0
+        row = studio.job_row(job_id)
+        assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("processing", 1, 0)
+        assert row["completed_at"] is None
+        assert row["error_message"] is None
+        assert production_of(studio, job_id)["production_status"] == "processing"
+        again = quel("retry", str(job_id))
+        assert again.returncode == 1
+        assert "still processing" in again.stderr
+    finally:
+        quel("resume")
+    assert studio.wait([job_id])[job_id]["completed_images"] == 3
+
+
+def test_a_job_that_failed_whole_completes(world, studio, quel):
+    job_id, member, _ = job_with_failures(world, studio, 1, 2, 3)
+    assert studio.job_row(job_id)["job_status"] == "failed"
+    assert quel("retry", str(job_id), "--failed").returncode == 0
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 3, 0)
+    assert production_of(studio, job_id)["generated_image_count"] == 3
+    assert member_balance(studio, member) == 100 - 3 * PRICE
+
+
+def test_one_image_alone_is_made_and_the_others_stay_failed(world, studio, quel):
+    job_id, _, _ = job_with_failures(world, studio, 1, 3)
+    assert quel("retry", str(job_id), "--image", "3").returncode == 0
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 2, 1)
+    assert "Image 1 of 3 failed" in row["error_message"]
+
+
+def test_a_cancelled_job_is_completed_although_its_key_is_still_set(world, studio, quel):
+    token, member = uuid4().hex, studio.member(1_000)
+    job_id = studio.job("simple_general", {"prompt": token}, total_images=30, member=member)
+    studio.push(job_id)
+    until(lambda: studio.job_row(job_id)["completed_images"] >= 2, "two images are there")
+    assert quel("cancel", str(job_id)).returncode == 0
+    cancelled = studio.wait([job_id])[job_id]
+    assert cancelled["job_status"] == "user_cancelled"
+    assert quel("retry", str(job_id)).returncode == 0
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 30, 0)
+    assert set(cancelled["generated_attach_ids"]) < set(row["generated_attach_ids"])
+    assert production_of(studio, job_id)["generated_image_count"] == 30
+    assert member_balance(studio, member) == 1_000 - 30 * PRICE
+
+
+def test_failed_leaves_cancelled_images_alone(world, studio, quel):
+    token, member = uuid4().hex, studio.member(1_000)
+    job_id = studio.job("simple_general", {"prompt": token}, total_images=30, member=member)
+    studio.push(job_id)
+    until(lambda: studio.job_row(job_id)["completed_images"] >= 1, "an image is there")
+    quel("cancel", str(job_id))
+    studio.wait([job_id])
+    answer = quel("retry", str(job_id), "--failed")
+    assert (answer.returncode, answer.stderr.strip()) == (0, "No image of the job has failed.")
+    assert studio.job_row(job_id)["job_status"] == "user_cancelled"
+
+
+def test_who_cannot_pay_for_what_is_missing_is_told_so(world, studio, quel):
+    job_id, member, _ = job_with_failures(world, studio, 2, 3)
+    studio.rows("UPDATE quel_member SET quel_member_credit = 9 WHERE quel_member_id = %s", member)
+    answer = quel("retry", str(job_id))
+    assert answer.returncode == 1
+    assert "2 images at 5 credits each cost 10 credits, but the member's balance is 9" in answer.stderr
+    assert studio.job_row(job_id)["job_status"] == "completed"
+    assert quel("retry", str(job_id), "--image", "2").returncode == 0
+    assert studio.wait([job_id])[job_id]["completed_images"] == 2
+
+
+def test_a_job_with_everything_has_nothing_to_retry(world, studio, quel):
+    job_id, _, _ = job_with_failures(world, studio)
+    answer = quel("retry", str(job_id))
+    assert (answer.returncode, answer.stderr.strip()) == (0, "No image of the job is missing.")
+    one = quel("retry", str(job_id), "--image", "2")
+    assert (one.returncode, one.stderr.strip()) == (0, "Image 2 was delivered: nothing is missing.")
+    beyond = quel("retry", str(job_id), "--image", "4")
+    assert (beyond.returncode, beyond.stderr.strip()) == (1, "The job has no image 4: its plan has 3.")
+
+
+def test_a_refused_job_is_fetched_anew_once_its_reason_is_gone(world, studio, quel):
+    token, member = uuid4().hex, studio.member(4)
+    job_id = studio.job("simple_general", {"prompt": token}, total_images=2, member=member)
+    studio.push(job_id)
+    assert studio.wait([job_id])[job_id]["job_status"] == "failed"
+    refused = quel("retry", str(job_id))
+    assert refused.returncode == 1
+    assert "Not enough credits" in refused.stderr
+    assert studio.job_row(job_id)["job_status"] == "failed"
+    studio.rows("UPDATE quel_member SET quel_member_credit = 10 WHERE quel_member_id = %s", member)
+    assert quel("retry", str(job_id)).returncode == 0
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 2, 0)
+    assert production_of(studio, job_id)["production_status"] == "completed"
+    assert member_balance(studio, member) == 0
+
+
+def test_wrong_usage_and_unknown_jobs_end_with_2(studio, quel):
+    member = studio.member()
+    job_id = studio.job("simple_general", {"prompt": "x"}, total_images=1, member=member)
+    assert quel("retry", str(uuid4())).returncode == 2
+    assert quel("retry", "not-an-id").returncode == 2
+    assert quel("retry", str(job_id), "--failed", "--image", "1").returncode == 2
+    pending = quel("retry", str(job_id))
+    assert (pending.returncode, "still pending" in pending.stderr) == (1, True)
