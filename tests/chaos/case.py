@@ -65,9 +65,11 @@ class Case:
             self.studio.push(job_id)
         return job_id
 
-    def workers(self, *queues: str, module: str = "quel.actors", **environment: str) -> Worker:
+    def workers(
+        self, *queues: str, module: str = "quel.actors", threads: int = 4, **environment: str
+    ) -> Worker:
         """Real workers of this case."""
-        arguments = [module, "-p", "1", "-t", "4", *(["-Q", *queues] if queues else [])]
+        arguments = [module, "-p", "1", "-t", str(threads), *(["-Q", *queues] if queues else [])]
         return self._preloaded.start(self.environment | environment, self._log, arguments)
 
     def run_until(self, done: Callable[[], bool], *queues: str) -> None:
@@ -82,10 +84,10 @@ class Case:
     def die_at(self, moment: str) -> None:
         """A worker that ends itself at `moment`, under sweeps.
 
-        It makes one call to the provider at a time, so that a death costs at most the call it is about.
+        It does one thing at a time, so that a death costs at most the call it is about.
         """
-        environment = {"QUEL_SANDBOX_DIE_AT": moment, "QUEL_GEMINI_CONCURRENCY": "1"}
-        with self.workers(module="quel.sandbox.mortal", **environment) as mortal:
+        environment = {"QUEL_SANDBOX_DIE_AT": moment}
+        with self.workers(module="quel.sandbox.mortal", threads=1, **environment) as mortal:
             until = time.monotonic() + DEATH_TIMEOUT_S
             while (code := mortal.wait(SWEEP_EVERY_S)) is None:
                 assert time.monotonic() < until, f"Nobody died at {moment}:\n{self.log()[-3000:]}"

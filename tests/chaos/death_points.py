@@ -129,7 +129,7 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("after:GeminiQuota.report", A_LEASE, Repair.LEASE),
         ("after:TurnRows.put_back", "a process that knew who waits", Repair.BELL),
     ],
-    "one prompt is blocked": [
+    "prompts are blocked": [
         ("before:TurnRows.fail", A_LEASE, Repair.LEASE),
         ("committing:TurnRows.fail", A_LEASE, Repair.LEASE),
         ("after:TurnRows.fail", A_MESSAGE, Repair.MESSAGE),

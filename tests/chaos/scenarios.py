@@ -47,8 +47,8 @@ def _quota_refuses(case: Case) -> None:
     case.order()
 
 
-def _one_is_blocked(case: Case) -> None:
-    case.world.gemini.fail_next(gemini_faults.blocked_prompt(), containing=case.marker)
+def _prompts_are_blocked(case: Case) -> None:
+    case.world.gemini.fail_when(case.marker, gemini_faults.blocked_prompt())
     case.order()
 
 
@@ -75,9 +75,9 @@ def _credits_run_dry(case: Case) -> None:
 
 
 def _bucket_refuses_one(case: Case) -> None:
-    fault = storage_faults.too_large()
-    case.world.storage.fail_next(fault, containing=str(case.member), operation="upload")
-    case.order()
+    second = f"{case.order(pushed=False)}_001.webp"
+    case.world.storage.fail_when(second, storage_faults.too_large(), operation="upload")
+    case.studio.push(*case.jobs)
 
 
 def _no_reference(case: Case) -> None:
@@ -179,7 +179,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "two slow images": Scenario(_slow_order),
     "first call fails": Scenario(_first_call_fails, calls=3),
     "quota refuses": Scenario(_quota_refuses, calls=3),
-    "one prompt is blocked": Scenario(_one_is_blocked, stored=1, failed=1),
+    "prompts are blocked": Scenario(_prompts_are_blocked, "failed", stored=0, failed=2, calls=3),
     "prepared pictures are gone": Scenario(_inputs_are_gone),
     "answers are gone": Scenario(_answers_are_gone, calls=4),
     "credits run dry": Scenario(_credits_run_dry, stored=1, failed=1),
