@@ -1,0 +1,1 @@
+"""One measurement a file: each offers `measure(options)` and the sentence it is printed under."""
