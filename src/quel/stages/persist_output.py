@@ -24,6 +24,7 @@ def persist_output(services: Services, job_id: UUID, image_no: int) -> tuple[Nud
         return ()
     with about(path=delivery.path, stage=delivery.stage):
         if delivery.state is not ImageState.MADE:
+            _clear_away(services, delivery, delivery.state)
             return _closing_time(delivery)
         if delivery.job_status in CANCELLED_STATUSES or services.cancellations.is_cancelled(job_id):
             return (Nudge(Stage.FINALIZE_JOB, job_id),)
@@ -75,10 +76,16 @@ def _deliver(services: Services, delivery: Delivery, size_bytes: int) -> tuple[N
             return _closing_time(delivery)
         case NotWanted(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
-            services.storage.delete_results([delivery.result_path])
+            _clear_away(services, delivery, state)
             return (Nudge(Stage.FINALIZE_JOB, delivery.job_id),)
     services.blobs.drop_output(delivery.job_id, delivery.image_no)
     return finalize_when_done(delivery.job_id, progress)
+
+
+def _clear_away(services: Services, delivery: Delivery, state: ImageState) -> None:
+    """Deletes the object of an image that has ended unwanted; one that is made again will need its path."""
+    if state in {ImageState.FAILED, ImageState.CANCELLED}:
+        services.storage.delete_results([delivery.result_path])
 
 
 def _unreadable(services: Services, delivery: Delivery, reason: str) -> tuple[Nudge, ...]:
