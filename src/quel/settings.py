@@ -206,6 +206,16 @@ def _check_urls(settings: Settings) -> None:
     for name, (value, pattern) in expected.items():
         if value and not re.match(pattern, value):
             raise SettingsError(f"{name} is no URL of the kind it must be (it does not start as one).")
+        if not _has_readable_address(value):
+            raise SettingsError(f"{name} holds a host or port that cannot be read.")
+
+
+def _has_readable_address(url: str) -> bool:
+    # Libraries raise on such a URL, each in its own way, and quote it with the password in it.
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 @cache

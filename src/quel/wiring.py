@@ -35,13 +35,15 @@ from quel.stages.services import Rules
 class World:
     """Every neighbour, connected to when it is first used; implements the stages' `Services`.
 
-    `threads` is the number of threads that will use it at once; it sizes the pools.
+    `threads` is the number of threads that will use it at once; it sizes the pools. Not `patient`, Redis
+    is given up on within seconds: somebody sits in front of it.
     """
 
-    def __init__(self, settings: Settings, *, threads: int = 1) -> None:
+    def __init__(self, settings: Settings, *, threads: int = 1, patient: bool = True) -> None:
         self.settings = settings
         self.rules = make_rules(settings)
         self._threads = threads
+        self._patient = patient
         self._doorbell: Doorbell | None = None
         self._leases: Leases | None = None
         self._closers: list[Callable[[], object]] = []
@@ -75,7 +77,7 @@ class World:
     @cached_property
     def redis(self) -> redis.Redis:
         """Redis with raw lists, cancel keys, bytes and quota."""
-        return connect(self.settings.redis)
+        return connect(self.settings.redis, patient=self._patient)
 
     @cached_property
     def intake(self) -> IntakeRows:
@@ -142,7 +144,8 @@ class World:
     @cached_property
     def queues(self) -> Queues:
         """The broker and the raw lists."""
-        return Queues(connect(self.settings.broker_redis), self.redis, self.settings.ingest_queues)
+        broker = connect(self.settings.broker_redis, patient=self._patient)
+        return Queues(broker, self.redis, self.settings.ingest_queues)
 
     @cached_property
     def storage(self) -> SupabaseStorage:

@@ -34,7 +34,7 @@ def doctor(
     from quel.wiring import World
 
     missing = _missing(settings())
-    with closing(World(settings())) as world:
+    with closing(World(settings(), patient=False)) as world:
         findings = [missing or ok("Settings", "every one that is required is there"), *examine(world)]
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings]))

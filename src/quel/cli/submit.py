@@ -69,7 +69,7 @@ def submit(
     member_id, org_id = member or _id(row, "quel_member_id"), org or _id(row, "org_id")
     pictures = {name: _picture(folder / name) for name in picture_files(row["job_input_data"])}
     settings().require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
-    with closing(World(settings())) as world:
+    with closing(World(settings(), patient=False)) as world:
         job_id = _write(world, row, pictures, member_id, org_id)
         _push(world, job_id)
     print(job_id)
@@ -124,12 +124,10 @@ def _upload(world: "World", picture: PictureFile) -> Upload:
 
 
 def _push(world: "World", job_id: UUID) -> None:
-    from quel.adapters.redis.client import connect
     from quel.adapters.redis.ingest import push
 
-    client = connect(world.settings.redis, patient=False)
     try:
-        push(client, world.settings.ingest_queues[0], job_id)
+        push(world.redis, world.settings.ingest_queues[0], job_id)
     except NeighbourDown as error:
         err.print(
             f"{error} Job {job_id} is written but may not be pushed; the sweep starts it later.",

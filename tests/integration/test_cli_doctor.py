@@ -1,0 +1,127 @@
+"""`quel doctor` where all is well, and where each thing in turn is not."""
+
+import json
+import time
+
+import pytest
+
+from quel.adapters.redis.pause import Pause
+from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
+from tests.integration.quel_command import run_command, run_quel
+
+UNREACHABLE = "127.0.0.1:1"
+
+
+def examine(pipeline, **settings):
+    """The doctor's exit code, its findings as {check: (state, message)}, and all it printed."""
+    answer = run_quel(pipeline.environment(**settings), "doctor", "--json")
+    assert answer.stdout, answer.stderr
+    findings = {f["check"]: (f["state"], f["message"]) for f in json.loads(answer.stdout)}
+    return answer.returncode, findings, answer.stdout + answer.stderr
+
+
+def troubles(findings):
+    return {check for check, (state, _) in findings.items() if state == "trouble"}
+
+
+def test_all_is_well_in_the_test_world(pipeline):
+    code, findings, _ = examine(pipeline)
+    assert (code, troubles(findings)) == (0, set())
+    for check in ("Settings", "PostgreSQL", "Migrations", "Redis", "Redis eviction", "Storage", "Gemini"):
+        assert findings[check][0] == "ok"
+    assert findings["Provider quota"] == ("ok", "open")
+
+
+def test_prints_a_line_a_check_and_no_secret(pipeline):
+    environment = pipeline.environment()
+    answer = run_command(environment, "doctor")
+    assert answer.returncode == 0, answer.stderr
+    assert any(line.startswith("ok") and "Storage: " in line for line in answer.stdout.splitlines())
+    assert environment["SUPABASE_SERVICE_KEY"] not in answer.stdout
+    assert environment["GEMINI_API_KEY"] not in answer.stdout
+    assert environment["DATABASE_URL"] not in answer.stdout
+
+
+def test_leaves_nothing_in_the_bucket(pipeline):
+    before = len(pipeline.world.storage.objects())
+    examine(pipeline)
+    assert len(pipeline.world.storage.objects()) == before
+
+
+@pytest.mark.parametrize(
+    "setting", ["DATABASE_URL", "SUPABASE_URL", "SUPABASE_SERVICE_KEY", "GEMINI_API_KEY"]
+)
+def test_a_missing_setting_is_named_and_everything_else_is_still_examined(pipeline, setting):
+    code, findings, _ = examine(pipeline, **{setting: ""})
+    assert code == 2
+    assert setting in findings["Settings"][1]
+    assert findings["Redis"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("settings", "check"),
+    [
+        ({"DATABASE_URL": f"postgresql://quel:secret-word@{UNREACHABLE}/x"}, "PostgreSQL"),
+        ({"REDIS_URL": f"redis://:secret-word@{UNREACHABLE}/0"}, "Redis"),
+        ({"QUEL_BROKER_REDIS_URL": f"redis://:secret-word@{UNREACHABLE}/1"}, "Redis of the broker"),
+        ({"SUPABASE_URL": f"http://{UNREACHABLE}"}, "Storage"),
+        ({"GEMINI_BASE_URL": f"http://{UNREACHABLE}"}, "Gemini"),
+        ({"SUPABASE_SERVICE_KEY": "secret-word"}, "Storage"),
+        ({"SUPABASE_BUCKET": "no-such-bucket"}, "Storage"),
+        ({"GEMINI_API_KEY": "secret-word"}, "Gemini"),
+        ({"GEMINI_MODEL": "gemini-that-was"}, "Gemini"),
+    ],
+)
+def test_what_does_not_answer_or_refuses_is_in_trouble(pipeline, settings, check):
+    code, findings, printed = examine(pipeline, **settings)
+    assert code == 1
+    assert check in troubles(findings)
+    assert "secret-word" not in printed
+
+
+def test_a_model_the_provider_does_not_know_is_named(pipeline):
+    _, findings, _ = examine(pipeline, GEMINI_MODEL="gemini-that-was")
+    assert "gemini-that-was" in findings["Gemini"][1]
+
+
+def test_a_schema_that_is_behind_names_the_command(pipeline, empty_database_url):
+    code, findings, _ = examine(pipeline, DATABASE_URL=empty_database_url)
+    assert code == 1
+    assert "alembic upgrade head" in findings["Migrations"][1]
+
+
+def test_a_closed_quota_and_a_pause_are_notes(pipeline):
+    until_ms = round(time.time() * 1000) + 60_000
+    pipeline.studio.redis.hset("quel:quota:gate", mapping={"until": until_ms, "reason": "minute"})
+    Pause(pipeline.studio.redis).pause("eats", "photographs are being moved")
+    code, findings, _ = examine(pipeline)
+    assert code == 0
+    assert findings["Provider quota"][0] == "note"
+    assert findings["Pauses"][0] == "note"
+    assert "photographs are being moved" in findings["Pauses"][1]
+
+
+def test_a_sweep_that_has_fallen_silent_is_trouble(pipeline):
+    SweepHeartbeat(pipeline.studio.redis).beat()
+    assert examine(pipeline)[1]["Sweep"][0] == "ok"
+    pipeline.studio.redis.set("quel:sweep:heartbeat", f"{time.time() - 3600:.0f}")
+    code, findings, _ = examine(pipeline)
+    assert (code, findings["Sweep"][0]) == (1, "trouble")
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"IMAGE_PER_PRICE": "five"}, "IMAGE_PER_PRICE"),
+        ({"QUEL_DEFAULT_PATH": "sports"}, "QUEL_DEFAULT_PATH"),
+        ({"QUEL_CONFIG": "/no/such/file"}, "QUEL_CONFIG"),
+        ({"DATABASE_URL": "postgresql://quel:secret-word@host:no-port/x"}, "DATABASE_URL"),
+        ({"REDIS_URL": "redis://:secret-word@host:no-port/x"}, "REDIS_URL"),
+        ({"QUEL_BROKER_REDIS_URL": "redis://:secret-word@host:no-port/x"}, "QUEL_BROKER_REDIS_URL"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_wrong_usage(pipeline, settings, named):
+    answer = run_quel(pipeline.environment(**settings), "doctor")
+    assert answer.returncode == 2
+    assert named in answer.stderr
+    assert "secret-word" not in answer.stderr + answer.stdout
