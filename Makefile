@@ -4,16 +4,20 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 READY  := $(VENV)/.ready
 
 .PHONY: demo test lint chaos bench deploy-check lock clean
 .DEFAULT_GOAL := test
 
+# Made anew whenever the lock or the project's own declaration changes; pip compiles the byte code.
 $(READY): requirements-dev.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "quel needs Python 3.11 or later: make PYTHON=python3.x")'
+	@echo "Making the environment in $(VENV): once, about half a minute."
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
 
 demo: $(READY)
 	$(BIN)/quel demo
@@ -33,7 +37,7 @@ chaos: $(READY)
 	$(BIN)/python -m tests.chaos.soak
 
 bench: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	$(PIP) -r bench/requirements.txt
 	$(BIN)/python -m bench
 
 deploy-check: $(READY)
