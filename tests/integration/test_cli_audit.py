@@ -1,0 +1,187 @@
+"""`quel audit` on what the pipeline really left behind, and on what somebody broke afterwards."""
+
+import json
+import re
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+
+from quel.adapters.storage import SupabaseStorage
+from quel.cli.audit import audit
+from quel.sandbox.gemini import faults
+from quel.sandbox.studio import Studio
+from tests.integration.quel_command import run_quel
+from tests.integration.surroundings import Pipeline
+
+HUGE = 2**31 + 1_000
+
+
+@dataclass(frozen=True)
+class Books:
+    """A database with ended jobs of every kind, whose workers have stopped."""
+
+    pipeline: Pipeline
+    jobs: list[UUID]
+    starting_balances: dict[UUID, int]
+
+
+@pytest.fixture(scope="module")
+def books(world, tmp_path_factory):
+    own = Pipeline(world, tmp_path_factory.mktemp("audit"))
+    studio, token = own.studio, uuid4().hex
+    member, owner = studio.member(1_000), studio.member(0)
+    org = studio.organization(owner, HUGE)
+    world.gemini.fail_when(f"{token} blocked", faults.finished_for("SAFETY"))
+    top = [{"attachId": studio.photograph("brick.png"), "type": "top"}]
+    stages = [{"prompt": f"{token} fine", "quantity": 2}, {"prompt": f"{token} blocked", "quantity": 1}]
+    ordered = [
+        ("simple_general", {"prompt": token, "uploadedAttachIds": top}, 3, None),
+        ("pipeline_stage", {"stages": stages}, 3, None),
+        ("simple_general", {"prompt": token}, 2, org),
+        ("simple_general", {"prompt": f"{token} blocked"}, 2, None),
+        ("simple_general", {}, 2, None),
+    ]
+    jobs = [
+        studio.job(form, data, total_images=total, member=owner if paying else member, org=paying)
+        for form, data, total, paying in ordered
+    ]
+    workers = own.workers()
+    studio.push(*jobs)
+    studio.wait(jobs)
+    workers.terminate()
+    world.gemini.clear_faults()
+    yield Books(own, jobs, {member: 1_000, org: HUGE})
+    own.close()
+
+
+@pytest.fixture
+def copy(books, world):
+    """A copy of the books to break."""
+    url = world.servers.fresh_database(books.pipeline.database_url)
+    yield Studio(url, books.pipeline.redis_url, world.storage)
+    world.servers.drop_database(url)
+
+
+@pytest.fixture
+def storage(world):
+    storage = SupabaseStorage(url=world.storage.url, service_key=world.storage.service_key)
+    yield storage
+    storage.close()
+
+
+def kinds_in(studio, storage=None, **options):
+    differences = audit(studio.database_url, storage=storage, look_again_after_s=0.0, **options)
+    return sorted({difference.kind for difference in differences})
+
+
+def test_what_the_pipeline_leaves_agrees_to_the_credit(books, storage):
+    studio = books.pipeline.studio
+    assert [studio.job_row(job)["completed_images"] for job in books.jobs] == [3, 2, 2, 0, 0]
+    assert kinds_in(studio, storage, starting_balances=books.starting_balances) == []
+
+
+BROKEN = [
+    ("UPDATE quel_production_jobs SET completed_images = 1 WHERE job_id = %(job)s", ["completed_images"]),
+    ("UPDATE quel_production_jobs SET failed_images = 1 WHERE job_id = %(job)s", ["failed_images"]),
+    (
+        "UPDATE quel_production_jobs SET generated_attach_ids = '[1, 2]' WHERE job_id = %(job)s",
+        ["generated_attach_ids", "production_ids"],
+    ),
+    (
+        "UPDATE quel.image SET state = 'failed', attach_id = NULL WHERE job_id = %(job)s AND image_no = 1",
+        ["completed_images", "failed_images", "generated_attach_ids", "stray_attachment", "stray_object"],
+    ),
+    (
+        "DELETE FROM quel_credits WHERE attach_idx = %(attach)s",
+        ["ledger_rows", "ledger_chain"],
+    ),
+    (
+        "INSERT INTO quel_credits"
+        " (user_id, transaction_type, amount, balance_after, attach_idx, api_provider)"
+        " SELECT user_id, transaction_type, amount, balance_after, attach_idx, api_provider"
+        " FROM quel_credits WHERE attach_idx = %(attach)s",
+        ["ledger_rows", "ledger_production"],
+    ),
+    ("UPDATE quel_credits SET amount = -6 WHERE attach_idx = %(attach)s", ["ledger_amount"]),
+    ("UPDATE quel_attach SET attach_file_size = 1 WHERE attach_id = %(attach)s", ["object_size"]),
+    (
+        "INSERT INTO quel_attach (attach_file_path) SELECT attach_file_path FROM quel_attach"
+        " WHERE attach_id = %(attach)s",
+        ["attachment", "object_size", "stray_attachment"],
+    ),
+    (
+        "UPDATE quel_production_photo SET attach_ids = '[]' WHERE production_id = %(production)s",
+        ["production_count", "production_ids"],
+    ),
+    (
+        "UPDATE quel_production_photo SET generated_image_count = 99 WHERE production_id = %(production)s",
+        ["production_count"],
+    ),
+    (
+        "UPDATE quel_production_photo SET production_status = 'failed' WHERE production_id = %(production)s",
+        ["production_status"],
+    ),
+    (
+        "UPDATE quel_member SET quel_member_credit = quel_member_credit - 5"
+        " WHERE quel_member_id = %(member)s",
+        ["ledger_chain"],
+    ),
+    (
+        "UPDATE quel_member SET quel_member_credit = -1 WHERE quel_member_id = %(member)s",
+        ["balance", "ledger_chain"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "kinds"), BROKEN, ids=[" ".join(kinds) for _, kinds in BROKEN])
+def test_what_somebody_breaks_is_found_and_nothing_else(books, copy, storage, statement, kinds):
+    row = copy.job_row(books.jobs[0])
+    values = {
+        "job": row["job_id"],
+        "attach": row["generated_attach_ids"][1],
+        "production": row["production_id"],
+        "member": row["quel_member_id"],
+    }
+    words = re.findall(r"%\((\w+)\)s", statement)
+    copy.rows(re.sub(r"%\(\w+\)s", "%s", statement), *(values[word] for word in words))
+    assert kinds_in(copy, storage) == sorted(kinds)
+
+
+def test_objects_are_looked_at_in_storage(books, storage, world):
+    studio = books.pipeline.studio
+    path = (
+        f"generated-images/user-{studio.job_row(books.jobs[1])['quel_member_id']}/generated_{books.jobs[1]}"
+    )
+    delivered, failed = f"{path}_000.webp", f"{path}_002.webp"
+    kept = world.storage.get(delivered)
+    world.storage.remove(delivered)
+    world.storage.put(failed, b"left behind")
+    assert kinds_in(studio, storage) == ["object_missing", "stray_object"]
+    assert kinds_in(studio) == []
+    world.storage.put(delivered, kept)
+    world.storage.remove(failed)
+    assert kinds_in(studio, storage) == []
+
+
+def test_bought_credits_raise_no_alarm_but_do_not_pass_where_the_start_is_known(books, copy):
+    copy.rows("UPDATE quel_member SET quel_member_credit = quel_member_credit + 50")
+    assert kinds_in(copy) == []
+    assert kinds_in(copy, starting_balances=books.starting_balances) == ["balance"]
+
+
+def test_the_command_says_which_and_ends_with_1(books, copy):
+    well = run_quel(books.pipeline.environment(), "audit")
+    assert (well.returncode, well.stdout.strip()) == (0, "No difference.")
+    copy.rows("UPDATE quel_production_jobs SET completed_images = 9 WHERE job_id = %s", books.jobs[0])
+    environment = books.pipeline.environment(DATABASE_URL=copy.database_url, SUPABASE_URL="")
+    unwell = run_quel(environment, "audit", "--no-objects", "--since", "24h", "--json")
+    assert unwell.returncode == 1
+    (difference,) = json.loads(unwell.stdout)
+    assert (difference["kind"], difference["job_id"]) == ("completed_images", str(books.jobs[0]))
+    assert "is 9, but its images say 3" in difference["message"]
+
+
+def test_a_missing_setting_is_named(books):
+    answer = run_quel(books.pipeline.environment(SUPABASE_SERVICE_KEY=""), "audit")
+    assert (answer.returncode, "SUPABASE_SERVICE_KEY" in answer.stderr) == (2, True)
