@@ -1,0 +1,126 @@
+"""`quel demo` from the outside: what it shows, what it proves, what it leaves alone."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+
+from tests.integration.quel_command import QUEL, run_quel
+from tests.integration.surroundings import until
+
+PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon"}
+TYPES = {"single_batch", "pipeline_stage", "simple_general", "simple_portrait"}
+
+
+@contextmanager
+def ear():
+    """A port on which somebody listens, and the list of connections that were tried."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                heard.append(connection)
+                connection.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield server.getsockname()[1], heard
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def callers_environment(port):
+    """What a caller may export: neighbours of their own, and what bends the clients."""
+    address = f"127.0.0.1:{port}"
+    return {
+        "DATABASE_URL": f"postgresql://me:mine@{address}/mine",
+        "REDIS_URL": f"redis://{address}/0",
+        "QUEL_BROKER_REDIS_URL": f"redis://{address}/1",
+        "SUPABASE_URL": f"http://{address}",
+        "GEMINI_API_KEY": "mine",
+        "GEMINI_BASE_URL": f"http://{address}",
+        "PGHOSTADDR": "127.0.0.1",
+        "PGPORT": str(port),
+        "PGSSLMODE": "verify-full",
+        "HTTP_PROXY": f"http://{address}",
+        "IMAGE_PER_PRICE": "99",
+        "QUEL_CONFIG": "/no/such/file",
+    }
+
+
+def processes_with(mark):
+    """The commands of all processes whose environment holds `mark`."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in environment.read_bytes():
+                found.append(environment.with_name("cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # it ended meanwhile, or is another user's
+    return found
+
+
+def test_it_runs_every_path_and_type_proves_it_and_touches_nothing_of_the_callers(tmp_path):
+    with ear() as (port, heard):
+        answer = subprocess.run(
+            [QUEL, "demo"],
+            env=os.environ | callers_environment(port),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert heard == []
+    assert "GEMINI_API_KEY is set but not used" in answer.stdout
+    assert all(name in answer.stdout for name in PATHS | TYPES)
+    assert "The studio had 1000 credits and has 920" in answer.stdout
+    assert "The member had 1000 credits and has 995" in answer.stdout
+    pictures = sorted((tmp_path / "demo-output").glob("*.webp"))
+    assert len(pictures) == 17
+    with Image.open(tmp_path / "demo-output" / "contact-sheet.png") as sheet:
+        sheet.load()
+        assert sheet.width > 1_000
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_it_leaves_no_process_when_it_is_stopped(tmp_path, ending):
+    mark = f"QUEL_SANDBOX_MARK={uuid4().hex}"
+    name, value = mark.split("=")
+    with (tmp_path / "said").open("w") as said:
+        running = subprocess.Popen(
+            [QUEL, "demo", "--sandbox"],
+            env=os.environ | {name: value},
+            cwd=tmp_path,
+            stdout=said,
+            stderr=said,
+        )
+    until(lambda: "are pushed" in (tmp_path / "said").read_text(), "the jobs are pushed", timeout_s=120)
+    assert any("dramatiq" in command for command in processes_with(mark))
+    running.send_signal(ending)
+    assert running.wait(60) != 0
+    assert until(lambda: not processes_with(mark), "every process has ended")
+    assert "Traceback" not in (tmp_path / "said").read_text()
+
+
+def test_live_without_a_key_is_a_missing_setting(tmp_path):
+    answer = run_quel({"GEMINI_API_KEY": ""}, "demo", "--live", folder=tmp_path)
+    assert answer.returncode == 2
+    assert "GEMINI_API_KEY" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_live_and_sandbox_exclude_each_other(tmp_path):
+    assert run_quel({}, "demo", "--live", "--sandbox", folder=tmp_path).returncode == 2
