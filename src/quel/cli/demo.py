@@ -132,7 +132,7 @@ def _tell(show: "Show") -> None:
     for account in show.payers.accounts(show.studio, show.jobs.values()):
         _say(
             f"{account.title} had {START_CREDITS} credits and has {account.balance};"
-            f" {account.lines} lines of the ledger add up to {account.total}."
+            f" its lines of the ledger, {account.lines}, add up to {account.total}."
         )
     _say(f"Pictures and logs are in {_OUTPUT}/; to see them at once: {_OUTPUT / 'contact-sheet.png'}")
 
