@@ -10,9 +10,16 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
 from quel.adapters.gemini.reasons import blocked_prompt, finished_without_picture
 from quel.core.errors import UnreadablePicture
 from quel.core.outcome import Broken, Made, Outcome, PictureBytes, Refused
+
+# pydantic's compiled readers take a megabyte in a seventh of the time of json and base64, but are stricter:
+# what they refuse gets a second reading by the standard library.
+_BASE64 = TypeAdapter(bytes, config=ConfigDict(val_json_bytes="base64"))
 
 Inspect = Callable[[bytes], str]  # bytes → true MIME type; raises UnreadablePicture
 
@@ -20,7 +27,7 @@ Inspect = Callable[[bytes], str]  # bytes → true MIME type; raises UnreadableP
 def judge_answer(body: str | bytes, price_usd: float, inspect: Inspect) -> Outcome:
     """Made with the last picture that is no thought, wherever it stands; else what is said instead."""
     try:
-        answer = json.loads(body)
+        answer = _read_json(body)
     except (ValueError, RecursionError):
         return _UNREADABLE
     if not isinstance(answer, dict):
@@ -35,6 +42,14 @@ def judge_answer(body: str | bytes, price_usd: float, inspect: Inspect) -> Outco
         return Broken("bad_base64", "Gemini sent a picture that is not valid base64.")
     except UnreadablePicture:
         return Broken("unreadable_picture", "Gemini sent a picture that cannot be read.")
+
+
+def _read_json(body: str | bytes) -> Any:
+    """Any JSON value. Raises ValueError or RecursionError."""
+    try:
+        return from_json(body)
+    except ValueError:
+        return json.loads(body)
 
 
 _UNREADABLE = Broken("unreadable_answer", "Gemini's answer is not the JSON that was expected.")
@@ -84,5 +99,8 @@ def _dicts(value: object) -> Iterator[dict[str, Any]]:
 
 def _decoded(encoded: str) -> bytes:
     """Bytes from base64 of either alphabet, padded or not. Raises binascii.Error or ValueError."""
-    standard = encoded.rstrip("=").replace("-", "+").replace("_", "/")
-    return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    try:
+        return _BASE64.validate_strings(encoded)
+    except ValidationError:
+        standard = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
