@@ -5,6 +5,7 @@ Exit code 0 when everything could be measured, reached or not; 1 when something 
 
 import argparse
 import json
+import signal
 import sys
 import time
 import traceback
@@ -40,6 +41,7 @@ _HERE = Path(__file__).parent
 
 def main() -> int:
     """The exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the workers would outlive an interrupted run
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures what quel promises.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_MEASUREMENTS))
     parser.add_argument("--quick", action="store_true", help="smaller, for development")
