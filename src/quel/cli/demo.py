@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -59,21 +60,29 @@ def _say(sentence: str) -> None:
 
 def _choose_provider(*, live: bool, sandbox: bool) -> dict[str, str]:
     """The real provider's settings where they are to be used, else nothing."""
-    from quel.core.models import DEFAULT_MODEL_ID, model_for
     from quel.sandbox.demo.caller import provider_settings
 
     provider = provider_settings(os.environ)
     if live and not provider:
         err.print("--live needs GEMINI_API_KEY, which is not set.")
         raise typer.Exit(2)
-    if provider and not live and not sandbox and sys.stdin.isatty():
-        price = model_for(provider.get("GEMINI_MODEL", DEFAULT_MODEL_ID)).price_usd
-        live = typer.confirm(f"GEMINI_API_KEY is set. Use the real provider, at about ${price} an image?")
+    if provider and not live and not sandbox:
+        live = _confirm(provider)
     if live:
         return provider
-    unasked = " GEMINI_API_KEY is set but not used: --live says yes." if provider and not sandbox else ""
-    _say(f"The sandbox's own Gemini draws the pictures.{unasked}")
+    _say("The sandbox's own Gemini draws the pictures.")
     return {}
+
+
+def _confirm(provider: Mapping[str, str]) -> bool:
+    """Asks whoever sits at the terminal; nobody there means no."""
+    from quel.core.models import DEFAULT_MODEL_ID, model_for
+
+    if not sys.stdin.isatty():
+        _say("GEMINI_API_KEY is set but not used: --live says yes.")
+        return False
+    price = model_for(provider.get("GEMINI_MODEL", DEFAULT_MODEL_ID)).price_usd
+    return typer.confirm(f"GEMINI_API_KEY is set. Use the real provider, at about ${price} an image?")
 
 
 def _clear_output() -> None:
