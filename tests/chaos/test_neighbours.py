@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg2
@@ -118,7 +118,7 @@ def postgres_away(case: Case) -> Iterator[None]:
     "trouble", [read_only, payer_locked, redis_full, redis_away, postgres_away], ids=lambda t: t.__name__
 )
 def test_a_job_outlasts_a_server_in_trouble(
-    trouble: Callable[..., contextmanager[None]], own_world: World, new_case: NewCase
+    trouble: Callable[..., AbstractContextManager[None]], own_world: World, new_case: NewCase
 ) -> None:
     case = new_case(own_world)
     own_world.gemini.fail_next(faults.slow(1.0), times=2, containing=case.marker)

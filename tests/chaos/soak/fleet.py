@@ -45,9 +45,10 @@ class Fleet:
         return self._generates(number)
 
     def deploy_one(self, dice: random.Random) -> None:
-        """SIGTERM to a worker, whose successor starts while it finishes."""
+        """SIGTERM to a worker that is ready, whose successor starts while it finishes."""
         number = dice.randrange(len(GROUPS))
         old, self._processes[number] = self._processes[number], self._start(self._posts[number])
+        old.await_ready()
         code = old.terminate(timeout_s=90)
         self.deploys += 1
         if code != 0:

@@ -132,7 +132,7 @@ class Trouble:
         return sum(1 for call in self.world.gemini.calls() if _spans(call, at))
 
 
-_HANDING_OVER_S = 0.5  # from the answer's last byte to the bytes kept in Redis, on a busy machine
+_HANDING_OVER_S = 1.0  # from the answer's last byte to the bytes kept in Redis, on a busy machine
 
 
 def _spans(call: Call, at: float) -> bool:

@@ -1,0 +1,74 @@
+"""A worker dies at moments where money or ids could be lost; tests/chaos dies at every one.
+
+These few need neither a lease to lapse nor a heartbeat to be missed, so they take seconds.
+"""
+
+import signal
+import time
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import dramatiq
+import pytest
+from dramatiq.brokers.redis import RedisBroker
+
+from quel.sandbox.processes import workers
+from quel.sandbox.studio import Studio
+from tests.integration.surroundings import Pipeline, until
+
+PRICE = 5
+SETTINGS = {"QUEL_STUCK_AFTER_S": "1", "QUEL_MAX_RECOVERIES": "100"}
+
+
+def order(studio: Studio, token: str) -> tuple[object, object]:
+    member = studio.member(credits=100)
+    input_data = {"prompt": token, "uploadedAttachIds": [{"attachId": studio.photograph("brick.png")}]}
+    return member, studio.job("simple_general", input_data, total_images=2, member=member)
+
+
+def ended(pipeline: Pipeline, job_id: object) -> bool:
+    """Whether the job has ended; if not, a sweep is sent, as the scheduler does every minute."""
+    name = "sweep_stuck_jobs"
+    broker = RedisBroker(url=pipeline.broker_redis_url, middleware=[])
+    with closing(broker):
+        broker.enqueue(dramatiq.Message(name, name, (), {}, {}))
+    time.sleep(1)
+    rows = pipeline.studio.rows("SELECT completed_at FROM quel_production_jobs WHERE job_id = %s", job_id)
+    return rows[0]["completed_at"] is not None
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "before:send.generate_image#2",
+        "after:TurnRows.made",
+        "before:SupabaseStorage.write_result",
+        "committing:DeliveryRows.deliver",
+        "after:DeliveryRows.deliver#2",
+        "committing:ClosingRows.close",
+    ],
+)
+def test_an_image_is_stored_and_charged_once_when_its_worker_dies(
+    moment: str, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    token = uuid4().hex
+    studio = pipeline.studio
+    member, job_id = order(studio, token)
+    studio.push(job_id)
+    environment = pipeline.environment(QUEL_SANDBOX_DIE_AT=moment, **SETTINGS)
+    log = tmp_path / "mortal.log"
+    with workers(environment, log, threads=1, module="quel.sandbox.mortal") as mortal:
+        assert mortal.wait(60) == -signal.SIGKILL
+    pipeline.workers(**SETTINGS)
+    until(lambda: ended(pipeline, job_id), "the job ends", timeout_s=90)
+    row = studio.job_row(job_id)
+
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 2, 0)
+    attached = studio.rows("SELECT attach_file_path FROM quel_attach WHERE attach_file_type = 'image/webp'")
+    assert len(attached) == len({each["attach_file_path"] for each in attached}) == 2
+    ledger = studio.rows("SELECT amount, balance_after FROM quel_credits ORDER BY balance_after DESC")
+    assert [(each["amount"], each["balance_after"]) for each in ledger] == [(-PRICE, 95), (-PRICE, 90)]
+    credits = studio.rows("SELECT quel_member_credit AS n FROM quel_member WHERE quel_member_id = %s", member)
+    assert credits[0]["n"] == 90
+    until(lambda: len(pipeline.world.calls(token)) == 2, "two calls to the provider")
