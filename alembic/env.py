@@ -1,12 +1,17 @@
-"""Runs migrations against DATABASE_URL; the version table lives in quel's own schema."""
+"""Runs migrations against DATABASE_URL, one run at a time; the version table lives in quel's own schema."""
 
 import os
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from logging.config import fileConfig
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy import Connection, Engine, create_engine, pool, text
 
+from quel.adapters.postgres.completion import missing_indexes
 from quel.adapters.postgres.pipeline_tables import SCHEMA, Table
 from quel.adapters.postgres.url import sqlalchemy_url
 
@@ -22,9 +27,41 @@ def _database_url() -> str:
     return sqlalchemy_url(url)
 
 
-def _include(_object: object, _name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
-    """What the database has beyond the models belongs to the product and is not compared."""
-    return not (reflected and compare_to is None and kind in {"table", "column", "index"})
+def _included(connection: Connection) -> Callable[..., bool]:
+    """What `alembic check` compares: neither what the product has beyond the models, nor an index of the
+    models that another of the same columns stands for.
+    """
+
+    @cache
+    def missing() -> set[str | None]:
+        return {index.name for index in missing_indexes(connection, Table.metadata)}
+
+    def include(_object: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
+        if compare_to is not None:
+            return True
+        if reflected:
+            return kind not in {"table", "column", "index"}
+        return kind != "index" or name in missing()
+
+    return include
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[None]:
+    """Holds a lock that only one migration has at a time, in a transaction, so that no pooler keeps it.
+
+    It asks again and again: a session that waited for the lock would itself be waited for by
+    CREATE INDEX CONCURRENTLY.
+    """
+    with engine.connect() as connection:
+        while not connection.scalar(_ONE_MIGRATION):
+            connection.rollback()
+            time.sleep(_ASK_EVERY_S)
+        yield
+
+
+_ONE_MIGRATION = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.migration'))")
+_ASK_EVERY_S = 0.2
 
 
 def _make_schema(connection: Connection) -> None:
@@ -37,14 +74,14 @@ def _make_schema(connection: Connection) -> None:
 def run() -> None:
     """Applies what is missing; each migration commits on its own."""
     engine = create_engine(_database_url(), poolclass=pool.NullPool)
-    with engine.connect() as connection:
+    with _alone(engine), engine.connect() as connection:
         _make_schema(connection)
         context.configure(
             connection=connection,
             target_metadata=Table.metadata,
             version_table_schema=SCHEMA,
             include_schemas=True,
-            include_object=_include,
+            include_object=_included(connection),
             transaction_per_migration=True,
         )
         with context.begin_transaction():
