@@ -4,6 +4,7 @@
 processes with settings of their own or that are to be killed. Every test may run alone and in any order.
 """
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
 from tests.integration.servers import Servers, choice, running_servers
 from tests.integration.surroundings import Pipeline, World
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends a run the way Ctrl-C does, so that no process of quel's outlives it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -64,7 +64,7 @@ class Pipeline:
         self.redis_url, self.broker_redis_url = world.servers.fresh_redis_pair()
         self.studio = Studio(self.database_url, self.redis_url, world.storage)
         self._directory = directory
-        self._processes: list[QuelProcess] = []
+        self.processes: list[QuelProcess] = []
 
     def environment(self, **settings: Any) -> dict[str, str]:
         """The environment of this pipeline's processes; `settings` are variables to set beside it."""
@@ -79,13 +79,13 @@ class Pipeline:
         started = workers(
             self.environment(**settings), log, queues=queues, processes=processes, threads=threads
         )
-        self._processes.append(started.start())
+        self.processes.append(started.start())
         return started.await_ready(processes) if ready else started
 
     def scheduler(self, **settings: Any) -> QuelProcess:
         """Starts `periodiq quel.actors`."""
         started = scheduler(self.environment(**settings), self._log("scheduler")).start()
-        self._processes.append(started)
+        self.processes.append(started)
         return started
 
     def sweep_until(self, condition: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
@@ -105,9 +105,9 @@ class Pipeline:
 
     def kill(self) -> None:
         """SIGKILL to every process of this pipeline."""
-        for process in self._processes:
+        for process in self.processes:
             process.kill()
-        self._processes.clear()
+        self.processes.clear()
 
     def close(self) -> None:
         """Ends the processes and drops the database."""
@@ -116,7 +116,7 @@ class Pipeline:
         self.world.servers.drop_database(self.database_url)
 
     def _log(self, name: str) -> Path:
-        return self._directory / f"{name}-{len(self._processes)}.log"
+        return self._directory / f"{name}-{len(self.processes)}.log"
 
 
 def until(condition: Callable[[], Any], what: str, *, timeout_s: float = 30.0) -> Any:
