@@ -6,7 +6,6 @@ from quel.core.intake import Cancelled, Ignore, LookAgain, Park, Refuse, Start, 
 from quel.core.intake import JobFacts as Facts
 from quel.core.job import Problem
 from quel.core.result_path import result_owner
-from quel.core.result_path import result_owner
 from quel.core.steps import Nudge, Stage, next_steps
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
