@@ -62,10 +62,8 @@ def _is_cancelled(view: "JobView") -> bool:
 def _fate(view: "JobView | None") -> str:
     if view is None:
         return "there is no such job."
-    if not view.has_ended:
-        return (
-            f"cancelled by its key; a worker closes it ({view.status} still, {view.completed} images so far)."
-        )
+    if not _is_closed(view):
+        return f"cancelled by its key; a worker closes it ({view.completed} images so far)."
     if view.status in CANCELLED_STATUSES:
         return f"cancelled, {view.completed} of {view.total_images} images were delivered and are kept."
     return f"has already ended as {view.status}."
