@@ -37,6 +37,18 @@ def render(overlay: Path) -> list[Manifest]:
     return [each for each in yaml.safe_load_all(rendered) if each]
 
 
+def renderer_problems(overlay: Path) -> Iterator[str]:
+    """Where deploy/kustomize.py renders something else than kubectl, on machines that have kubectl."""
+    own, theirs = _by_name(kustomize.render(overlay)), _by_name(render(overlay))
+    for name in sorted(own.keys() | theirs.keys()):
+        if own.get(name) != theirs.get(name):
+            yield f"deploy/kustomize.py and kubectl render {name} differently."
+
+
+def _by_name(objects: list[Manifest]) -> dict[str, Manifest]:
+    return {f"{each['kind']} {each['metadata']['name']}": each for each in objects}
+
+
 def schema_problems(each: Manifest, minor: str) -> Iterator[str]:
     """What a schema says against one object: Kubernetes' own, or ours for what extends Kubernetes."""
     name = f"{each['kind']} {each['metadata']['name']}"
@@ -60,9 +72,8 @@ def overlay_problems(objects: list[Manifest]) -> Iterator[str]:
     yield from policies.breaches(objects)
 
 
-def dockerfile_problems() -> Iterator[str]:
-    """hadolint's findings and what it does not look for."""
-    text = (ROOT / "Dockerfile").read_text()
+def dockerfile_problems(text: str) -> Iterator[str]:
+    """hadolint's findings in a Dockerfile and what it does not look for."""
     hadolint = Path(sys.executable).with_name("hadolint")
     lint = subprocess.run(
         [hadolint, "--no-color", "-"], input=text, capture_output=True, text=True, check=False
@@ -103,8 +114,9 @@ def main() -> int:
     """Prints a line a check; 1 when one of them found something."""
     print(f"rendering with {'kubectl' if shutil.which('kubectl') else 'deploy/kustomize.py'}")
     checks = {f"overlay {overlay.name}": overlay_problems(render(overlay)) for overlay in OVERLAYS}
+    checks |= {f"renderer {overlay.name}": renderer_problems(overlay) for overlay in OVERLAYS}
     checks |= {
-        "Dockerfile": dockerfile_problems(),
+        "Dockerfile": dockerfile_problems((ROOT / "Dockerfile").read_text()),
         "compose.yaml": compose_problems(),
         "dashboard": monitoring.dashboard_problems(),
     }

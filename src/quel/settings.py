@@ -48,49 +48,86 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class Settings(BaseModel):
     """Every setting of SPEC 1.1, typed. Field aliases are the variables' names."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     database_url: str = Field("", alias="DATABASE_URL", repr=False)
+    """PostgreSQL, as `postgresql://user:password@host:5432/name`; a pooler in between is fine."""
     redis_url: str = Field("", alias="REDIS_URL", repr=False)
+    """Redis with raw lists, cancel keys and quel's own keys; wins over the five below."""
     redis_host: str = Field("localhost", alias="REDIS_HOST")
+    """Host of Redis."""
     redis_port: Positive = Field(6379, alias="REDIS_PORT")
+    """Port of Redis."""
     redis_username: str = Field("", alias="REDIS_USERNAME")
+    """User at Redis."""
     redis_password: str = Field("", alias="REDIS_PASSWORD", repr=False)
+    """Password at Redis."""
     redis_use_tls: bool = Field(False, alias="REDIS_USE_TLS")
+    """Speak TLS with Redis; its certificate is verified."""
     broker_redis_url: str = Field("", alias="QUEL_BROKER_REDIS_URL", repr=False)
+    """Redis database of the broker alone; by default database 1 of the same server."""
 
     supabase_url: Url = Field("", alias="SUPABASE_URL")
+    """Where Supabase answers, as `https://project.supabase.co`."""
     supabase_service_key: str = Field("", alias="SUPABASE_SERVICE_KEY", repr=False)
+    """The service-role key for Storage."""
     supabase_storage_base_url: str = Field("", alias="SUPABASE_STORAGE_BASE_URL")
+    """Where public objects are read; by default derived from SUPABASE_URL and the bucket."""
     supabase_bucket: str = Field("attachments", alias="SUPABASE_BUCKET")
+    """The bucket."""
 
     gemini_api_key: str = Field("", alias="GEMINI_API_KEY", repr=False)
+    """The provider's key."""
     gemini_model: str = Field("gemini-nano-banana-2.1", alias="GEMINI_MODEL")
+    """The image model; `quel doctor` says whether the provider still knows it."""
     gemini_base_url: Url = Field("", alias="GEMINI_BASE_URL")
+    """The provider's address, for gateways and tests; by default Google's."""
     gemini_api_version: str = Field("", alias="GEMINI_API_VERSION")
+    """The API version in the provider's address; by default the SDK's."""
     gemini_rpm: Positive | None = Field(None, alias="QUEL_GEMINI_RPM")
+    """Provider calls a minute, over all processes and hosts; no limit when unset."""
     gemini_rpd: Positive | None = Field(None, alias="QUEL_GEMINI_RPD")
+    """Provider calls a day, which ends at midnight Pacific time; no limit when unset."""
     gemini_concurrency: Positive | None = Field(None, alias="QUEL_GEMINI_CONCURRENCY")
+    """Provider calls at once, over all processes and hosts; no limit when unset."""
     gemini_timeout_s: Seconds = Field(120.0, alias="QUEL_GEMINI_TIMEOUT_S")
+    """Seconds after which a provider call is given up."""
     gemini_max_attempts: Positive = Field(10, alias="QUEL_GEMINI_MAX_ATTEMPTS")
+    """Failing calls after which an image has failed; waiting for quota counts for none."""
 
     image_per_price: NotNegative = Field(5, alias="IMAGE_PER_PRICE")
+    """Credits an image costs."""
     ingest_queues: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         DEFAULT_INGEST_QUEUES, alias="QUEL_INGEST_QUEUES"
     )
+    """Redis lists that carry raw job ids, with commas between; replaces all other lists."""
     ingest_block_s: Seconds = Field(30.0, alias="ingest_block_s")
     stuck_after_s: Seconds = Field(600.0, alias="QUEL_STUCK_AFTER_S")
+    """Seconds of silence after which a job counts as stuck."""
     max_recoveries: NotNegative = Field(3, alias="QUEL_MAX_RECOVERIES")
+    """Recoveries in a row without a new image after which a job is closed."""
     default_path: str = Field("fashion", alias="QUEL_DEFAULT_PATH")
+    """The path of jobs that name none."""
     unknown_path: Literal["use_default", "reject"] = Field("use_default", alias="QUEL_UNKNOWN_PATH")
+    """What becomes of a job with a path nobody knows: `use_default`, or `reject`."""
     missing_reference: MissingReference = Field(MissingReference.SKIP, alias="QUEL_MISSING_REFERENCE")
+    """What becomes of a job with a reference that cannot be had: `skip` it, or `fail`."""
     max_images_per_job: Positive = Field(100, alias="QUEL_MAX_IMAGES_PER_JOB")
+    """Images a job may ask for; one that asks for more is refused."""
     max_reference_bytes: Positive = Field(25 * 1024 * 1024, alias="QUEL_MAX_REFERENCE_BYTES")
+    """Bytes a reference may have."""
     max_reference_pixels: Positive = Field(50_000_000, alias="QUEL_MAX_REFERENCE_PIXELS")
+    """Pixels a reference may have once decoded."""
     blob_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_BLOB_BUDGET_BYTES")
+    """Bytes of pictures between stages at which Redis takes on no further work."""
     http_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, alias="QUEL_HTTP_PORT")
+    """Port for /livez, /readyz and /metrics; one already taken stops nothing. Off when unset."""
     log_format: Literal["auto", "json", "console"] = Field("auto", alias="QUEL_LOG_FORMAT")
+    """`json`, `console`, or `auto`: console on a terminal, JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="QUEL_LOG_LEVEL")
+    """The least level that is logged."""
     path_limits: Mapping[str, PathLimits] = Field(default_factory=dict, alias="path_limits")
 
     def require(self, *names: str) -> None:

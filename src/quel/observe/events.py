@@ -102,9 +102,17 @@ def emit(event: Event, **fields: Any) -> None:
             observer(event, get_contextvars() | fields)
         except Exception as error:  # noqa: BLE001 - counting must never stop what is counted
             _log.error(Event.UNCOUNTED.value, uncounted=event.value, error=type(error).__name__)
+    match level_of(event):
+        case "error":
+            _log.error(event.value, **fields)
+        case "warning":
+            _log.warning(event.value, **fields)
+        case _:
+            _log.info(event.value, **fields)
+
+
+def level_of(event: Event) -> str:
+    """The level an event is logged at: info, warning or error."""
     if event in _ERRORS:
-        _log.error(event.value, **fields)
-    elif event in _WARNINGS:
-        _log.warning(event.value, **fields)
-    else:
-        _log.info(event.value, **fields)
+        return "error"
+    return "warning" if event in _WARNINGS else "info"

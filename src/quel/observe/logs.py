@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import structlog
 from structlog.contextvars import bound_contextvars
+from structlog.typing import EventDict
 
 _CHATTY = ("httpx", "httpcore", "google_genai", "PIL")
 """Libraries whose lines at info level name addresses and paths with people's ids in them."""
@@ -29,7 +30,7 @@ def configure_logs(level: str, style: Literal["auto", "json", "console"]) -> Non
     renderer: list[Any] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, _event_first, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -38,6 +39,11 @@ def configure_logs(level: str, style: Literal["auto", "json", "console"]) -> Non
         cache_logger_on_first_use=True,
     )
     _format_root(shared, renderer, threshold)
+
+
+def _event_first(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """What happened and when stand in front, where people look."""
+    return {name: line[name] for name in ("timestamp", "level", "event") if name in line} | dict(line)
 
 
 def _format_root(shared: list[Any], renderer: list[Any], threshold: int) -> None:

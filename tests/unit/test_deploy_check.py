@@ -1,0 +1,142 @@
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deploy.check import (
+    MINORS,
+    OVERLAYS,
+    ROOT,
+    compose_problems,
+    dockerfile_problems,
+    overlay_problems,
+    render,
+    schema_problems,
+)
+from deploy.kustomize import Manifest
+from deploy.policies import breaches
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+PRODUCTION = render(ROOT / "deploy/overlays/production")
+
+
+def find(objects: list[Manifest], kind: str, name: str) -> Manifest:
+    return next(
+        each for each in objects if each["kind"] == kind and each["metadata"]["name"].startswith(name)
+    )
+
+
+def pod(objects: list[Manifest], name: str = "quel-generate") -> dict[str, Any]:
+    spec: dict[str, Any] = find(objects, "Deployment", name)["spec"]["template"]["spec"]
+    return spec
+
+
+def container(objects: list[Manifest], name: str = "quel-generate") -> dict[str, Any]:
+    [only] = pod(objects, name)["containers"]
+    return dict_of(only)
+
+
+def dict_of(value: Any) -> dict[str, Any]:
+    assert isinstance(value, dict)
+    return value
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda overlay: overlay.name)
+def test_an_overlay_is_sound(overlay: Path) -> None:
+    assert list(overlay_problems(render(overlay))) == []
+
+
+def test_the_overlays_are_these() -> None:
+    assert {overlay.name for overlay in OVERLAYS} == {"local", "staging", "production"}
+
+
+def test_the_dockerfile_is_sound() -> None:
+    assert list(dockerfile_problems(DOCKERFILE)) == []
+
+
+def test_compose_runs_what_the_manifests_run() -> None:
+    assert list(compose_problems()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("USER 10001:10001", "USER quel", "a user with a number"),
+        ('CMD ["dramatiq", "quel.actors"]', "CMD dramatiq quel.actors", "exec form"),
+        ("--require-hashes -r requirements.lock", "-r requirements.lock", "by hash"),
+        ("COPY alembic ", "COPY src ", "the migrations"),
+        ("FROM python:${PYTHON_VERSION}-slim\n", "FROM python\n", "DL3006"),
+        ("dist/*.whl", "dist/*.whl[sandbox]", "the sandbox"),
+    ],
+)
+def test_a_dockerfile_that_breaks_a_rule_is_told(old: str, new: str, told: str) -> None:
+    assert old in DOCKERFILE
+    assert any(told in problem for problem in dockerfile_problems(DOCKERFILE.replace(old, new)))
+
+
+Breach = Callable[[list[Manifest]], object]
+
+BREACHES: dict[str, Breach] = {
+    "not root": lambda objects: pod(objects)["securityContext"].update(runAsNonRoot=False),
+    "seccomp": lambda objects: pod(objects)["securityContext"].pop("seccompProfile"),
+    "escalate": lambda objects: container(objects)["securityContext"].update(allowPrivilegeEscalation=True),
+    "write to its image": lambda objects: container(objects)["securityContext"].pop("readOnlyRootFilesystem"),
+    "all capabilities": lambda objects: container(objects)["securityContext"]["capabilities"].update(drop=[]),
+    "no token": lambda objects: pod(objects).pop("automountServiceAccountToken"),
+    "a /tmp": lambda objects: container(objects).update(volumeMounts=[]),
+    "no memory limits": lambda objects: container(objects)["resources"]["limits"].pop("memory"),
+    "no cpu requests": lambda objects: container(objects)["resources"]["requests"].pop("cpu"),
+    "anything tomorrow": lambda objects: container(objects).update(image="quel:latest"),
+    "livenessProbe": lambda objects: container(objects)["livenessProbe"]["httpGet"].update(path="/readyz"),
+    "startupProbe": lambda objects: container(objects).pop("startupProbe"),
+    "killed after 300 s": lambda objects: pod(objects).update(terminationGracePeriodSeconds=300),
+    "before a provider call can end": lambda objects: container(objects)["args"].__setitem__(5, "60000"),
+    "fetch_job is served by 0": lambda objects: objects.remove(find(objects, "Deployment", "quel-intake")),
+    "generate_images is served by 1": lambda objects: container(objects)["args"].append("generate_images"),
+    "0 schedulers": lambda objects: objects.remove(find(objects, "Deployment", "quel-scheduler")),
+    "be gone before": lambda objects: find(objects, "Deployment", "quel-scheduler")["spec"].update(
+        replicas=2
+    ),
+    "needs one PodDisruptionBudget": lambda objects: objects.remove(
+        find(objects, "PodDisruptionBudget", "quel-persist")
+    ),
+    "on one node alone": lambda objects: pod(objects).pop("topologySpreadConstraints"),
+    "one hand sets": lambda objects: find(objects, "Deployment", "quel-persist")["spec"].update(replicas=2),
+    "Nobody sets": lambda objects: find(objects, "Deployment", "quel-intake")["spec"].pop("replicas"),
+    "which does not exist": lambda objects: find(objects, "ScaledObject", "quel-persist")["spec"][
+        "scaleTargetRef"
+    ].update(name="quel-persisting"),
+    "no NetworkPolicy": lambda objects: objects.remove(find(objects, "NetworkPolicy", "quel")),
+    "does not know": lambda objects: find(objects, "ConfigMap", "quel-settings")["data"].update(QUEL_RPM="1"),
+    "QUEL_GEMINI_RPM is wrong": lambda objects: find(objects, "ConfigMap", "quel-settings")["data"].update(
+        QUEL_GEMINI_RPM="many"
+    ),
+    "belongs into the Secret": lambda objects: find(objects, "ConfigMap", "quel-settings")["data"].update(
+        GEMINI_API_KEY="AIza"
+    ),
+    "stands in the repository": lambda objects: objects.append(
+        {"kind": "Secret", "metadata": {"name": "quel-secrets"}}
+    ),
+    "by hand": lambda objects: container(objects).update(env=[{"name": "IMAGE_PER_PRICE", "value": "1"}]),
+}
+
+
+@pytest.mark.parametrize("told", BREACHES)
+def test_a_manifest_that_breaks_a_rule_is_told(told: str) -> None:
+    objects = copy.deepcopy(PRODUCTION)
+    BREACHES[told](objects)
+    assert any(told in sentence for sentence in breaches(objects)), breaches(objects)
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_a_field_that_kubernetes_does_not_know_is_told(minor: str) -> None:
+    deployment = copy.deepcopy(find(PRODUCTION, "Deployment", "quel-persist"))
+    deployment["spec"]["replica"] = 3
+    assert any("replica" in problem for problem in schema_problems(deployment, minor))
+
+
+def test_a_field_that_keda_does_not_know_is_told() -> None:
+    scaled = copy.deepcopy(find(PRODUCTION, "ScaledObject", "quel-persist"))
+    scaled["spec"]["minReplicas"] = 1
+    assert any("minReplicas" in problem for problem in schema_problems(scaled, MINORS[0]))
