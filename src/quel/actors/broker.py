@@ -7,7 +7,8 @@ from periodiq import PeriodiqMiddleware
 from quel.actors.generation_bell import GenerationBell
 from quel.actors.health_port import HealthPort
 from quel.actors.ingest_bridge import IngestBridge
-from quel.actors.pulse import BrokerWithPulse, Pulse
+from quel.actors.prompt_broker import PromptBroker
+from quel.actors.pulse import Pulse
 from quel.actors.retries import RetriesThatAreNeverLost
 from quel.actors.scheduler_port import SchedulerPort
 from quel.actors.stage_runs import StageRuns
@@ -38,4 +39,4 @@ def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramati
         StageRuns(),  # innermost: measures the actor alone
     ]
     client = connect(settings.broker_redis)
-    return BrokerWithPulse(pulse=pulse, client=client, middleware=middleware, maintenance_chance=_ALWAYS)
+    return PromptBroker(pulse=pulse, client=client, middleware=middleware, maintenance_chance=_ALWAYS)
