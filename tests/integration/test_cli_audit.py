@@ -12,7 +12,7 @@ from quel.cli.audit import audit
 from quel.sandbox.gemini import faults
 from quel.sandbox.studio import Studio
 from tests.integration.quel_command import run_quel
-from tests.integration.surroundings import Pipeline
+from tests.integration.surroundings import Pipeline, until
 
 HUGE = 2**31 + 1_000
 
@@ -185,3 +185,19 @@ def test_the_command_says_which_and_ends_with_1(books, copy):
 def test_a_missing_setting_is_named(books):
     answer = run_quel(books.pipeline.environment(SUPABASE_SERVICE_KEY=""), "audit")
     assert (answer.returncode, "SUPABASE_SERVICE_KEY" in answer.stderr) == (2, True)
+
+
+def test_a_look_while_images_are_being_made_raises_no_alarm(studio, workers, storage):
+    member = studio.member(1_000)
+    jobs = [
+        studio.job("simple_general", {"prompt": uuid4().hex}, total_images=40, member=member)
+        for _ in range(2)
+    ]
+    studio.push(*jobs)
+    until(lambda: studio.job_row(jobs[0])["completed_images"] >= 1, "an image is there")
+    looks = 0
+    while any(studio.job_row(job)["completed_at"] is None for job in jobs):
+        assert audit(studio.database_url, storage=storage, look_again_after_s=1.0) == []
+        looks += 1
+    assert looks >= 1
+    assert audit(studio.database_url, storage=storage, starting_balances={member: 1_000}) == []
