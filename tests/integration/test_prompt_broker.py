@@ -1,10 +1,10 @@
 """A message a process sends to itself wakes its own consumer; what others send is found by polling."""
 
 import threading
-from collections.abc import Iterator
+import time
+from typing import Self
 
 import dramatiq
-import pytest
 
 from quel.actors.prompt_broker import PromptBroker
 from quel.actors.pulse import Pulse
@@ -25,24 +25,31 @@ def _message(number: int) -> dramatiq.Message[None]:
     return dramatiq.Message(QUEUE, "make", (number,), {}, {})
 
 
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[PromptBroker]:
-    broker = _broker(redis_url)
-    yield broker
-    broker.client.close()
-
-
 class Reader:
     """Reads messages in a thread, as a worker's consumer thread does."""
 
-    def __init__(self, consumer: dramatiq.broker.Consumer) -> None:
-        self.consumer = consumer
+    def __init__(self, broker: PromptBroker, *, prefetch: int, timeout: int) -> None:
+        self.consumer = broker.consume(QUEUE, prefetch=prefetch, timeout=timeout)
         self.taken: list[dramatiq.MessageProxy] = []
+        self._broker = broker
         self._more = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped = True
+        self._broker.enqueue(_message(-1))  # wakes it
+        self._thread.join(DEADLINE_S)
+        self._broker.client.close()
 
     def _read(self) -> None:
         for message in self.consumer:
+            if self._stopped:
+                return
             if message is not None:
                 with self._more:
                     self.taken.append(message)
@@ -53,29 +60,34 @@ class Reader:
             return self._more.wait_for(lambda: len(self.taken) >= number, DEADLINE_S)
 
 
-def test_a_consumer_that_would_sleep_for_an_hour_takes_what_its_own_process_sends(broker):
-    reader = Reader(broker.consume(QUEUE, prefetch=4, timeout=AN_HOUR_MS))
-    for number in range(3):
-        threading.Event().wait(0.3)  # its pauses have grown by now
-        broker.enqueue(_message(number))
-        assert reader.has(number + 1)
+def _until_its_pauses_have_grown() -> None:
+    time.sleep(0.3)
 
 
-def test_a_full_consumer_takes_the_next_message_when_one_is_acknowledged(broker):
+def test_a_consumer_that_would_sleep_for_an_hour_takes_what_its_own_process_sends(redis_url):
+    broker = _broker(redis_url)
+    with Reader(broker, prefetch=4, timeout=AN_HOUR_MS) as reader:
+        for number in range(3):
+            _until_its_pauses_have_grown()
+            broker.enqueue(_message(number))
+            assert reader.has(number + 1)
+
+
+def test_a_full_consumer_takes_the_next_message_when_one_is_acknowledged(redis_url):
+    broker = _broker(redis_url)
     for number in range(2):
         broker.enqueue(_message(number))
-    consumer = broker.consume(QUEUE, prefetch=1, timeout=AN_HOUR_MS)
-    reader = Reader(consumer)
-    assert reader.has(1)
-    threading.Event().wait(0.3)
-    consumer.ack(reader.taken[0])
-    assert reader.has(2)
-    assert [message.args for message in reader.taken] == [(0,), (1,)]
+    with Reader(broker, prefetch=1, timeout=AN_HOUR_MS) as reader:
+        assert reader.has(1)
+        _until_its_pauses_have_grown()
+        reader.consumer.ack(reader.taken[0])
+        assert reader.has(2)
+        assert [message.args for message in reader.taken] == [(0,), (1,)]
 
 
-def test_what_another_process_sends_is_found_at_the_next_poll(broker, redis_url):
-    reader = Reader(broker.consume(QUEUE, prefetch=4, timeout=100))
-    other = _broker(redis_url)
-    other.enqueue(_message(0))
-    assert reader.has(1)
-    other.client.close()
+def test_what_another_process_sends_is_found_at_the_next_poll(redis_url):
+    with Reader(_broker(redis_url), prefetch=4, timeout=100) as reader:
+        other = _broker(redis_url)
+        other.enqueue(_message(0))
+        assert reader.has(1)
+        other.client.close()
