@@ -17,6 +17,13 @@ from tests.integration.servers import Servers
 
 _OURS = ("QUEL_", "GEMINI_", "GOOGLE_", "SUPABASE_", "REDIS_", "DATABASE_URL", "IMAGE_PER_PRICE")
 
+_SWEEP = "sweep_stuck_jobs"
+_CLOCKS = {
+    "quel_production_jobs": ("created_at", "updated_at", "started_at", "completed_at"),
+    "quel.job": ("created_at", "updated_at"),
+    "quel.image": ("created_at", "updated_at", "not_before", "lease_until"),
+}
+
 
 class World:
     """The servers and the two simulators that all tests of a session share."""
@@ -88,18 +95,32 @@ class Pipeline:
         self.processes.append(started)
         return started
 
+    def let_pass(self, seconds: float) -> None:
+        """Makes everything in the database that much older, as if that time had passed in silence."""
+        for table, columns in _CLOCKS.items():
+            ageing = ", ".join(f"{column} = {column} - make_interval(secs => %s)" for column in columns)
+            self.studio.rows(
+                f"ALTER TABLE {table} DISABLE TRIGGER USER; UPDATE {table} SET {ageing};"
+                f" ALTER TABLE {table} ENABLE TRIGGER USER",
+                *[seconds] * len(columns),
+            )
+
     def sweep_until(self, condition: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
-        """Sends sweep_stuck_jobs, as the scheduler would each minute but far more often, until it is true."""
-        broker = RedisBroker(url=self.broker_redis_url)
+        """Sweeps, as each minute does but far more often, until the condition says something true."""
 
         def swept() -> Any:
-            message = Message("sweep_stuck_jobs", "sweep_stuck_jobs", (), {}, {})
-            broker.enqueue(message)
-            time.sleep(0.2)
+            self.sweep()
             return condition()
 
+        return until(swept, "what the sweep should bring about", timeout_s=timeout_s)
+
+    def sweep(self, times: int = 1) -> None:
+        """Sends sweep_stuck_jobs, and returns when the workers have done with it."""
+        broker = RedisBroker(url=self.broker_redis_url)
         try:
-            return until(swept, "what the sweep should bring about", timeout_s=timeout_s)
+            for _ in range(times):
+                broker.enqueue(Message(_SWEEP, _SWEEP, (), {}, {}))
+            until(lambda: not broker.client.hlen(f"dramatiq:{_SWEEP}.msgs"), "the sweep is over")
         finally:
             broker.client.close()
 
