@@ -62,7 +62,7 @@ def read_only(case: Case) -> Iterator[None]:
     case.studio.rows(end_sessions)
     yield
     case.studio.rows(
-        f"SET default_transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
+        f"SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only"
     )
     case.studio.rows(end_sessions)
 

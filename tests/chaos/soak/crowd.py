@@ -26,6 +26,7 @@ class Customer:
 
     member: UUID
     org: UUID | None
+    rich: bool
 
 
 @dataclass
@@ -47,12 +48,12 @@ class Crowd:
         for credits in (100_000, 100_000, 60):
             member = self.studio.member(credits)
             self.starting_credits[member] = credits
-            self.customers.append(Customer(member, None))
+            self.customers.append(Customer(member, None, rich=credits > 1_000))
         for credits in (100_000, 120):
             member = self.studio.member(0)
             org = self.studio.organization(member, credits)
             self.starting_credits |= {member: 0, org: credits}
-            self.customers.append(Customer(member, org))
+            self.customers.append(Customer(member, org, rich=credits > 1_000))
         for name in ("brick.png", "grass.png", "rocket.jpg"):
             self.studio.photograph(name)
 
@@ -60,7 +61,8 @@ class Crowd:
         """One job of any kind, pushed once or more, perhaps cancelled a moment later."""
         images = self.dice.randint(1, 8)
         job_type, input_data = self._input(images)
-        customer = self.dice.choice(self.customers)
+        rich = self.dice.random() < 0.85
+        customer = self.dice.choice([each for each in self.customers if each.rich is rich])
         path = self.dice.choice(PATHS)
         job_id = persist(
             lambda: self.studio.job(

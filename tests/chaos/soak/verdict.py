@@ -45,6 +45,7 @@ def judge(world: World, studio: Studio, crowd: Crowd, trouble: Trouble, fleet: F
     figures["jobs"] = findings.jobs
     figures["  by status"] = _statuses(studio)
     figures["images ordered"] = crowd.ordered_images
+    figures["images of jobs refused"] = crowd.ordered_images - _images(studio)
     figures["images stored"] = findings.stored
     figures["images failed, counted"] = _images(studio, "failed")
     figures["images cancelled"] = _images(studio, "cancelled")
@@ -71,8 +72,8 @@ def _statuses(studio: Studio) -> str:
     return ", ".join(f"{row['n']} {row['job_status']}" for row in rows)
 
 
-def _images(studio: Studio, state: str) -> int:
-    return int(studio.rows("SELECT count(*) AS n FROM quel.image WHERE state = %s", state)[0]["n"])
+def _images(studio: Studio, state: str = "%") -> int:
+    return int(studio.rows("SELECT count(*) AS n FROM quel.image WHERE state LIKE %s", state)[0]["n"])
 
 
 def _storage(verdict: Verdict, world: World, strays: Sequence[str]) -> None:
