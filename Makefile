@@ -49,6 +49,8 @@ lock:
 	  pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	  --extra sandbox --extra dev pyproject.toml -o requirements-dev.lock
+	echo 'hatchling>=1.27' | uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url - -o deploy/requirements-build.lock
 
 clean:
 	rm -rf $(VENV) demo-output bench/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
