@@ -95,7 +95,7 @@ class ClosingRows:
         return self._database.run(lambda connection: _close(connection, job_id, cancelled=cancelled))
 
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
-        """Closes a job that was never started as failed; None when it is no longer pending."""
+        """Closes a pending job with what it has, as failed when that is nothing; None when it is not pending."""
         return self._database.run(lambda connection: _close(connection, job_id, refusal=reason))
 
     def give_up(self, job_id: UUID, *, code: str, reason: str) -> ClosedJob | None:
@@ -155,7 +155,7 @@ def _is_open(job: Row[Any]) -> bool:
 
 def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool, refusal: str | None) -> JobEnd | None:
     if refusal is not None:
-        return refused(refusal, total_images=job.total_images) if job.job_status == "pending" else None
+        return _unplanned_end(job, refusal) if job.job_status == "pending" else None
     if not job.claimed and not cancelled:
         return None
     ends = [
@@ -166,8 +166,10 @@ def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool, refusal: st
 
 
 def _unplanned_end(job: Row[Any], reason: str) -> JobEnd | None:
-    """The end of a job without images of its own rows: what it had stays, the rest failed."""
+    """The end of a job that is not (or no longer) planned: what it had stays, the rest failed."""
     stored = attach_ids(job.generated_attach_ids)
+    if not stored:
+        return refused(reason, total_images=job.total_images)
     ends = [ImageEnd(number, ImageState.STORED, attach_id) for number, attach_id in enumerate(stored)]
     missing = range(len(stored), max(job.total_images, len(stored) + 1))
     ends += [ImageEnd(number, ImageState.FAILED, reason=reason) for number in missing[:_MOST_MISSING]]
