@@ -95,7 +95,7 @@ class ClosingRows:
         return self._database.run(lambda connection: _close(connection, job_id, cancelled=cancelled))
 
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
-        """Closes a pending job with what it has, as failed when that is nothing; None when it is not pending."""
+        """Closes a pending job with what it has, failed when that is nothing; None when it is not pending."""
         return self._database.run(lambda connection: _close(connection, job_id, refusal=reason))
 
     def give_up(self, job_id: UUID, *, code: str, reason: str) -> ClosedJob | None:
