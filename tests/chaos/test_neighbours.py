@@ -298,6 +298,7 @@ def test_neither_secrets_nor_prompts_stand_in_logs_messages_or_dead_letters(
         case.wait_until(lambda: in_progress(case), 30)
         with read_only(case):
             for _ in range(8):
+                case.sweep()  # it has no retries: what fails is a dead letter at once
                 seen = _everything_in(broker) + case.log().encode()
                 assert not [secret for secret in secrets if secret.encode() in seen]
                 time.sleep(0.5)
@@ -326,3 +327,15 @@ def _everything_in(database: redis.Redis) -> bytes:
         elif kind == b"zset":
             parts += database.zrange(key, 0, -1)
     return b"\n".join(parts)
+
+
+def test_a_sweep_that_meets_no_postgresql_says_so_in_a_sentence(own_world: World, new_case: NewCase) -> None:
+    case = new_case(own_world)
+    with case.workers():
+        time.sleep(1)
+        with postgres_away(case):
+            case.wait_until(lambda: "neighbour_down" in case.log(), 30)
+        log = case.log()
+    assert "PostgreSQL" in log
+    assert "neighbour_down" in log
+    assert "Traceback" not in log

@@ -4,7 +4,8 @@ No session state is kept, so a transaction pooler in between is fine. The timeou
 trip as a transaction's first statement.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -44,10 +45,24 @@ class Database:
         except _ConnectionLost:
             raise NeighbourDown("PostgreSQL closed the connection twice in a row.") from None
 
-    def _once(self, work: Callable[[Connection], T]) -> T:
+    @contextmanager
+    def held(self) -> Iterator[Connection]:
+        """A transaction that stays open for the block, for locks that go with it; raises as `run` does."""
         try:
-            with self.engine.begin() as connection:
-                return work(connection)
+            with self._translated(), self.engine.begin() as connection:
+                yield connection
+        except _ConnectionLost:
+            raise NeighbourDown("PostgreSQL closed the connection.") from None
+
+    def _once(self, work: Callable[[Connection], T]) -> T:
+        with self._translated(), self.engine.begin() as connection:
+            return work(connection)
+
+    @staticmethod
+    @contextmanager
+    def _translated() -> Iterator[None]:
+        try:
+            yield
         except DBAPIError as error:
             raise _translated(error) from None
         except PoolTimeoutError:

@@ -114,7 +114,7 @@ class SweepRows:
     @contextmanager
     def exclusive(self) -> Iterator[bool]:
         """Whether this is the only sweep; the lock goes with the transaction, so no pooler loses it."""
-        with self._database.engine.connect() as connection, connection.begin():
+        with self._database.held() as connection:
             yield bool(connection.scalar(_ONE_SWEEP))
 
     def open_jobs(self, stuck_after_s: float, default_path: str) -> OpenJobs:
