@@ -60,9 +60,10 @@ def database_url(world: World) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_urls(servers: Servers) -> tuple[str, str]:
+def redis_urls(servers: Servers) -> Iterator[tuple[str, str]]:
     """Two emptied Redis databases of the test's own, for REDIS_URL and QUEL_BROKER_REDIS_URL."""
-    return servers.fresh_redis_pair()
+    with servers.redis_pair() as urls:
+        yield urls
 
 
 @pytest.fixture

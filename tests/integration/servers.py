@@ -8,6 +8,7 @@ server. A database named for tests is only used to create others from; a Redis n
 import itertools
 import os
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,11 +29,14 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Servers:
-    """A PostgreSQL server and a Redis server; `database_url` is where databases are created from."""
+    """A PostgreSQL server and a Redis server; `database_url` is where databases are created from.
+
+    `free_redis_pairs` are the numbers n of the pairs of Redis databases n and n + 1 that nobody uses.
+    """
 
     database_url: str
     redis_url: str
-    redis_pairs: Iterator[int]
+    free_redis_pairs: deque[int]
 
     def fresh_database(self, template: str | None = None) -> str:
         """The URL of a new database, empty or a copy of the database that the URL `template` names."""
@@ -44,14 +48,18 @@ class Servers:
         """Removes a database that `fresh_database` made, whoever is still connected."""
         databases.drop_database(self.database_url, databases.database_name(url))
 
-    def fresh_redis_pair(self) -> tuple[str, str]:
-        """Two emptied Redis databases, for REDIS_URL and QUEL_BROKER_REDIS_URL; the pairs take turns."""
-        first = next(self.redis_pairs)
+    @contextmanager
+    def redis_pair(self) -> Iterator[tuple[str, str]]:
+        """Two emptied Redis databases, for REDIS_URL and QUEL_BROKER_REDIS_URL, nobody else's meanwhile."""
+        first = self.free_redis_pairs.popleft()
         urls = (self._redis_url_of(first), self._redis_url_of(first + 1))
         for url in urls:
             with redis.Redis.from_url(url) as client:
                 client.flushdb()
-        return urls
+        try:
+            yield urls
+        finally:
+            self.free_redis_pairs.append(first)
 
     def _redis_url_of(self, number: int) -> str:
         return urlunsplit(urlsplit(self.redis_url)._replace(path=f"/{number}"))
@@ -97,10 +105,10 @@ def _source(variable: str) -> str:
     return "in a container" if docker_answers() else "of the sandbox"
 
 
-def _redis_pairs(url: str) -> Iterator[int]:
+def _redis_pairs(url: str) -> deque[int]:
     with redis.Redis.from_url(url) as client:
         count = int(client.config_get("databases")["databases"])
-    return itertools.cycle(range(0, count - 1, 2))
+    return deque(range(0, count - 1, 2))
 
 
 @contextmanager

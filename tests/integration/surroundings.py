@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ class Pipeline:
     def __init__(self, world: World, directory: Path) -> None:
         self.world = world
         self.database_url = world.fresh_database()
-        self.redis_url, self.broker_redis_url = world.servers.fresh_redis_pair()
+        self._stack = ExitStack()
+        self._stack.callback(world.servers.drop_database, self.database_url)
+        self.redis_url, self.broker_redis_url = self._stack.enter_context(world.servers.redis_pair())
         self.studio = Studio(self.database_url, self.redis_url, world.storage)
         self._directory = directory
         self.processes: list[QuelProcess] = []
@@ -134,7 +137,7 @@ class Pipeline:
         """Ends the processes and drops the database."""
         self.kill()
         self.studio.redis.close()
-        self.world.servers.drop_database(self.database_url)
+        self._stack.close()
 
     def _log(self, name: str) -> Path:
         return self._directory / f"{name}-{len(self.processes)}.log"
