@@ -75,9 +75,11 @@ class Doorbell:
         while not stop.wait(_TICK_S):
             now = time.monotonic()
             try:
+                if now < self._closed_until:
+                    continue
                 if now >= self._ring_at:
                     self._ring_for_dropped()
-                if now >= look_at and now >= self._closed_until:
+                if now >= look_at:
                     look_at = now + _LOOK_EVERY_S
                     self._ring_for_forgotten()
             except QuelError as error:
