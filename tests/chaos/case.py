@@ -97,7 +97,7 @@ class Case:
     def heal(self) -> None:
         """Ordinary workers and the sweep go on until every job and production has ended."""
         with self.workers():
-            self.wait_until(self._has_ended, HEAL_TIMEOUT_S)
+            self.wait_until(lambda: not self.is_open(), HEAL_TIMEOUT_S)
             self.wait_until(lambda: not self.audit().sentences() and not self._lists(), 10)
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> None:
@@ -109,6 +109,15 @@ class Case:
                 sweep_at = time.monotonic() + SWEEP_EVERY_S
                 self.sweep()
             time.sleep(0.3)
+
+    def is_open(self) -> bool:
+        """Whether a job or a production has not ended."""
+        open_rows = self.studio.rows(
+            "SELECT 1 FROM quel_production_jobs WHERE completed_at IS NULL"
+            " UNION ALL SELECT 1 FROM quel_production_photo"
+            " WHERE production_status IN ('pending', 'processing')"
+        )
+        return bool(open_rows)
 
     def sweep(self) -> None:
         """What the scheduler does every minute."""
@@ -145,14 +154,6 @@ class Case:
         self.broker_redis.close()
         self._broker.close()
         self.world.servers.drop_database(self.database_url)
-
-    def _has_ended(self) -> bool:
-        open_rows = self.studio.rows(
-            "SELECT 1 FROM quel_production_jobs WHERE completed_at IS NULL"
-            " UNION ALL SELECT 1 FROM quel_production_photo"
-            " WHERE production_status IN ('pending', 'processing')"
-        )
-        return not open_rows
 
     def _lists(self) -> list[str]:
         keys = self.studio.redis.keys("quel:ingest:moving:*") + self.studio.redis.keys("jobs:queue")

@@ -46,6 +46,7 @@ THE_NEXT = "the message to the next stage"
 A_LEASE = "a worker that holds a lease"
 
 _WHOLE_JOB: list[tuple[str, str, Repair]] = [
+    ("before:TurnRows.due", NO_WORK, Repair.ON_THE_LIST),
     ("before:Ingest.take", NO_WORK, Repair.ON_THE_LIST),
     ("after:Ingest.take", "a bridge with an id in its hands", Repair.RESCUE),
     ("before:send.fetch_job", "a bridge with an id in its hands", Repair.RESCUE),

@@ -47,7 +47,7 @@ _CALLS: dict[type, tuple[str, ...]] = {
     SetAside: ("keep",),
     IntakeRows: ("load", "claim"),
     PreparationRows: ("load", "attachment_paths", "finish"),
-    TurnRows: ("take", "made", "put_back", "unprepare", "fail"),
+    TurnRows: ("due", "take", "made", "put_back", "unprepare", "fail"),
     DeliveryRows: ("load", "deliver", "fail", "make_again"),
     ClosingRows: ("close", "refuse", "give_up"),
     SweepRows: ("open_jobs", "recover", "recover_pending", "adopt", "reconcile_productions"),
@@ -121,6 +121,7 @@ def _wrap(owner: type, method: str, call: str, fate: Fate) -> None:
             fate.meet_during(call)
         _inside.call = call
         answer = original(self, *args, **kwargs)
+        _inside.call = None
         fate.meet(Moment.AFTER, call)
         return answer
 
@@ -152,7 +153,8 @@ def _wrap_commits(fate: Fate) -> None:
     def mortal_run(self: Database, work: Callable[[Connection], Any]) -> Any:
         def mortal_work(connection: Connection) -> Any:
             answer = work(connection)
-            fate.meet(Moment.COMMITTING, getattr(_inside, "call", "Database.run"))
+            if getattr(_inside, "call", None):
+                fate.meet(Moment.COMMITTING, _inside.call)
             return answer
 
         return run(self, mortal_work)
