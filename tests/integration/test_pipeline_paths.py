@@ -113,16 +113,17 @@ def test_max_workers_bounds_a_path_and_concurrency_bounds_them_all_over_processe
     file = settings_file(tmp_path, modules={"fashion": {"max_workers": 2}, "eats": {"max_workers": 3}})
     for _ in range(2):
         pipeline.workers(QUEL_CONFIG=file, QUEL_GEMINI_CONCURRENCY=6)
-    tokens = {path: uuid4().hex for path in ("fashion", "eats", "cartoon")}
+    ordered = {"fashion": 8, "eats": 8, "cartoon": 20}  # the last one still has work when it is alone
+    tokens = {path: uuid4().hex for path in ordered}
     world.gemini.configure(latency_s=0.5)
     try:
-        jobs = [text_job(studio, token, path, images=8) for path, token in tokens.items()]
+        jobs = [text_job(studio, tokens[path], path, images=count) for path, count in ordered.items()]
         rows = run(studio, *jobs)
     finally:
         world.gemini.configure(latency_s=0.0)
-    assert [row["completed_images"] for row in rows] == [8, 8, 8]
+    assert [row["completed_images"] for row in rows] == list(ordered.values())
     calls = {path: world.calls(token) for path, token in tokens.items()}
-    assert {path: len(each) for path, each in calls.items()} == dict.fromkeys(tokens, 8)
+    assert {path: len(each) for path, each in calls.items()} == ordered
     assert at_once(calls["fashion"]) == 2
     assert at_once(calls["eats"]) <= 3
     assert at_once(calls["cartoon"]) > 2
