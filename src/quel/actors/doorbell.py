@@ -1,9 +1,12 @@
-"""Rings generate_image when images that had to wait may go.
+"""Rings generate_image when images that had to wait may go, and asks the quota no more often than it must.
 
-A message whose image finds no slot is not kept anywhere: the image waits in its row. This process
-remembers how many messages it has dropped, rings for one of them whenever a call ends, and for a handful
-when the time it was told to stay away is over. Should a process die with what it remembers, the slow look
-into the rows finds the images that are due and rings for them.
+A message whose image finds no slot is not kept anywhere: the image waits in its row. This process remembers
+how many messages it has dropped and rings for them one by one: when the time it was told to stay away is
+over, whenever one of them was granted a slot, and whenever a call ends. Should a process die with what it
+remembers, the slow look into the rows finds the images that are due and rings for them.
+
+Slots are handed out in the order of time, so that a slot in half a second means that nobody need ask for the
+next one before: the bell stays closed until shortly before it.
 """
 
 import math
@@ -12,19 +15,21 @@ import time
 from collections.abc import Callable
 
 from quel.core.errors import QuelError
-from quel.core.quota import Later
+from quel.core.quota import Later, Slot
 from quel.observe.events import Event, emit
 
 _TICK_S = 0.2
 _LOOK_EVERY_S = 3.0
+_RING_AGAIN_S = 1.0  # after a ring that led to nothing
 _LONGEST_WAIT_S = 30.0  # a day's quota may be raised, a pause lifted: ask again now and then
+_LEAD_S = 0.3  # a slot is asked for so long before it comes: time for a message to be sent and taken up
 
 
 class Doorbell:
     """One a process, shared by its worker threads; `run` belongs to a thread of its own.
 
     `ring(n)` sends n messages, `due(most)` counts the images that could go, `backlog()` the messages
-    that wait; all three may raise QuelError. `handful` is the number of worker threads.
+    that no worker has fetched; all three may raise QuelError. `handful` is the number of worker threads.
     """
 
     def __init__(
@@ -37,10 +42,33 @@ class Doorbell:
     ) -> None:
         self._ring, self._due, self._backlog = ring, due, backlog
         self._handful = handful
+        self._asking = threading.Lock()
         self._lock = threading.Lock()
+        self._news = threading.Event()
         self._dropped = 0
+        self._known_due = 0
         self._closed_until = 0.0
+        self._opens_with_a_call = False
+        self._quiet_until = 0.0
         self._ring_at = math.inf
+
+    def ask(self, reserve: Callable[[], Slot | Later]) -> Slot | Later:
+        """What `reserve` answers, a thread at a time; or Later at once while nobody may call.
+
+        Raises what `reserve` raises.
+        """
+        with self._asking:
+            closed_for_s = self.closed_for_s()
+            if closed_for_s > 0:
+                return Later(closed_for_s, "known")
+            answer = reserve()
+            early_s = _LEAD_S if isinstance(answer, Slot) or answer.reason == "minute" else 0.0
+            self.closed(answer.wait_s - early_s)
+            self._opens_with_a_call = isinstance(answer, Later) and answer.reason == "concurrency"
+        if isinstance(answer, Later):
+            return Later(self.closed_for_s(), answer.reason)
+        self._ring_after(max(self._closed_until, self._quiet_until))
+        return answer
 
     def closed_for_s(self) -> float:
         """For how long this process knows that no call may begin."""
@@ -51,20 +79,23 @@ class Doorbell:
         with self._lock:
             until = time.monotonic() + min(seconds, _LONGEST_WAIT_S)
             self._closed_until = max(self._closed_until, until)
+            self._opens_with_a_call = False
 
     def wait(self, later: Later) -> None:
         """Drops a message whose image cannot go; rings again when `later` is over."""
         until = time.monotonic() + min(later.wait_s, _LONGEST_WAIT_S)
         with self._lock:
             self._dropped += 1
-            self._ring_at = min(self._ring_at, until)
-            if later.reason in _CLOSING_REASONS:
-                self._closed_until = max(self._closed_until, until)
+            if later.reason == "path":  # a granted slot found nothing to make: the next one would not either
+                self._quiet_until = until
+        self._ring_after(until)
 
     def call_ended(self) -> bool:
         """Whether to ring for one of the dropped messages now that a call has ended."""
         with self._lock:
-            if self._dropped == 0:
+            if self._opens_with_a_call:
+                self._closed_until = 0.0
+            if self._dropped == 0 or self._closed_until > time.monotonic():
                 return False
             self._dropped -= 1
             return True
@@ -72,11 +103,13 @@ class Doorbell:
     def run(self, stop: threading.Event) -> None:
         """Rings until `stop` is set; trouble with a neighbour is logged and passes."""
         look_at = 0.0
-        while not stop.wait(_TICK_S):
+        while not stop.is_set():
+            self._news.wait(self._pause_s())
+            self._news.clear()
             now = time.monotonic()
+            if now < self._closed_until:
+                continue
             try:
-                if now < self._closed_until:
-                    continue
                 if now >= self._ring_at:
                     self._ring_for_dropped()
                 if now >= look_at:
@@ -84,22 +117,33 @@ class Doorbell:
                     self._ring_for_forgotten()
             except QuelError as error:
                 emit(Event.DOORBELL_TROUBLE, code=error.code, reason=str(error))
+                stop.wait(_TICK_S)
+
+    def _pause_s(self) -> float:
+        rings_at = max(self._ring_at, self._closed_until)
+        return min(_TICK_S, max(0.0, rings_at - time.monotonic()))
+
+    def _ring_after(self, moment: float) -> None:
+        """Has one of the dropped messages rung for at `moment`, if it was not to be earlier anyway."""
+        with self._lock:
+            if self._dropped == 0:
+                return
+            self._ring_at = min(self._ring_at, moment)
+        self._news.set()
 
     def _ring_for_dropped(self) -> None:
-        due = self._due(self._handful)
+        if self._known_due == 0:
+            self._known_due = self._due(self._handful)
         with self._lock:
-            number = min(self._dropped, due)
-            self._dropped = self._dropped - number if due else 0
-            self._ring_at = math.inf if self._dropped == 0 else time.monotonic() + 1.0
+            number = min(1, self._dropped, self._known_due)
+            self._dropped = self._dropped - number if self._known_due else 0
+            self._known_due -= number
+            self._ring_at = time.monotonic() + _RING_AGAIN_S if self._dropped else math.inf
         if number:
             self._ring(number)
 
     def _ring_for_forgotten(self) -> None:
         if self._dropped == 0:
-            due = self._due(self._handful)
-            if due and self._backlog() < due:
-                self._ring(due)
-
-
-_CLOSING_REASONS = frozenset({"minute", "day", "unknown", "overloaded", "known"})
-"""Reasons that hold for every caller alike; a full path or a busy probe may be over at any moment."""
+            missing = self._due(self._handful) - self._backlog()
+            if missing > 0:
+                self._ring(missing)

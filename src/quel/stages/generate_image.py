@@ -68,11 +68,8 @@ def _open_paths(services: Services) -> Sequence[Mapping[str, Any]] | None:
 
 
 def _reserve(services: Services) -> Slot | Later:
-    closed_for_s = services.doorbell.closed_for_s()
-    if closed_for_s > 0:
-        return Later(closed_for_s, "known")
-    later_or_slot = services.quota.reserve()
-    if isinstance(later_or_slot, Later):
+    later_or_slot = services.doorbell.ask(services.quota.reserve)
+    if isinstance(later_or_slot, Later) and later_or_slot.reason != "known":
         emit(Event.PROVIDER_WAITING, quota=later_or_slot.reason, wait_s=round(later_or_slot.wait_s, 3))
     return later_or_slot
 

@@ -4,7 +4,7 @@ Adapters implement these; `quel.wiring` puts them together. Nothing here raises 
 every method may raise NeighbourDown, and those on rows DatabaseRefused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 from uuid import UUID
@@ -204,6 +204,9 @@ class Quota(Protocol):
 
 class Doorbell(Protocol):
     """Rings generate_image when images that had to wait may go."""
+
+    def ask(self, reserve: Callable[[], Slot | Later]) -> Slot | Later:
+        """What `reserve` answers; Later with the reason "known" while nobody may call anyway."""
 
     def closed_for_s(self) -> float:
         """For how long this process knows that no call may begin."""
