@@ -1,0 +1,129 @@
+"""Waiting or stuck (SPEC 5, "Stuck jobs"): what the sweep does about a job that does not move."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quel.core.steps import FINAL_STATES, ImageState, Stage, next_steps
+from quel.core.stuck import (
+    Action,
+    Orphan,
+    PendingJob,
+    ProcessingJob,
+    Surroundings,
+    judge_orphan,
+    judge_pending,
+    judge_processing,
+)
+
+JOB = UUID(int=7)
+QUIET = Surroundings(
+    stuck_after_s=600,
+    max_recoveries=3,
+    flow_silent_s=10_000,
+    gate_closed=False,
+    closed_paths=frozenset(),
+)
+
+
+def processing(*states, silent_s=700.0, **more):
+    values = {"lapsed": (), "leased": False, "fruitless": 0} | more
+    return ProcessingJob(JOB, "fashion", silent_s, tuple(enumerate(states)), **values)
+
+
+READY, MADE, PLANNED = ImageState.READY, ImageState.MADE, ImageState.PLANNED
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        replace(QUIET, gate_closed=True),
+        replace(QUIET, closed_paths=frozenset({"fashion"})),
+        replace(QUIET, closed_paths=frozenset({"*"})),
+        replace(QUIET, flow_silent_s=5.0),
+    ],
+    ids=["quota", "path off", "pause", "its turn"],
+)
+def test_an_image_that_waits_for_quota_a_pause_its_path_or_its_turn_is_not_stuck(around):
+    assert judge_processing(processing(READY), around).action is not Action.RECOVER
+
+
+def test_an_image_whose_lease_is_alive_is_not_stuck():
+    job = processing(ImageState.GENERATING, leased=True, silent_s=5_000)
+    assert judge_processing(job, QUIET).action is Action.LEAVE
+
+
+def test_a_lease_that_ran_out_is_a_recovery_at_once_and_frees_its_image():
+    verdict = judge_processing(processing(ImageState.GENERATING, silent_s=31, lapsed=(0,)), QUIET)
+    assert verdict.action is Action.RECOVER
+    assert [nudge.stage for nudge in verdict.nudges] == [Stage.GENERATE_IMAGE]
+
+
+def test_silence_without_a_reason_is_a_recovery():
+    assert judge_processing(processing(READY), QUIET).action is Action.RECOVER
+
+
+def test_lost_messages_are_sent_again_long_before_a_job_counts_as_stuck():
+    verdict = judge_processing(processing(PLANNED, MADE, silent_s=61), QUIET)
+    assert verdict.action is Action.NUDGE
+    assert {nudge.stage for nudge in verdict.nudges} == {Stage.PREPARE_INPUTS, Stage.PERSIST_OUTPUT}
+
+
+def test_a_stage_with_a_backlog_gets_no_second_messages():
+    around = replace(QUIET, backlog={Stage.PERSIST_OUTPUT: 9}, flow_silent_s=1)
+    assert judge_processing(processing(MADE, silent_s=61), around).nudges == ()
+
+
+def test_a_job_whose_images_all_ended_is_closed_by_a_nudge():
+    verdict = judge_processing(processing(ImageState.STORED, ImageState.FAILED, silent_s=0), QUIET)
+    assert [nudge.stage for nudge in verdict.nudges] == [Stage.FINALIZE_JOB]
+
+
+def test_recoveries_in_vain_close_the_job():
+    assert judge_processing(processing(READY, fruitless=3), QUIET).action is Action.CLOSE
+    assert judge_processing(processing(READY, fruitless=2), QUIET).action is Action.RECOVER
+
+
+@given(
+    st.lists(st.sampled_from(sorted(ImageState)), min_size=1, max_size=6),
+    st.floats(0, 10_000),
+    st.integers(0, 9),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_job_whose_paid_bytes_are_kept_is_never_closed(states, silent_s, fruitless, leased, gate):
+    job = processing(*states, silent_s=silent_s, fruitless=fruitless, leased=leased, kept_bytes=True)
+    assert judge_processing(job, replace(QUIET, gate_closed=gate)).action is not Action.CLOSE
+
+
+def test_a_pending_job_is_lost_only_on_no_queue_and_after_a_minute():
+    lost = PendingJob(JOB, "fashion", silent_s=61, recoveries=0)
+    assert judge_pending(lost, QUIET, on_a_queue=False).action is Action.RECOVER
+    assert judge_pending(lost, QUIET, on_a_queue=True).action is Action.LEAVE
+    assert judge_pending(replace(lost, silent_s=5), QUIET, on_a_queue=False).action is Action.LEAVE
+    paused = replace(QUIET, closed_paths=frozenset({"fashion"}))
+    assert judge_pending(lost, paused, on_a_queue=False).action is Action.LEAVE
+
+
+def test_a_pending_job_that_was_recovered_in_vain_is_closed_only_after_the_full_silence():
+    tried = PendingJob(JOB, "fashion", silent_s=61, recoveries=3)
+    assert judge_pending(tried, QUIET, on_a_queue=False).action is Action.LEAVE
+    assert judge_pending(replace(tried, silent_s=601), QUIET, on_a_queue=False).action is Action.CLOSE
+
+
+def test_another_servers_job_is_planned_anew_unless_that_was_tried_in_vain():
+    assert judge_orphan(Orphan(JOB, recoveries=3, stored=1), QUIET) is Action.RECOVER
+    assert judge_orphan(Orphan(JOB, recoveries=3, stored=0), QUIET) is Action.CLOSE
+
+
+@given(st.lists(st.sampled_from(sorted(ImageState)), max_size=8))
+def test_looking_again_asks_exactly_for_what_the_rows_call_for(states):
+    nudges = next_steps(JOB, enumerate(states))
+    by_stage = {stage: [n.image_no for n in nudges if n.stage is stage] for stage in Stage}
+    assert by_stage[Stage.GENERATE_IMAGE] == [no for no, state in enumerate(states) if state is READY]
+    assert by_stage[Stage.PERSIST_OUTPUT] == [no for no, state in enumerate(states) if state is MADE]
+    assert bool(by_stage[Stage.PREPARE_INPUTS]) is (PLANNED in states)
+    assert bool(by_stage[Stage.FINALIZE_JOB]) is all(state in FINAL_STATES for state in states)
