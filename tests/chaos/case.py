@@ -98,7 +98,7 @@ class Case:
         """Ordinary workers and the sweep go on until every job and production has ended."""
         with self.workers():
             self.wait_until(lambda: not self.is_open(), HEAL_TIMEOUT_S)
-            self.wait_until(lambda: not self.audit().sentences() and not self._lists(), 10)
+            self.wait_until(self._is_tidy, 15)
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> None:
         """Sweeps until `done` or the time is over; what is wrong then is for the audit to say."""
@@ -155,6 +155,7 @@ class Case:
         self._broker.close()
         self.world.servers.drop_database(self.database_url)
 
-    def _lists(self) -> list[str]:
-        keys = self.studio.redis.keys("quel:ingest:moving:*") + self.studio.redis.keys("jobs:queue")
-        return [key.decode() for key in keys]
+    def _is_tidy(self) -> bool:
+        findings = self.audit()
+        on_lists = self.studio.redis.keys("quel:ingest:moving:*") + self.studio.redis.keys("jobs:queue")
+        return not findings.sentences() and not findings.stray_objects and not on_lists

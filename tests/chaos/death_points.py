@@ -25,14 +25,13 @@ class Repair(Enum):
 
 @dataclass(frozen=True)
 class DeathPoint:
-    """One death. `paid_again` images are bought once more at the provider, `strays` objects may stay."""
+    """One death. `paid_again` images are bought once more at the provider."""
 
     scenario: str
     at: str
     lost: str
     repair: Repair
     paid_again: int = 0
-    strays: int = 0
 
     @property
     def name(self) -> str:
@@ -182,6 +181,9 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
         ("after:ClosingRows.close", "bytes in Redis, until they expire", Repair.NOTHING),
     ],
+    "cancelled after its worker died": [
+        ("after:SupabaseStorage.write_result", "an object nobody will pay for", Repair.SWEEP),
+    ],
     "junk comes first": [
         ("before:SetAside.keep", "a bridge with junk in its hands", Repair.RESCUE),
         ("after:SetAside.keep", "a bridge with junk in its hands", Repair.RESCUE),
@@ -232,11 +234,6 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     ],
 }
 
-_STRAYS = {
-    ("credits run dry", "after:DeliveryRows.deliver#2"),
-    ("credits run dry", "before:SupabaseStorage.delete_results"),
-}
-
 
 def _points() -> Iterator[DeathPoint]:
     for at, lost, repair in _WHOLE_JOB:
@@ -244,7 +241,7 @@ def _points() -> Iterator[DeathPoint]:
         yield DeathPoint(scenario, at, lost, repair, paid_again=int(at in _PAID_AGAIN))
     for scenario, points in _SIDE_WAYS.items():
         for at, lost, repair in points:
-            yield DeathPoint(scenario, at, lost, repair, strays=int((scenario, at) in _STRAYS))
+            yield DeathPoint(scenario, at, lost, repair)
 
 
 POINTS: tuple[DeathPoint, ...] = tuple(_points())
@@ -259,7 +256,6 @@ def table() -> str:
     for point in POINTS:
         what, within_s = point.repair.value
         extra = " (that image is bought again)" if point.paid_again else ""
-        extra += " (its object may stay, unpaid and unnamed)" if point.strays else ""
         lines.append(
             f"| {point.scenario} | `{point.at}` | {point.lost}{extra} | {what} | {_seconds(within_s)} |"
         )

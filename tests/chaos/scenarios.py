@@ -18,7 +18,10 @@ _BEFORE_STORING = (*_BEFORE_GENERATION, "generate_image")
 
 @dataclass(frozen=True)
 class Scenario:
-    """`arrange` leads up to the death. `calls` is what the images cost at the provider without one."""
+    """`arrange` leads up to the death, `afterwards` happens between it and the next worker.
+
+    `calls` is what the images cost at the provider without a death.
+    """
 
     arrange: Callable[[Case], object]
     status: str = "completed"
@@ -26,6 +29,7 @@ class Scenario:
     failed: int = 0
     calls: int = 2
     credits: int = CREDITS
+    afterwards: Callable[[Case], object] = lambda case: None
 
 
 def _order(case: Case) -> None:
@@ -189,6 +193,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "cancelled before it began": Scenario(_cancelled_before, "user_cancelled", stored=0, calls=0),
     "cancelled by key when made": Scenario(_cancelled_by_key, "user_cancelled", stored=0),
     "cancelled in its row when made": Scenario(_cancelled_in_row, "user_cancelled", stored=0),
+    "cancelled after its worker died": Scenario(
+        _order, "user_cancelled", stored=0, afterwards=lambda case: case.studio.cancel(case.jobs[0])
+    ),
     "junk comes first": Scenario(_junk_first),
     "an unknown id comes first": Scenario(_unknown_first),
     "a bridge has died": Scenario(_dead_bridge),

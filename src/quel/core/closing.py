@@ -18,7 +18,8 @@ class ClosedJob:
     """A job that has just been closed: `credits` taken for it, `picture_keys` no longer needed.
 
     `merged` is None for a job without a production, `path` for a job that was never started; `seconds` count
-    from started_at; `given_up` is the number of images that were failed to close it.
+    from started_at; `given_up` is the number of images that were failed to close it. `dropped` are the images
+    that had been made and were not stored: an object of theirs may be in the bucket.
     """
 
     end: JobEnd
@@ -29,3 +30,4 @@ class ClosedJob:
     picture_keys: tuple[str, ...]
     merged: MergedIds | None
     given_up: int = 0
+    dropped: tuple[int, ...] = ()

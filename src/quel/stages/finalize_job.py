@@ -6,7 +6,7 @@ from quel.core.job import JobStatus
 from quel.core.steps import Nudge
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
-from quel.stages.closing import announce
+from quel.stages.closing import announce, clear_away
 from quel.stages.services import Services
 
 
@@ -28,4 +28,4 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
             )
         announce(closed)
     services.blobs.drop_job(job_id, closed.picture_keys, closed.planned)
-    return ()
+    return clear_away(job_id, closed)

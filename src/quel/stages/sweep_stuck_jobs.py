@@ -20,7 +20,7 @@ from quel.core.stuck import (
 )
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
-from quel.stages.closing import announce
+from quel.stages.closing import announce, clear_away
 from quel.stages.services import Services
 
 _BACKLOGS = (Stage.PREPARE_INPUTS, Stage.PERSIST_OUTPUT, Stage.FINALIZE_JOB)
@@ -65,7 +65,7 @@ def _pending(services: Services, jobs: OpenJobs, around: Surroundings) -> Iterat
             services.sweeps.recover_pending(job.job_id)
             _tell_recovery(job.job_id, job.path, "pending on no queue")
         elif verdict.action is Action.CLOSE:
-            _give_up(services, job.job_id, around)
+            yield from _give_up(services, job.job_id, around)
         yield from verdict.nudges
 
 
@@ -78,14 +78,14 @@ def _processing(services: Services, jobs: OpenJobs, around: Surroundings) -> Ite
             services.sweeps.recover(job.job_id, job.lapsed)
             _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
         elif verdict.action is Action.CLOSE:
-            _give_up(services, job.job_id, around)
+            yield from _give_up(services, job.job_id, around)
         yield from verdict.nudges
 
 
 def _orphans(services: Services, jobs: OpenJobs, around: Surroundings) -> Iterator[Nudge]:
     for orphan in jobs.orphans:
         if judge_orphan(orphan, around) is Action.CLOSE:
-            _give_up(services, orphan.job_id, around)
+            yield from _give_up(services, orphan.job_id, around)
         elif services.sweeps.adopt(orphan.job_id, around.stuck_after_s):
             _tell_recovery(orphan.job_id, None, "left behind by another server")
             yield Nudge(Stage.FETCH_JOB, orphan.job_id)
@@ -96,15 +96,17 @@ def _tell_recovery(job_id: UUID, path: str | None, cause: str) -> None:
         emit(Event.JOB_RECOVERED, cause=cause)
 
 
-def _give_up(services: Services, job_id: UUID, around: Surroundings) -> None:
+def _give_up(services: Services, job_id: UUID, around: Surroundings) -> tuple[Nudge, ...]:
     reason = (
         f"It was taken up again {around.max_recoveries} times without bringing a new image,"
         " and was closed with what it had."
     )
     with about(job_id=job_id):
         closed = services.closings.give_up(job_id, code="stuck", reason=reason)
-        if closed is not None:
-            with about(path=closed.path):
-                emit(Event.IMAGE_FAILED, code="stuck", reason=reason, images=closed.given_up)
-            announce(closed)
-            services.blobs.drop_job(job_id, closed.picture_keys, closed.planned)
+        if closed is None:
+            return ()
+        with about(path=closed.path):
+            emit(Event.IMAGE_FAILED, code="stuck", reason=reason, images=closed.given_up)
+        announce(closed)
+        services.blobs.drop_job(job_id, closed.picture_keys, closed.planned)
+        return clear_away(job_id, closed)

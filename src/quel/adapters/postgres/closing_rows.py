@@ -33,8 +33,9 @@ WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
 """)
 
 _IMAGES = text("""
-SELECT image_no, state, attach_id, reason, picture_keys FROM (
-    SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_keys
+SELECT image_no, state, attach_id, reason, picture_keys, dropped FROM (
+    SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_keys,
+           cost_usd IS NOT NULL AND state IN ('failed', 'cancelled') AS dropped
     FROM quel.image WHERE job_id = :job_id) i
 ORDER BY image_no
 """)
@@ -145,6 +146,7 @@ def _close(
         credits=(job.price or 0) * end.completed_images,
         merged=merged,
         picture_keys=tuple(dict.fromkeys(key for image in images for key in image.picture_keys or ())),
+        dropped=tuple(image.image_no for image in images if image.dropped),
     )
 
 
