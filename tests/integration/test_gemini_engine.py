@@ -48,6 +48,10 @@ def picture_answer(data):
     return json_answer(200, {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]})
 
 
+class BusyServer(ThreadingHTTPServer):
+    request_queue_size = 128  # the default of 5 lets the kernel reset connections that come at once
+
+
 class FakeGemini:
     """Gives `answer` (status, body) to every request and remembers path, headers and body."""
 
@@ -82,7 +86,7 @@ class FakeGemini:
             def log_message(self, *arguments):
                 """The test's output stays quiet."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = BusyServer(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
