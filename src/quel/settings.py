@@ -128,6 +128,12 @@ class Settings(BaseModel):
     """`json`, `console`, or `auto`: console on a terminal, JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="QUEL_LOG_LEVEL")
     """The least level that is logged."""
+    otlp_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where OpenTelemetry's collector takes OTLP over HTTP; traces are written when this is set."""
+    otlp_traces_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    """The same for traces alone, as the whole address. OpenTelemetry's other variables hold as well."""
+    otel_sdk_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
+    """`true` writes no traces, whatever the two above say."""
     path_limits: Mapping[str, PathLimits] = Field(default_factory=dict, alias="path_limits")
 
     def require(self, *names: str) -> None:
@@ -163,6 +169,11 @@ class Settings(BaseModel):
         if self.supabase_storage_base_url:
             return self.supabase_storage_base_url.rstrip("/") + "/"
         return f"{self.supabase_url}/storage/v1/object/public/{self.supabase_bucket}/"
+
+    @property
+    def traces_wanted(self) -> bool:
+        """Whether a collector is named and tracing not switched off."""
+        return bool(self.otlp_endpoint or self.otlp_traces_endpoint) and not self.otel_sdk_disabled
 
     def limits(self, path: str) -> PathLimits:
         """What the settings file says of a path; no limit where it says nothing."""

@@ -16,7 +16,7 @@ from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import PHOTOGRAPHS, Studio
 from tests.integration.servers import Servers
 
-_OURS = ("QUEL_", "GEMINI_", "GOOGLE_", "SUPABASE_", "REDIS_", "DATABASE_URL", "IMAGE_PER_PRICE")
+_OURS = ("QUEL_", "OTEL_", "GEMINI_", "GOOGLE_", "SUPABASE_", "REDIS_", "DATABASE_URL", "IMAGE_PER_PRICE")
 
 _SWEEP = "sweep_stuck_jobs"
 _CLOCKS = {

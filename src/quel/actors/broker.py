@@ -36,7 +36,16 @@ def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramati
         NoteSweeps(),  # the sweep's heartbeat
         SchedulerPort(settings),  # health of the scheduler, which is no worker
         HealthPort(settings, pulse, files),  # after the threads it tells of: they start and end within it
+        *_traces(settings),  # only where a collector is configured
         StageRuns(),  # innermost: measures the actor alone
     ]
     client = connect(settings.broker_redis)
     return PromptBroker(pulse=pulse, client=client, middleware=middleware, maintenance_chance=_ALWAYS)
+
+
+def _traces(settings: Settings) -> list[dramatiq.Middleware]:
+    if not settings.traces_wanted:
+        return []
+    from quel.actors.traces import Traces
+
+    return [Traces()]

@@ -123,4 +123,11 @@ def _die_with_supervisor() -> Callable[[], object] | None:
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+    def ask_for_the_end() -> None:
+        signal.signal(
+            signal.SIGQUIT, signal.SIG_DFL
+        )  # what a shell starts with & ignores it, and so would we
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+    return ask_for_the_end

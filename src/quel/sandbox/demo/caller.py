@@ -28,7 +28,11 @@ def forget_caller() -> None:
 
 
 def end_tidily() -> None:
-    """Makes SIGTERM and SIGHUP end this process as Ctrl-C does: what it has started is stopped first."""
+    """Makes SIGTERM and SIGHUP end this process as Ctrl-C does: what it has started is stopped first.
+
+    Ctrl-C itself is set too: a process that a shell starts with & inherits that it be ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _exit)
 
