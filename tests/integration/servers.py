@@ -1,8 +1,9 @@
 """The PostgreSQL and Redis that integration tests run against, and who chose them.
 
-In this order: what QUEL_TEST_DATABASE_URL and QUEL_TEST_REDIS_URL name, containers where a Docker engine
-answers, the sandbox's own servers. There is always one of them, so no test is ever skipped for want of a
-server. A database named for tests is only used to create others from; a Redis named for tests is emptied.
+In this order: what QUEL_TEST_DATABASE_URL and QUEL_TEST_REDIS_URL name; containers, where a Docker engine
+answers that has the images or can pull them; the sandbox's own servers. There is always one of them, so no
+test is ever skipped for want of a server. A database named for tests is only used to create others from; a
+Redis named for tests is emptied.
 """
 
 import itertools
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit, urlunsplit
 
 import redis
@@ -22,7 +24,7 @@ from quel.sandbox.servers import Servers as SandboxServers
 DATABASE_VARIABLE, REDIS_VARIABLE = "QUEL_TEST_DATABASE_URL", "QUEL_TEST_REDIS_URL"
 POSTGRES_IMAGE = os.environ.get("QUEL_TEST_POSTGRES_IMAGE") or "postgres:15-alpine"
 REDIS_IMAGE = os.environ.get("QUEL_TEST_REDIS_IMAGE") or "redis:6.2-alpine"
-DOCKER_ANSWERS_WITHIN_S = 10
+DOCKER_ANSWERS_WITHIN_S, DOCKER_PULLS_WITHIN_S = 10, 180
 
 _numbers = itertools.count(1)
 
@@ -76,7 +78,7 @@ def running_servers() -> Iterator[Servers]:
     with ExitStack() as stack:
         database_url = os.environ.get(DATABASE_VARIABLE, "")
         redis_url = os.environ.get(REDIS_VARIABLE, "")
-        if docker_answers():
+        if docker_serves():
             database_url = database_url or stack.enter_context(_postgres_container())
             redis_url = redis_url or stack.enter_context(_redis_container())
         if not (database_url and redis_url):
@@ -86,23 +88,27 @@ def running_servers() -> Iterator[Servers]:
         yield Servers(database_url, redis_url, _redis_pairs(redis_url))
 
 
-def docker_answers() -> bool:
-    """Whether a Docker engine can be talked to from here."""
+@cache
+def docker_serves() -> bool:
+    """Whether a Docker engine can be talked to from here, and has both images or can pull them."""
+    return _docker("version", within_s=DOCKER_ANSWERS_WITHIN_S) and all(
+        _docker("image", "inspect", image, within_s=DOCKER_ANSWERS_WITHIN_S)
+        or _docker("pull", "--quiet", image, within_s=DOCKER_PULLS_WITHIN_S)
+        for image in (POSTGRES_IMAGE, REDIS_IMAGE)
+    )
+
+
+def _docker(*command: str, within_s: float) -> bool:
     try:
-        asked = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            timeout=DOCKER_ANSWERS_WITHIN_S,
-        )
+        return subprocess.run(["docker", *command], capture_output=True, timeout=within_s).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return asked.returncode == 0
 
 
 def _source(variable: str) -> str:
     if os.environ.get(variable):
         return f"named by {variable}"
-    return "in a container" if docker_answers() else "of the sandbox"
+    return "in a container" if docker_serves() else "of the sandbox"
 
 
 def _redis_pairs(url: str) -> deque[int]:
