@@ -6,8 +6,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 READY  := $(VENV)/.ready
+OLD    ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD~20)
 
-.PHONY: demo test lint chaos bench deploy-check lock clean
+.PHONY: demo test lint chaos rehearse bench deploy-check lock clean
 .DEFAULT_GOAL := test
 
 # Made anew whenever the lock or the project's own declaration changes; pip compiles the byte code.
@@ -35,6 +36,11 @@ test: lint
 chaos: $(READY)
 	$(BIN)/python -m pytest tests/chaos
 	$(BIN)/python -m tests.chaos.soak
+
+# A rolling deploy from OLD and back under load; every query of the dashboard and the alerts in a Prometheus.
+rehearse: $(READY)
+	$(BIN)/python -m tests.rehearsal.rolling_deploy --old $(OLD)
+	$(BIN)/python -m tests.rehearsal.monitoring
 
 bench: $(READY)
 	$(PIP) -r bench/requirements.txt

@@ -42,34 +42,41 @@ def declared() -> dict[str, set[str]]:
 
 def problems(expression: str) -> list[str]:
     """What is wrong with a PromQL expression: unreadable, an unknown metric, or an unknown label."""
-    readable = re.sub(r"\$__rate_interval", "5m", expression)
     try:
-        tree = promql_parser.parse(readable)
+        asked_for = selectors(expression)
     except ValueError as error:
         return [f"{expression}: {error}"]
     found: list[str] = []
     known = declared()
     used: set[str] = set()
-
-    def visit(node: Any) -> bool:
-        if isinstance(node, promql_parser.VectorSelector):
-            labels = known.get(node.name)
-            if labels is None:
-                found.append(f"{expression}: quel has no metric {node.name}")
-            else:
-                used.update(labels)
-                asked = {matcher.name for matcher in node.matchers.matchers}
-                found.extend(
-                    f"{expression}: {node.name} has no label {label}" for label in asked - labels - _ADDED
-                )
-        return True
-
-    promql_parser.walk(tree, visit)
-    for group in re.findall(r"\b(?:by|on|ignoring|without)\s*\(([^)]*)\)", readable):
+    for selector in asked_for:
+        labels = known.get(selector.name)
+        if labels is None:
+            found.append(f"{expression}: quel has no metric {selector.name}")
+        else:
+            used.update(labels)
+            asked = {matcher.name for matcher in selector.matchers.matchers}
+            found.extend(
+                f"{expression}: {selector.name} has no label {label}" for label in asked - labels - _ADDED
+            )
+    for group in re.findall(r"\b(?:by|on|ignoring|without)\s*\(([^)]*)\)", expression):
         named = {label.strip() for label in group.split(",") if label.strip()}
         found += [
             f"{expression}: nothing here has a label {label}" for label in sorted(named - used - _ADDED)
         ]
+    return found
+
+
+def selectors(expression: str) -> list[promql_parser.VectorSelector]:
+    """The metrics with labels that a PromQL expression asks for. Raises ValueError where it is unreadable."""
+    found: list[promql_parser.VectorSelector] = []
+
+    def visit(node: Any) -> bool:
+        if isinstance(node, promql_parser.VectorSelector):
+            found.append(node)
+        return True
+
+    promql_parser.walk(promql_parser.parse(expression.replace("$__rate_interval", "5m")), visit)
     return found
 
 

@@ -43,6 +43,7 @@ A_MESSAGE = "a message not acknowledged"
 AN_ATTEMPT = "work that had not been written"
 THE_NEXT = "the message to the next stage"
 A_LEASE = "a worker that holds a lease"
+BYTES = "bytes in Redis, until the message comes back"
 
 _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("before:TurnRows.due", NO_WORK, Repair.ON_THE_LIST),
@@ -112,8 +113,8 @@ _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("after:send.finalize_job", A_MESSAGE, Repair.MESSAGE),
     ("before:ClosingRows.close", A_MESSAGE, Repair.MESSAGE),
     ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
-    ("after:ClosingRows.close", "bytes in Redis, until they expire", Repair.NOTHING),
-    ("before:Blobs.drop_job", "bytes in Redis, until they expire", Repair.NOTHING),
+    ("after:ClosingRows.close", BYTES, Repair.NOTHING),
+    ("before:Blobs.drop_job", BYTES, Repair.NOTHING),
     ("before:ack.finalize_job", A_MESSAGE, Repair.NOTHING),
 ]
 
@@ -174,12 +175,12 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     "cancelled by key when made": [
         ("before:send.finalize_job", THE_NEXT, Repair.SWEEP),
         ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
-        ("before:Blobs.drop_job", "bytes in Redis, until they expire", Repair.NOTHING),
+        ("before:Blobs.drop_job", BYTES, Repair.NOTHING),
     ],
     "cancelled in its row when made": [
         ("before:send.finalize_job", THE_NEXT, Repair.SWEEP),
         ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
-        ("after:ClosingRows.close", "bytes in Redis, until they expire", Repair.NOTHING),
+        ("after:ClosingRows.close", BYTES, Repair.NOTHING),
     ],
     "cancelled after its worker died": [
         ("after:SupabaseStorage.write_result", "an object nobody will pay for", Repair.SWEEP),
@@ -225,7 +226,7 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     "recovered in vain": [
         ("before:ClosingRows.give_up", "a sweep", Repair.SWEEP),
         ("committing:ClosingRows.give_up", "a sweep", Repair.SWEEP),
-        ("after:ClosingRows.give_up", "bytes in Redis, until they expire", Repair.NOTHING),
+        ("after:ClosingRows.give_up", BYTES, Repair.NOTHING),
     ],
     "production left open": [
         ("before:SweepRows.reconcile_productions", "a sweep", Repair.SWEEP),

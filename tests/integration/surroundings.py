@@ -119,11 +119,15 @@ class Pipeline:
 
     def sweep(self, times: int = 1) -> None:
         """Sends sweep_stuck_jobs, and returns when the workers have done with it."""
+        for _ in range(times):
+            self.send(_SWEEP)
+
+    def send(self, actor: str, *ids: Any) -> None:
+        """Sends a message, and returns when the workers have done with every one of its queue."""
         broker = RedisBroker(url=self.broker_redis_url)
         try:
-            for _ in range(times):
-                broker.enqueue(Message(_SWEEP, _SWEEP, (), {}, {}))
-            until(lambda: not broker.client.hlen(f"dramatiq:{_SWEEP}.msgs"), "the sweep is over")
+            broker.enqueue(Message(actor, actor, ids, {}, {}))
+            until(lambda: not broker.client.hlen(f"dramatiq:{actor}.msgs"), f"{actor} is done")
         finally:
             broker.client.close()
 

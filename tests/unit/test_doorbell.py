@@ -43,7 +43,7 @@ class House:
 
 
 def slot(wait_s: float) -> Slot:
-    return Slot("owner", wait_s, "0", attention=False)
+    return Slot("owner", wait_s, "0", attention=False, due_at_s=wait_s)
 
 
 class Quota:

@@ -14,20 +14,29 @@ class MergedIds:
 
 
 @dataclass(frozen=True)
+class Remains:
+    """What an ended job of `images` images may have left: prepared pictures, answers, objects nobody gets.
+
+    `dropped` are the images that had been made and were not stored: an object of theirs may be in the bucket.
+    """
+
+    images: int
+    picture_keys: tuple[str, ...]
+    dropped: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ClosedJob:
-    """A job that has just been closed: `credits` taken for it, `picture_keys` no longer needed.
+    """A job that has just been closed, with the `credits` taken for it.
 
     `merged` is None for a job without a production, `path` for a job that was never started; `seconds` count
-    from started_at; `given_up` is the number of images that were failed to close it. `dropped` are the images
-    that had been made and were not stored: an object of theirs may be in the bucket.
+    from started_at; `given_up` is the number of images that were failed to close it.
     """
 
     end: JobEnd
     path: str | None
     seconds: float
-    planned: int
     credits: int
-    picture_keys: tuple[str, ...]
+    remains: Remains
     merged: MergedIds | None
     given_up: int = 0
-    dropped: tuple[int, ...] = ()

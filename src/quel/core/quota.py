@@ -11,12 +11,16 @@ PROVIDER_ZONE = ZoneInfo("America/Los_Angeles")
 
 @dataclass(frozen=True)
 class Slot:
-    """Permission for one call, `wait_s` from now. `attention`: the gate wants to hear how it went."""
+    """Permission for one call, `wait_s` from its reservation: at `due_at_s` on the monotonic clock.
+
+    `attention`: the gate wants to hear how it went.
+    """
 
     owner: str
     wait_s: float
     at_ms: str
     attention: bool
+    due_at_s: float
 
 
 @dataclass(frozen=True)

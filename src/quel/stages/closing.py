@@ -1,11 +1,12 @@
-"""What follows the closing of a job: the one canonical line about it, and the objects nobody gets."""
+"""What follows the closing of a job: the one canonical line about it, and what it leaves is cleared away."""
 
 from uuid import UUID
 
-from quel.core.closing import ClosedJob
+from quel.core.closing import ClosedJob, Remains
 from quel.core.steps import Nudge, Stage
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
+from quel.stages.services import Services
 
 
 def announce(closed: ClosedJob) -> None:
@@ -16,12 +17,13 @@ def announce(closed: ClosedJob) -> None:
             outcome=closed.end.status.value,
             images=closed.end.completed_images,
             failed=closed.end.failed_images,
-            planned=closed.planned,
+            planned=closed.remains.images,
             seconds=round(closed.seconds, 3),
             credits=closed.credits,
         )
 
 
-def clear_away(job_id: UUID, closed: ClosedJob) -> tuple[Nudge, ...]:
-    """The nudges that delete the objects of images nobody gets: only persist_output knows the bucket."""
-    return tuple(Nudge(Stage.PERSIST_OUTPUT, job_id, image_no) for image_no in closed.dropped)
+def clear_away(services: Services, job_id: UUID, remains: Remains) -> tuple[Nudge, ...]:
+    """Forgets a job's bytes; returns the nudges that delete objects nobody gets, as persist_output can."""
+    services.blobs.drop_job(job_id, remains.picture_keys, remains.images)
+    return tuple(Nudge(Stage.PERSIST_OUTPUT, job_id, image_no) for image_no in remains.dropped)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from quel.core.closing import ClosedJob
 from quel.core.job import JobStatus
 from quel.core.steps import Nudge
 from quel.observe.events import Event, emit
@@ -11,11 +12,17 @@ from quel.stages.services import Services
 
 
 def finalize_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
-    """Closes job and production in one transaction, then forgets the job's bytes."""
+    """Closes job and production in one transaction, then clears away what the job leaves."""
     cancelled = services.cancellations.is_cancelled(job_id)
     closed = services.closings.close(job_id, cancelled=cancelled)
-    if closed is None:
-        return ()
+    if closed is None:  # still open, or closed by a worker that died before it had cleared away
+        remains = services.closings.remains(job_id)
+        return () if remains is None else clear_away(services, job_id, remains)
+    _tell(closed)
+    return clear_away(services, job_id, closed.remains)
+
+
+def _tell(closed: ClosedJob) -> None:
     with about(path=closed.path):
         if closed.end.status is JobStatus.USER_CANCELLED:
             emit(Event.JOB_CANCELLED, made=closed.end.completed_images)
@@ -27,5 +34,3 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
                 total=closed.merged.existing + closed.merged.new,
             )
         announce(closed)
-    services.blobs.drop_job(job_id, closed.picture_keys, closed.planned)
-    return clear_away(job_id, closed)

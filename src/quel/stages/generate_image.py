@@ -88,6 +88,7 @@ def _make(services: Services, turn: Turn, slot: Slot) -> tuple[Nudge, ...]:
         emit(Event.INPUTS_LOST)
         services.turns.unprepare(turn)
         return (Nudge(Stage.PREPARE_INPUTS, turn.job_id),)
+    slot = services.quota.begin(slot)
     outcome = _call(services, turn, shown)
     return _follow(services, turn, slot, outcome)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from quel.core.aspect import AspectRatio
-from quel.core.closing import ClosedJob
+from quel.core.closing import ClosedJob, Remains
 from quel.core.delivery import Delivery, DeliveryEnd
 from quel.core.generation import Progress, Turn
 from quel.core.intake import JobFacts, Start
@@ -139,6 +139,9 @@ class Closings(Protocol):
     def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
         """Closes the job and its production; None while an image is on its way or when it is closed."""
 
+    def remains(self, job_id: UUID) -> Remains | None:
+        """What a job that has ended may have left behind; None for an open one."""
+
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
         """Closes a pending job as failed."""
 
@@ -191,6 +194,9 @@ class Quota(Protocol):
 
     def reserve(self) -> Slot | Later:
         """A slot of one's own, or the word to stay away."""
+
+    def begin(self, slot: Slot) -> Slot:
+        """Called right before the call; moves a slot whose time has long passed."""
 
     def give_back(self, slot: Slot) -> None:
         """Returns a slot no call was made with."""

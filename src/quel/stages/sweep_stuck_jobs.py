@@ -108,5 +108,4 @@ def _give_up(services: Services, job_id: UUID, around: Surroundings) -> tuple[Nu
         with about(path=closed.path):
             emit(Event.IMAGE_FAILED, code="stuck", reason=reason, images=closed.given_up)
         announce(closed)
-        services.blobs.drop_job(job_id, closed.picture_keys, closed.planned)
-        return clear_away(job_id, closed)
+        return clear_away(services, job_id, closed.remains)

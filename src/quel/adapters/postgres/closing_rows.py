@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, text
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.intake_rows import attach_ids
 from quel.adapters.postgres.progress import lock_job
-from quel.core.closing import ClosedJob, MergedIds
+from quel.core.closing import ClosedJob, MergedIds, Remains
 from quel.core.job import JobStatus
 from quel.core.settle import (
     CANCELLED_STATUSES,
@@ -33,11 +33,14 @@ WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
 """)
 
 _IMAGES = text("""
-SELECT image_no, state, attach_id, reason, picture_keys, dropped FROM (
-    SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_keys,
-           cost_usd IS NOT NULL AND state IN ('failed', 'cancelled') AS dropped
-    FROM quel.image WHERE job_id = :job_id) i
-ORDER BY image_no
+SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_keys,
+       cost_usd IS NOT NULL AND state IN ('failed', 'cancelled') AS dropped
+FROM quel.image WHERE job_id = :job_id ORDER BY image_no
+""")
+
+_ENDED = text("""
+SELECT 1 FROM quel_production_jobs
+WHERE job_id = :job_id AND completed_at IS NOT NULL AND job_status NOT IN ('pending', 'processing')
 """)
 
 _CLOSE_JOB = text("""
@@ -95,6 +98,17 @@ class ClosingRows:
         """
         return self._database.run(lambda connection: _close(connection, job_id, cancelled=cancelled))
 
+    def remains(self, job_id: UUID) -> Remains | None:
+        """What a job that has ended may have left behind; None for one that is open or has no images."""
+
+        def work(connection: Connection) -> Remains | None:
+            if connection.execute(_ENDED, {"job_id": job_id}).one_or_none() is None:
+                return None
+            images = connection.execute(_IMAGES, {"job_id": job_id}).all()
+            return _remains(images) if images else None
+
+        return self._database.run(work)
+
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
         """Closes a pending job with what it has, failed when that is nothing; None when it is not pending."""
         return self._database.run(lambda connection: _close(connection, job_id, refusal=reason))
@@ -142,9 +156,15 @@ def _close(
         end=end,
         path=job.path,
         seconds=float(seconds),
-        planned=len(images),
         credits=(job.price or 0) * end.completed_images,
+        remains=_remains(images),
         merged=merged,
+    )
+
+
+def _remains(images: Sequence[Row[Any]]) -> Remains:
+    return Remains(
+        images=len(images),
         picture_keys=tuple(dict.fromkeys(key for image in images for key in image.picture_keys or ())),
         dropped=tuple(image.image_no for image in images if image.dropped),
     )

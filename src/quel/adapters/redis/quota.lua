@@ -9,6 +9,8 @@
 --       7 calls at once, 8 lease_ms, 9 horizon_ms, 10 bytes budget, 11 probe_ms (0 = no such limit)
 -- returns {granted, wait_ms, reason, slot, attention}; attention: the gate wants to hear how the call went
 
+local PACE_MS = 15  -- between two slots: hundreds of calls that begin at once would begin late
+
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local owner, rpm, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -61,7 +63,7 @@ if newest > slot then
 end
 if rpm > 0 then
     local oldest = tonumber(redis.call("LINDEX", KEYS[1], rpm - 1) or "0")
-    slot = math.max(slot, oldest + window)
+    slot = math.max(slot, oldest + window, newest + math.min(PACE_MS, math.floor(window / rpm / 2)))
 end
 if cap > 0 then
     slot = math.max(slot, newest + math.floor(window / cap))

@@ -5,6 +5,7 @@ A minute is any 60 seconds. Slots that share a quota lie 60.9 s apart, so that a
 """
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +19,8 @@ from quel.core.quota import Later, Slot, Verdict, day_ends
 WINDOW_MS = 60_900
 HORIZON_MS = 1_000
 """The farthest slot a thread waits for; a later one is not reserved."""
+LATE_S = 0.4
+"""A call that begins later than this after its slot takes the slot along; the margin above is for the way."""
 LEASE_MS = 30_000
 _KEYS = [
     "quel:quota:slots",
@@ -60,7 +63,17 @@ class GeminiQuota:
             granted, wait_ms, reason, at_ms, attention = self._reserve(keys=_KEYS, args=arguments)
         if not granted:
             return Later(wait_ms / 1000, reason.decode())
-        return Slot(owner, wait_ms / 1000, at_ms.decode(), bool(attention))
+        wait_s = wait_ms / 1000
+        return Slot(owner, wait_s, at_ms.decode(), bool(attention), time.monotonic() + wait_s)
+
+    def begin(self, slot: Slot) -> Slot:
+        """Called right before the call: a slot whose time has long passed is moved to now.
+
+        The provider counts when a call arrives, so the next one in this slot's place must wait for that.
+        """
+        if time.monotonic() - slot.due_at_s < LATE_S:
+            return slot
+        return replace(slot, at_ms=str(self._tell(slot, "late")), due_at_s=time.monotonic())
 
     def give_back(self, slot: Slot) -> None:
         """Returns a slot that no call was made with."""

@@ -1,9 +1,9 @@
 -- Hears how a call went and moves the gate: pauses everyone, lowers the pace, or opens again.
 --
 -- KEYS and their layout: see quota.lua
--- ARGV: 1 owner, 2 verdict (give_back, answered, minute, day, unknown, overloaded), 3 slot,
+-- ARGV: 1 owner, 2 verdict (late, give_back, answered, minute, day, unknown, overloaded), 3 slot,
 --       4 pause_ms (0 = the provider did not say), 5 end of day, 6 end of the next, 7 calls a minute
--- returns unix ms until which the gate is closed (0 = open)
+-- returns unix ms until which the gate is closed (0 = open); to "late" the slot's new time
 
 local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -11,6 +11,15 @@ local owner, verdict, pause, rpm = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber
 local FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 2000, 60000
 local STORM = 5               -- answers 503 in a row that count as a storm
 local FORGET_MS = 600000      -- a gate nobody hears of any more is forgotten
+
+if verdict == "late" then
+    local newest = tonumber(redis.call("LINDEX", KEYS[1], 0) or "0")
+    local moved = math.max(now, newest)
+    if redis.call("LREM", KEYS[1], 1, ARGV[3]) > 0 then
+        redis.call("LPUSH", KEYS[1], moved)
+    end
+    return moved
+end
 
 redis.call("ZREM", KEYS[3], owner)
 

@@ -1,0 +1,72 @@
+"""What the dashboard and the alerts ask for is what quel tells when it works, fails and waits.
+
+That Prometheus itself runs the queries is rehearsed in tests/rehearsal/monitoring.py.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import httpx
+from deploy.check import ROOT, render
+from deploy.monitoring import DASHBOARD, alerts, dashboard_expressions, selectors
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+from promql_parser import Matcher, MatchOp, VectorSelector
+
+from quel.sandbox.ports import free_port
+from tests.integration.surroundings import Pipeline
+from tests.rehearsal.life import NOT_PROVOKED, live
+
+PATIENCE_S = 40.0  # of a scrape, and of the look at what waits every ten seconds
+RULE = next(each for each in render(ROOT / "deploy/overlays/production") if each["kind"] == "PrometheusRule")
+
+
+def expressions() -> list[str]:
+    asked = dashboard_expressions(json.loads(DASHBOARD.read_text()))
+    return [text.replace("$path", ".*") for text in (*asked, *(alert["expr"] for alert in alerts(RULE)))]
+
+
+def scrape(*ports: int) -> list[Sample]:
+    texts = [httpx.get(f"http://127.0.0.1:{port}/metrics").text for port in ports]
+    families = (family for text in texts for family in text_string_to_metric_families(text))
+    return [sample for family in families for sample in family.samples]
+
+
+def finds(selector: VectorSelector, told: Iterable[Sample]) -> bool:
+    asked = selector.matchers.matchers
+    return any(
+        sample.name == selector.name and all(fits(one, sample.labels.get(one.name, "")) for one in asked)
+        for sample in told
+    )
+
+
+def fits(matcher: Matcher, told: str) -> bool:
+    if matcher.op == MatchOp.Re:
+        return re.fullmatch(matcher.value, told) is not None
+    assert matcher.op == MatchOp.Equal
+    return bool(told == matcher.value)
+
+
+def unanswered(wanted: Mapping[str, VectorSelector], told: Sequence[Sample]) -> list[str]:
+    return [text for text, selector in wanted.items() if not finds(selector, told)]
+
+
+def test_every_query_asks_for_something_that_is_told(pipeline: Pipeline) -> None:
+    working, ticking = free_port(), free_port()
+    pipeline.workers(QUEL_HTTP_PORT=working, QUEL_GEMINI_RPM=60)
+    pipeline.scheduler(QUEL_HTTP_PORT=ticking)
+    live(pipeline.studio, pipeline.world.gemini)
+    wanted = {
+        str(selector): selector
+        for expression in expressions()
+        for selector in selectors(expression)
+        if selector.name not in NOT_PROVOKED
+    }
+    assert len(wanted) > 30
+
+    deadline = time.monotonic() + PATIENCE_S
+    while left := unanswered(wanted, scrape(working, ticking)):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.5)

@@ -1,0 +1,41 @@
+"""An hour in the life of quel within seconds, so that every metric has something to tell."""
+
+from typing import Any
+from uuid import UUID
+
+from quel.sandbox.gemini import faults
+from quel.sandbox.gemini.client import Gemini
+from quel.sandbox.studio import Studio
+
+NOT_PROVOKED = (
+    "quel_dead_letters_total",
+    "quel_images_dropped_total",
+    "quel_ingest_rescued_total",
+    "quel_jobs_recovered_total",
+    "quel_troubles_total",
+)
+"""Counters of mishaps that do not happen here; a counter without a count has no series."""
+
+
+def live(studio: Studio, gemini: Gemini) -> None:
+    """Jobs that end well, are refused, fail, lose a reference; junk; at last a quota that closes the gate."""
+    member = studio.member(1_000)
+    studio.redis.lpush("jobs:queue", "not a job")
+    gone = {"attachId": 999_999, "type": "model"}
+    here = {"attachId": studio.photograph("astronaut.png"), "type": "model"}
+
+    def job(*references: dict[str, Any], **columns: Any) -> UUID:
+        asked = {"prompt": "a harbour", "uploadedAttachIds": list(references)}
+        return studio.job("simple_general", asked, **({"total_images": 2, "member": member} | columns))
+
+    jobs = [job(here, path=path) for path in ("fashion", "beauty", "eats", "cinema", "cartoon")]
+    jobs += [job(here, gone), job(total_images=10_000)]
+    studio.push(*jobs)
+    studio.wait(jobs, timeout_s=60)
+    for fault in (faults.server_error(503), faults.permission_denied()):
+        gemini.fail_next(fault)
+    failing = [job(), job()]
+    studio.push(*failing)
+    studio.wait(failing, timeout_s=120)
+    gemini.fail_next(faults.quota_minute("40s"))
+    studio.push(job())
