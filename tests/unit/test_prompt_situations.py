@@ -174,7 +174,7 @@ def test_neighbouring_takes_differ_in_every_axis() -> None:
         ("front", "holds eye contact"),
         ("side", "at exactly 90°, a true side profile"),
         ("profile", "formal frontal portrait. Shoulders level, bearing composed, the background kept calm"),
-        ("back", "turned away: back of the head, nape and back, no part of the face"),
+        ("back", "turned away and seen from behind, no part of the face"),
     ],
 )
 def test_fashion_angles(angle: str, sentence: str) -> None:
@@ -242,7 +242,7 @@ def test_beauty_model_and_product_are_a_luxury_advertisement() -> None:
     text = prompt("beauty", ["model", "lipstick"])
     assert_says(
         text,
-        "luxury advertisement photograph of model and product",
+        "luxury advertisement photograph of the model with one product",
         "What image 2 shows is held in a hand or rests on a real surface",
         "Colour, shape, material and lettering of every package exactly as shown",
     )

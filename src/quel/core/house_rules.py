@@ -44,7 +44,7 @@ SHEET = "A contact sheet only gathers separate references, one a cell; it is no 
 
 WISHES = (
     "The customer's wishes for style and content, in their own words. Honour them and keep their language; "
-    "where they speak of another angle, crop or number of pictures, the lines above hold."
+    "on angle, crop, aspect ratio and number of pictures the lines outside the quotation marks hold."
 )
 
 VARIATION = "Unlike the other takes, and where the wishes leave it open, this one has: {hints}."

@@ -65,7 +65,7 @@ PERSON_ANGLE: Rules = (
         when="people profile",
     ),
     Rule(
-        "back. The model is turned away: back of the head, nape and back, no part of the face.",
+        "back. The model is turned away and seen from behind, no part of the face.",
         when="people back",
     ),
 )
@@ -81,13 +81,13 @@ THINGS_ANGLE: Rules = (
 )
 
 OPEN_ANGLE: Rules = (
-    Rule("front. The subject straight on; a person in it faces the camera with eye contact.", when="front"),
-    Rule("side. The subject at exactly 90°; a person in it in true side profile.", when="side"),
+    Rule("front. The subject straight on; anyone in it faces the camera with eye contact.", when="front"),
+    Rule("side. The subject at exactly 90°; anyone in it in true side profile.", when="side"),
     Rule(
-        "formal front view before a calm background; a person in it as in a formal frontal portrait.",
+        "formal front view before a calm background; anyone in it as in a formal frontal portrait.",
         when="profile",
     ),
-    Rule("back. The subject from behind; a person in it turned away, no part of the face.", when="back"),
+    Rule("back. The subject from behind; anyone in it turned away, no part of the face.", when="back"),
 )
 
 THINGS_FRAMING: Rules = (
@@ -100,10 +100,11 @@ THINGS_FRAMING: Rules = (
 
 OPEN_FRAMING: Rules = (
     Rule(
-        "tight. Close on the subject; of a person only head, shoulders and upper chest or back.", when="tight"
+        "tight. Close on the subject; of anyone in it only head, shoulders and upper chest or back.",
+        when="tight",
     ),
-    Rule("middle. The subject at medium distance; a person from the head to mid-thigh.", when="middle"),
-    Rule("full. The whole subject; a person from head to toe.", when="full"),
+    Rule("middle. The subject at medium distance; anyone in it from the head to mid-thigh.", when="middle"),
+    Rule("full. The whole subject; anyone in it from head to toe.", when="full"),
 )
 
 FRESH_VIEW = (
@@ -116,11 +117,12 @@ THINGS_PLACE = Rule(
 OPEN_PLACE = Rule(FRESH_VIEW + "What the wishes describe is really there.", when="open background")
 
 LIGHT: Rules = (
+    # A place that is shown gives the kind of light: then only its direction is free.
     Rule("the main light coming from the left"),
     Rule("the main light coming from the right"),
-    Rule("a broad, soft light with gentle shadows"),
+    Rule("a broad, soft light with gentle shadows", unless="background"),
     Rule("a fine rim of light from behind"),
-    Rule("a clearer contrast of light and shadow"),
+    Rule("a clearer contrast of light and shadow", unless="background"),
 )
 
 COMPOSITION: Rules = (

@@ -3,6 +3,7 @@
 Pictures are numbered from 1 in sending order; the same arguments always give the same prompt.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -33,14 +34,21 @@ def write_prompt(
         scene.first(rules.task),
         _pictures(path, pictures),
         _view(path, scene),
-        stage.prompt.strip() and f'{house.WISHES}\n"""\n{stage.prompt}\n"""',
+        stage.prompt.strip() and f"{house.WISHES}\n{_fenced(stage.prompt)}",
         _bullets("What must happen:", scene.every(rules.must + house.MUST)),
         _bullets("What must not happen:", scene.every(rules.must_not + house.MUST_NOT)),
         of > 1 and _variation(scene, rules.variations, number, of),
-        stage.negative_prompt.strip() and f"Avoid: {stage.negative_prompt.strip()}",
+        stage.negative_prompt.strip() and f"Avoid: {' '.join(stage.negative_prompt.split())}",
         f"Aspect ratio {stage.aspect_ratio}, filled edge to edge.",
     )
     return "\n\n".join(section for section in sections if section)
+
+
+def _fenced(text: str) -> str:
+    """The text, unchanged, between two lines of more double quotes than stand together in it anywhere."""
+    longest = max(map(len, re.findall('"+', text)), default=0)
+    fence = '"' * max(3, longest + 1)
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _bullets(heading: str, sentences: Sequence[str]) -> str:

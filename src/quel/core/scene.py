@@ -64,9 +64,9 @@ def read_scene(
         "people": counted(sum(count[c.name] for c in people), "person", "people"),
         "people_named": listed([f"{_the(c, count[c.name])} in {places[c.name]}" for c in people]),
         "items": listed([counts[f"{c.name}_count"] for c in items]),
-        "angle": _on_one_line(item.angle),
-        "shot": _on_one_line(item.shot),
-        "fx": _on_one_line(item.fx or ""),
+        "angle": _quotable(item.angle),
+        "shot": _quotable(item.shot),
+        "fx": _quotable(item.fx or ""),
     }
     words["subject"] = Scene(facts, words).first(path.prompt.subject) or "the main subject"
     return Scene(facts, words)
@@ -133,5 +133,6 @@ def _the(category: Category, number: int) -> str:
     return f"the {category.one}" if number == 1 else f"the {counted(number, category.one, category.many)}"
 
 
-def _on_one_line(words: str) -> str:
-    return " ".join(words.split())
+def _quotable(words: str) -> str:
+    """The customer's words as they stand between double quotes: on one line, with single quotes inside."""
+    return " ".join(words.split()).replace('"', "'")

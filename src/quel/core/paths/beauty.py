@@ -25,7 +25,8 @@ CATEGORIES = (
 
 TASK = (
     Rule(
-        "Make one single luxury advertisement photograph of model and product that uses {references}.",
+        "Make one single luxury advertisement photograph of the model with {products_count} that uses "
+        "{references}.",
         when="people products",
     ),
     Rule(
@@ -42,6 +43,7 @@ TASK = (
 
 SUBJECT = (
     Rule("the model", when="people"),
+    Rule("the arrangement", when="things products accessories"),
     Rule("the product", when="things products one-item"),
     Rule("the products", when="things products"),
     Rule("the beauty tool", when="things one-item"),
@@ -51,19 +53,20 @@ SUBJECT = (
 # A model alone is always a head-and-shoulders portrait: the shot only moves within its 60–80 %.
 FRAMING = (
     Rule(
-        "tight. Back of the head and shoulders, with the product beside them, nothing below.",
+        "tight. Back of the head and shoulders, with {products_count} beside them, nothing below.",
         when="people products tight back",
     ),
     Rule(
-        "tight. Head and upper chest only, with the product beside the face, nothing below.",
+        "tight. Head and upper chest only, with {products_count} beside the face, nothing below.",
         when="people products tight",
     ),
     Rule(
-        "middle. From the top of the head to mid-thigh, the product large in the picture.",
+        "middle. From the top of the head to mid-thigh, {products_count} large in the picture.",
         when="people products middle",
     ),
     Rule(
-        "full. The whole figure, head to toe, with the product near enough to the lens to be read clearly.",
+        "full. The whole figure, head to toe, with {products_count} near enough to the lens to be read "
+        "clearly.",
         when="people products full",
     ),
     Rule(
@@ -120,7 +123,7 @@ MUST = (
         unless="background",
     ),
     Rule(
-        "Setting: a studio product set with a clean seamless backdrop, unless the wishes name a place.",
+        "Setting: a studio product set before a clean, plain backdrop, unless the wishes name a place.",
         when="things",
         unless="background",
     ),
@@ -133,8 +136,13 @@ MUST = (
     ),
     # Craft.
     Rule(
-        "As with a 105 mm portrait lens: natural features, shallow depth of field.",
+        "As with a 105 mm portrait lens: natural proportions, shallow depth of field.",
         when="people",
+        unless="products",
+    ),
+    Rule(
+        "As with a 105 mm portrait lens: natural proportions, all sharp but what lies behind.",
+        when="people products",
     ),
     Rule(
         "As with a 100 mm lens at a small aperture: sharp from front to back, shaped highlights on glass and "
@@ -166,7 +174,7 @@ MUST = (
         when="people accessories",
     ),
     Rule(
-        "What {accessories} shows lies or stands beside the products, unchanged.",
+        "What {accessories} shows lies or stands beside what {products} shows, unchanged.",
         when="things products accessories",
     ),
     Rule(

@@ -91,9 +91,9 @@ FRAMING = (
     Rule("bust. From head to below the chest, {characters_count} inside.", when="characters bust"),
     Rule("full body. Head to toe, feet and some ground inside.", when="one-person full-body"),
     Rule("full body. Head to toe, feet inside, {characters_count}.", when="characters full-body"),
-    Rule("close on the subject; of a figure in it head and shoulders.", when="portrait"),
-    Rule("the subject at medium distance; a figure in it down to below the chest.", when="bust"),
-    Rule("the whole subject; a figure in it from head to toe.", when="full-body"),
+    Rule("close on the subject; of any figure in it head and shoulders.", when="portrait"),
+    Rule("the subject at medium distance; any figure in it down to below the chest.", when="bust"),
+    Rule("the whole subject; any figure in it from head to toe.", when="full-body"),
 )
 
 FX = (
@@ -149,16 +149,22 @@ MUST_NOT = (
 )
 
 POSE = (
-    Rule("a lively, leaning pose", when="people", unless="portrait bust unknown-shot"),
-    Rule("a firm, planted stance", when="people", unless="portrait bust unknown-shot"),
-    Rule("a light, bouncing stance", when="people", unless="portrait bust unknown-shot"),
-    Rule("one arm raised in a gesture", when="people", unless="portrait bust unknown-shot"),
-    Rule("a relaxed, casual stance", when="people", unless="portrait bust unknown-shot"),
-    Rule("the chin slightly raised", when="people", unless="full-body"),
-    Rule("the shoulders slightly lifted", when="people", unless="full-body"),
-    Rule("the shoulders low and relaxed", when="people", unless="full-body"),
-    Rule("a swing in the hair and outline", when="people", unless="full-body"),
-    Rule("an upright, proud bearing", when="people", unless="full-body"),
+    Rule("a lively, leaning pose", when="people", unless="portrait bust unknown-shot fx:emotion"),
+    Rule(
+        "a firm, planted stance", when="people", unless="portrait bust unknown-shot fx:emotion fx:speed-lines"
+    ),
+    Rule("a light, bouncing stance", when="people", unless="portrait bust unknown-shot fx:emotion"),
+    Rule("one arm raised in a gesture", when="people", unless="portrait bust unknown-shot fx:emotion"),
+    Rule(
+        "a relaxed, casual stance",
+        when="people",
+        unless="portrait bust unknown-shot fx:emotion fx:speed-lines fx:impact",
+    ),
+    Rule("the chin slightly raised", when="people", unless="full-body fx:emotion"),
+    Rule("the shoulders slightly lifted", when="people", unless="full-body fx:emotion"),
+    Rule("the shoulders low and relaxed", when="people", unless="full-body fx:emotion"),
+    Rule("a swing in the hair and outline", when="people", unless="full-body fx:emotion"),
+    Rule("an upright, proud bearing", when="people", unless="full-body fx:emotion"),
 )
 
 EXPRESSION = (
@@ -173,7 +179,7 @@ SHADING = (
     Rule("the light coming from the left"),
     Rule("the light coming from the right"),
     Rule("the light coming from above"),
-    Rule("an evenly lit scene"),
+    Rule("an evenly lit scene", unless="background"),
     Rule("a fine rim of light along the outlines", unless="fx:none fx:aura"),
 )
 
@@ -182,7 +188,7 @@ COMPOSITION = (
     Rule("the visual weight slightly left of the centre"),
     Rule("the visual weight slightly right of the centre"),
     Rule("a dynamic diagonal through the composition"),
-    Rule("a calm, even balance of both halves"),
+    Rule("a calm, even balance of both halves", unless="fx:speed-lines fx:impact"),
 )
 
 PATH = ProductionPath(

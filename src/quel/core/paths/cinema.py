@@ -53,12 +53,20 @@ ANGLE = (
         when="people front",
     ),
     Rule(
+        "side. The camera at exactly 90° to {subject}: a true side profile, gaze within the scene.",
+        when="one-person side",
+    ),
+    Rule(
         "side. The camera at exactly 90° to {subject}: true side profiles, gaze within the scene.",
         when="people side",
     ),
     Rule(
         "formal frontal portrait, composed as a film would: shoulders level, calm background.",
         when="people profile",
+    ),
+    Rule(
+        "back. The camera behind {subject}: back of the head and shoulders, no part of the face.",
+        when="one-person back",
     ),
     Rule(
         "back. The camera behind {subject}: backs of heads and shoulders, no part of the face.",
@@ -107,12 +115,18 @@ MUST = (
         when="people",
         unless="back unknown-angle",
     ),
-    Rule("Heads and shoulders are lit by the scene, never pasted into it.", when="people back"),
+    Rule("Hair and shoulders are lit by the scene, never pasted into it.", when="people back"),
     Rule("People appear only where the wishes call for them.", when="things"),
     # What they wear and use.
     Rule(
         "The cast wears what {clothing} shows: cut, fabric and colour unchanged, in scene light.",
         when="people clothing",
+        unless="tight",
+    ),
+    Rule(
+        "The cast wears what {clothing} shows, as far as this close framing reaches: cut, fabric and colour "
+        "unchanged, in scene light.",
+        when="people clothing tight",
     ),
     Rule(
         "The cast keeps the clothes of {actors}, unless the wishes ask for others.",
@@ -150,7 +164,7 @@ MOMENT = (
     Rule("the instant just after a decision", when="people"),
     Rule("a held breath", when="people"),
     Rule("a small, unguarded movement of the hands", when="people", unless="tight unknown-shot"),
-    Rule("a shift of weight", when="people", unless="tight unknown-shot"),
+    Rule("a shift of weight", when="people", unless="tight unknown-shot profile"),
     Rule("a quiet tension in the shoulders", when="people"),
     Rule("a trace of haze in the air"),
     Rule("clear, dry air"),

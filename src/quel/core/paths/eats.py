@@ -138,7 +138,7 @@ MUST = (
         unless="overhead macro",
     ),
     Rule(
-        "Setting: a simple table surface that suits the food, unless the wishes name a place.",
+        "Setting: a simple table surface that suits {subject}, unless the wishes name a place.",
         when="things",
         unless="background",
     ),
@@ -146,6 +146,12 @@ MUST = (
     Rule(
         "What {dishes} shows stays exactly as shown: components, portion, arrangement, colours, tableware.",
         when="dishes",
+        unless="props",
+    ),
+    Rule(
+        "What {dishes} shows stays exactly as shown, but for what {props} adds: components, portion, "
+        "arrangement, colours, tableware.",
+        when="dishes props",
     ),
     Rule("Large and the sharpest thing in the picture: {subject}.", when="dishes"),
     Rule("One dish only, no second serving.", when="dishes", unless="several-dishes"),
@@ -197,10 +203,11 @@ MUST = (
 
 MUST_NOT = (
     Rule(
-        "Nothing added to {subject} that the references do not show: no garnish, sauce, side, steam.",
+        "Nothing added to {subject} that the references do not show: no other garnish, sauce, side or steam.",
         when="things",
     ),
-    Rule("No change of recipe, portion or plating.", when="dishes"),
+    Rule("No change of recipe, portion or plating.", when="dishes", unless="props"),
+    Rule("No change of recipe, portion or plating beyond what {props} adds.", when="dishes props"),
     Rule("No artificial, waxy or plastic-looking food."),
 )
 
@@ -223,8 +230,9 @@ WARM_LIGHT = (
 FOCUS = (
     Rule("a slightly softer falloff of sharpness"),
     Rule("a slightly deeper zone of sharpness", unless="macro"),
-    Rule("the focus a touch left of the middle"),
-    Rule("the focus a touch right of the middle"),
+    # Up and down only: left and right belong to the composition.
+    Rule("the focus a touch above the middle"),
+    Rule("the focus a touch below the middle"),
 )
 
 PATH = ProductionPath(

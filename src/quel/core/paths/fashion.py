@@ -96,8 +96,8 @@ MUST = (
     ),
     # Craft.
     Rule(
-        "As with an 85 mm portrait lens: natural features, shallow depth of field, real texture of skin and "
-        "fabric.",
+        "As with an 85 mm portrait lens: natural proportions, shallow depth of field, real texture of skin "
+        "and fabric.",
         when="people tight",
     ),
     Rule(
@@ -115,8 +115,15 @@ MUST = (
     Rule("Styled, lit and graded like an editorial in a fashion magazine.", when="open"),
     # Products alone.
     Rule("Exactly one product, that one alone (a pair counts as one).", when="things one-item"),
-    Rule("Exactly {items}: each once, none added, none left out.", when="things several-items"),
-    Rule("Cut, shape, colour, material, pattern, hardware and lettering exactly as shown.", when="things"),
+    Rule(
+        "Exactly {items}: each once (a pair counts as one), none added, none left out.",
+        when="things several-items",
+    ),
+    Rule(
+        "Cut, shape, colour, material, pattern, hardware and lettering exactly as shown, wherever this angle "
+        "lets them be seen.",
+        when="things",
+    ),
     Rule("Clothing holds its natural volume, as if on an invisible form.", when="things clothing"),
 )
 
@@ -133,8 +140,8 @@ POSE = (
     Rule("the shoulders low and relaxed", when="people", unless="middle full"),
     Rule("a long neck and upright bearing", when="people", unless="middle full"),
     Rule("a breath of movement in the hair", when="people", unless="middle full"),
-    Rule("the weight settled on one leg", when="people", unless="tight unknown-shot"),
-    Rule("a half step forward", when="people", unless="tight unknown-shot"),
+    Rule("the weight settled on one leg", when="people", unless="tight unknown-shot profile"),
+    Rule("a half step forward", when="people", unless="tight unknown-shot profile"),
     Rule("both arms relaxed at the sides", when="people", unless="tight unknown-shot"),
     Rule("one hand lightly at the hip", when="people", unless="tight unknown-shot"),
     Rule("a breath of movement in the fabric", when="people", unless="tight unknown-shot"),
