@@ -1,7 +1,7 @@
 """Beauty: cosmetics advertisement with a model, a portrait of her alone, or the products alone."""
 
 from quel.core import photography as photo
-from quel.core.paths.base import Category, Kind, ProductionPath, PromptRules, Rule
+from quel.core.paths.base import Category, Kind, ProductionPath, PromptRules, Rule, Rules
 
 CATEGORIES = (
     photo.BACKGROUND,
@@ -50,14 +50,26 @@ SUBJECT = (
     Rule("the beauty tools", when="things"),
 )
 
-# A model alone is always a head-and-shoulders portrait: the shot only moves within its 60–80 %.
+
+def _head_and_shoulders(seen: str, when: str = "") -> Rules:
+    """A model alone is always seen so near: the shot only moves within the 60–80 %."""
+    return tuple(
+        Rule(
+            f"{seen} takes 60–80 % of the frame, here about {share} %.",
+            when=f"model {shot} {when}",
+            unless="products",
+        )
+        for shot, share in (("tight", 80), ("middle", 70), ("full", 60))
+    )
+
+
 FRAMING = (
     Rule(
         "tight. Back of the head and shoulders, with {products_count} beside them, nothing below.",
         when="people products tight back",
     ),
     Rule(
-        "tight. Head and upper chest only, with {products_count} beside the face, nothing below.",
+        "tight. Head and upper chest only, with {products_count} beside the head, nothing below.",
         when="people products tight",
     ),
     Rule(
@@ -69,36 +81,9 @@ FRAMING = (
         "clearly.",
         when="people products full",
     ),
-    Rule(
-        "head and shoulders from behind; the head takes 60–80 % of the frame, here about 80 %.",
-        when="model tight back",
-        unless="products",
-    ),
-    Rule(
-        "head-and-shoulders portrait; the face takes 60–80 % of the frame, here about 80 %.",
-        when="model tight",
-        unless="products",
-    ),
-    Rule(
-        "head and shoulders from behind; the head takes 60–80 % of the frame, here about 70 %.",
-        when="model middle back",
-        unless="products",
-    ),
-    Rule(
-        "head-and-shoulders portrait; the face takes 60–80 % of the frame, here about 70 %.",
-        when="model middle",
-        unless="products",
-    ),
-    Rule(
-        "head and shoulders from behind; the head takes 60–80 % of the frame, here about 60 %.",
-        when="model full back",
-        unless="products",
-    ),
-    Rule(
-        "head-and-shoulders portrait; the face takes 60–80 % of the frame, here about 60 %.",
-        when="model full",
-        unless="products",
-    ),
+    *_head_and_shoulders("head and shoulders from behind; the head", when="back"),
+    *_head_and_shoulders("head and shoulders; the head", when="unknown-angle"),
+    *_head_and_shoulders("head-and-shoulders portrait; the face"),
     Rule(
         'in the customer\'s own words, "{shot}", as far as a view of head and shoulders, with the head at '
         "60–80 % of the frame, allows.",
@@ -186,7 +171,7 @@ MUST = (
 
 MUST_NOT = (
     Rule("No hands, no person and no body part.", when="things"),
-    Rule("No floating products, no second copy, no invented label.", when="products"),
+    Rule("No floating product, no second copy, no invented label.", when="products"),
     Rule("No mirror or reflection that shows the face.", when="people back"),
     Rule("No plastic skin, no doubled limbs, no cut-out look.", when="people"),
 )

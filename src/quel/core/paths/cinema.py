@@ -166,8 +166,8 @@ MOMENT = (
     Rule("a small, unguarded movement of the hands", when="people", unless="tight unknown-shot"),
     Rule("a shift of weight", when="people", unless="tight unknown-shot profile"),
     Rule("a quiet tension in the shoulders", when="people"),
-    Rule("a trace of haze in the air"),
-    Rule("clear, dry air"),
+    Rule("a trace of haze in the air", unless="background"),
+    Rule("clear, dry air", unless="background"),
     Rule("slightly cooler shadows"),
     Rule("slightly warmer highlights"),
 )

@@ -130,7 +130,7 @@ MUST = (
 MUST_NOT = (
     Rule("No person and no body part: no hands, feet, face or silhouette, and no mannequin.", when="things"),
     Rule("No mirror or reflection that shows the face.", when="people back"),
-    Rule("No merchandise besides the products shown.", when="things"),
+    Rule("No merchandise besides {subject}.", when="things"),
     Rule("No plastic skin, no doubled limbs, no cut-out look.", when="people"),
 )
 
