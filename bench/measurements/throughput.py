@@ -33,7 +33,7 @@ class _Rate:
 
 def measure(options: Options) -> Measured:
     """quel, the codec and Celery in turn."""
-    images = options.choose(200, 50)
+    images = options.choose(400, 50)
     rounds: list[dict[str, _Rate]] = []
     with Bed() as bed:
         peer = Peer(bed)

@@ -1,19 +1,30 @@
-"""A message a process sends to itself wakes its own consumer; what others send is found by polling."""
+"""A consumer sleeps until it is woken: by what its process sends, an acknowledgement, or the lookout."""
 
 import threading
 import time
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Self
 
 import dramatiq
+import pytest
 
+from quel.actors import prompt_broker
+from quel.actors.lookout import Lookout
 from quel.actors.prompt_broker import PromptBroker
 from quel.actors.pulse import Pulse
 from quel.adapters.redis.client import connect
+from quel.settings import Settings
 
 QUEUE = "generate_image"
-AN_HOUR_MS = 3_600_000
-LONG_IDLE = 20  # polls in vain, after which Dramatiq's pause has grown to an hour
+AN_HOUR_S = 3_600.0
 DEADLINE_S = 20.0
+
+
+@pytest.fixture
+def sleepy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consumers that do not look for themselves for an hour."""
+    monkeypatch.setattr(prompt_broker, "_OWN_LOOK_EVERY_S", AN_HOUR_S)
 
 
 def _broker(url: str) -> PromptBroker:
@@ -29,9 +40,8 @@ def _message(number: int) -> dramatiq.Message[None]:
 class Reader:
     """Reads messages in a thread, as a worker's consumer thread does."""
 
-    def __init__(self, broker: PromptBroker, *, prefetch: int, timeout: int, misses: int) -> None:
-        self._misses = misses
-        self.consumer = broker.consume(QUEUE, prefetch=prefetch, timeout=timeout)
+    def __init__(self, broker: PromptBroker, *, prefetch: int = 4) -> None:
+        self.consumer = broker.consume(QUEUE, prefetch=prefetch, timeout=100)
         self.taken: list[dramatiq.MessageProxy] = []
         self._broker = broker
         self._more = threading.Condition()
@@ -40,20 +50,18 @@ class Reader:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        _until_it_sleeps()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped = True
-        self._broker.enqueue(_message(-1))  # wakes it
         self._thread.join(DEADLINE_S)
         self._broker.client.close()
 
     def _read(self) -> None:
-        self.consumer.misses = self._misses
         for message in self.consumer:
             if self._stopped:
                 return
-            self.consumer.misses = self._misses
             if message is not None:
                 with self._more:
                     self.taken.append(message)
@@ -64,34 +72,58 @@ class Reader:
             return self._more.wait_for(lambda: len(self.taken) >= number, DEADLINE_S)
 
 
-def _until_it_waits() -> None:
+def _until_it_sleeps() -> None:
     time.sleep(0.3)
 
 
-def test_a_consumer_that_would_sleep_for_an_hour_takes_what_its_own_process_sends(redis_url):
+def test_a_sleeping_consumer_takes_what_its_own_process_sends(redis_url: str, sleepy: None) -> None:
     broker = _broker(redis_url)
-    with Reader(broker, prefetch=4, timeout=AN_HOUR_MS, misses=LONG_IDLE) as reader:
+    with Reader(broker) as reader:
         for number in range(3):
-            _until_it_waits()
             broker.enqueue(_message(number))
             assert reader.has(number + 1)
+            _until_it_sleeps()
 
 
-def test_a_full_consumer_takes_the_next_message_when_one_is_acknowledged(redis_url):
+def test_a_full_consumer_takes_the_next_message_when_one_is_acknowledged(
+    redis_url: str, sleepy: None
+) -> None:
     broker = _broker(redis_url)
     for number in range(2):
         broker.enqueue(_message(number))
-    with Reader(broker, prefetch=1, timeout=AN_HOUR_MS, misses=LONG_IDLE) as reader:
+    with Reader(broker, prefetch=1) as reader:
         assert reader.has(1)
-        _until_it_waits()
         reader.consumer.ack(reader.taken[0])
         assert reader.has(2)
         assert [message.args for message in reader.taken] == [(0,), (1,)]
 
 
-def test_what_another_process_sends_is_found_at_the_next_poll(redis_url):
-    with Reader(_broker(redis_url), prefetch=4, timeout=100, misses=0) as reader:
-        other = _broker(redis_url)
+@pytest.fixture
+def other(redis_url: str) -> Iterator[PromptBroker]:
+    """Another process's broker."""
+    broker = _broker(redis_url)
+    yield broker
+    broker.client.close()
+
+
+def test_the_lookout_wakes_a_consumer_for_what_another_process_sends(
+    redis_url: str, other: PromptBroker, sleepy: None
+) -> None:
+    broker = _broker(redis_url)
+    lookout = Lookout(Settings(QUEL_BROKER_REDIS_URL=redis_url))
+    worker = SimpleNamespace(consumers={QUEUE: None, f"{QUEUE}.DQ": None})
+    with Reader(broker) as reader:
+        lookout.after_worker_boot(broker, worker)
+        for number in range(3):
+            other.enqueue(_message(number))
+            assert reader.has(number + 1)
+        lookout.before_worker_shutdown(broker, worker)
+        other.enqueue(_message(3))
+        _until_it_sleeps()
+        assert len(reader.taken) == 3
+
+
+def test_a_consumer_looks_for_itself_now_and_then(redis_url: str, other: PromptBroker) -> None:
+    with Reader(_broker(redis_url)) as reader:
         other.enqueue(_message(0))
         assert reader.has(1)
-        other.client.close()

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from quel.adapters.gemini.error_answer import ErrorAnswer, judge_error
+from quel.adapters.gemini.error_answer import HttpAnswer, judge_error
 from quel.core.outcome import QuotaScope, Refused, Transient, Wait
 
 MODEL_ID = "gemini-nano-banana-2.1"
@@ -22,7 +22,7 @@ def detail(kind, **fields):
 
 
 def judged(status, body=b"", retry_after=None, secrets=(KEY, "a prompt about my wedding")):
-    return judge_error(ErrorAnswer(status, body, retry_after), MODEL_ID, secrets)
+    return judge_error(HttpAnswer(status, body, retry_after), MODEL_ID, secrets)
 
 
 @pytest.mark.parametrize(

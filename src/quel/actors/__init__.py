@@ -5,11 +5,13 @@ import sys
 
 import dramatiq
 
+from quel.actors.arenas import share_arenas
 from quel.core.errors import SettingsError
 from quel.observe.logs import configure_logs
 from quel.observe.metric_files import count_in_files
 from quel.settings import settings
 
+share_arenas()
 try:
     _settings = settings()
     # First of all: prometheus_client decides how it counts when it is first imported.
@@ -20,7 +22,7 @@ except SettingsError as error:
 if _files is not None:
     atexit.register(_files.leave)  # the scheduler's way out; workers have their middleware
 
-from quel.actors.broker import make_broker
+from quel.actors.broker import make_broker  # noqa: E402 - it must find the above done
 
 configure_logs(_settings.log_level, _settings.log_format)
 broker = make_broker(_settings, _files)

@@ -7,6 +7,7 @@ from periodiq import PeriodiqMiddleware
 from quel.actors.generation_bell import GenerationBell
 from quel.actors.health_port import HealthPort
 from quel.actors.ingest_bridge import IngestBridge
+from quel.actors.lookout import Lookout
 from quel.actors.prompt_broker import PromptBroker
 from quel.actors.pulse import Pulse
 from quel.actors.retries import RetriesThatAreNeverLost
@@ -30,6 +31,7 @@ def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramati
         TimeLimit(),  # a generous backstop; calls carry deadlines of their own
         CurrentMessage(),  # tells an actor whether this is its last try
         RetriesThatAreNeverLost(max_retries=5, min_backoff=500, max_backoff=30_000),
+        Lookout(settings),  # wakes consumers for what other processes send
         PeriodiqMiddleware(skip_delay=30),  # a tick that is late by more is dropped: the next is near
         IngestBridge(settings),  # raw lists → fetch_job, in the processes that serve it
         GenerationBell(settings),  # leases and waiting images, in the processes that generate

@@ -1,16 +1,21 @@
-"""A message this process sends to itself is fetched at once; Dramatiq alone finds it at its next poll.
+"""Messages are fetched as soon as they are there, without every queue's consumer asking all the time.
 
-Polls of an idle queue are up to a tenth of a second apart and a job crosses five queues, most often within
-one process. What other processes send is still found by polling.
+Dramatiq's consumers poll each queue and each queue's delayed messages for themselves: a dozen threads, ten
+times a second. Here they sleep until they are woken: by this process when it sends, or by the one thread that
+looks at all of its queues at once (`quel.actors.lookout`). Now and then each looks for itself all the same,
+which also brings back the messages of workers that have died.
 """
 
 import threading
+import time
 from typing import Any
 
 import dramatiq
-from dramatiq.common import compute_backoff
 
 from quel.actors.pulse import BrokerWithPulse
+
+_OWN_LOOK_EVERY_S = 1.0
+_HAND_OVER_EVERY_S = 0.2  # a delayed message waits in its consumer, which hands it over when it is due
 
 
 class PromptBroker(BrokerWithPulse):
@@ -23,29 +28,34 @@ class PromptBroker(BrokerWithPulse):
     def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
         """Sends a message; one without delay is fetched at once where this process serves its queue."""
         sent: dramatiq.Message[Any] = super().enqueue(message, delay=delay)
-        self._wake(sent.queue_name).set()
+        self.wake(sent.queue_name)
         return sent
+
+    def wake(self, queue: str) -> None:
+        """Makes the consumer of `queue` look for messages now."""
+        self._wake(queue).set()
 
     def _wake(self, queue: str) -> threading.Event:
         return self._wakes.setdefault(queue, threading.Event())
 
     @property
     def consumer_class(self) -> Any:
-        """The consumer of the class above, which can be woken while it waits for its next poll."""
+        """The consumer of the class above, which sleeps until it is woken."""
         wake_of = self._wake
 
         class Consumer(super().consumer_class):  # type: ignore[misc]  # a class made by a property
             def __init__(self, broker: dramatiq.Broker, queue_name: str, prefetch: int, timeout: int) -> None:
                 super().__init__(broker, queue_name, prefetch, 0)  # the waiting is done here, not there
-                self._longest_wait_ms = timeout
                 self._wake = wake_of(queue_name)
+                self._looks_at_s = 0.0
 
             def __next__(self) -> dramatiq.MessageProxy | None:
+                left_s = self._looks_at_s - time.monotonic()
+                if left_s > 0 and not self._wake.wait(min(left_s, _HAND_OVER_EVERY_S)):
+                    return None
                 self._wake.clear()  # before the look: what is sent after it wakes
                 message: dramatiq.MessageProxy | None = super().__next__()
-                if message is None:
-                    _, wait_ms = compute_backoff(self.misses - 1, max_backoff=self._longest_wait_ms)
-                    self._wake.wait(wait_ms / 1000)
+                self._looks_at_s = 0.0 if message else time.monotonic() + _OWN_LOOK_EVERY_S
                 return message
 
             def ack(self, message: dramatiq.MessageProxy) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from quel.core.errors import QuelError
 
 SILENT_AFTER_S = 120.0
-"""Consumers poll ten times a second; two minutes without a poll while Redis answers is a standstill."""
+"""Consumers look for messages every second; two minutes without a look is a standstill, if Redis answers."""
 
 HEARTBEAT_AFTER_S = 60.0
 """A process notes its heartbeat every five seconds."""

@@ -4,14 +4,17 @@ What the provider does comes back as a value. The SDK's and httpx's exceptions h
 request, so none leaves this module, is chained or logged.
 """
 
+import os
+from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import httpx
 
 from quel.adapters.bounded_http import bounded_client
 from quel.adapters.gemini.answer import judge_answer
-from quel.adapters.gemini.error_answer import ErrorAnswer, judge_error
-from quel.adapters.gemini.model_check import ModelCheck, ModelState, failed_check
+from quel.adapters.gemini.error_answer import HttpAnswer, judge_error
+from quel.adapters.gemini.model_check import NOT_GEMINI, ModelCheck, failed_check, judge_model
 from quel.adapters.gemini.transport_error import judge_transport_error
 from quel.adapters.http_settings import header_secret, http_url
 from quel.adapters.imaging import check_readable
@@ -28,11 +31,11 @@ TEMPERATURE = 0.45  # SPEC 4
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a 4K PNG in base64 is below 40 MB
 
 
-class _NotOkError(Exception):
-    """Carries an answer that is not 200 past the SDK, which would wrap it together with the request."""
+class _Answered(Exception):
+    """Carries an answer past the SDK: it would wrap an error together with the request, and copy pictures."""
 
-    def __init__(self, answer: ErrorAnswer) -> None:
-        super().__init__("The provider answered with an error.")
+    def __init__(self, answer: HttpAnswer) -> None:
+        super().__init__("The provider has answered.")
         self.answer = answer
 
 
@@ -66,8 +69,9 @@ class GeminiEngine:
             timeout_s=timeout_s,
             max_answer_bytes=_MAX_ANSWER_BYTES,
             max_connections=concurrency,
-            on_answer=_raise_unless_ok,
+            on_answer=_hand_over,
         )
+        self._reading = BoundedSemaphore(os.cpu_count() or 1)
         # Kept referenced: the SDK closes a client that nothing holds, even under a call. Key, backend and
         # address are explicit because GOOGLE_* variables would otherwise override them.
         self._client = genai.Client(
@@ -83,25 +87,34 @@ class GeminiEngine:
     def generate(self, request: GenerateRequest) -> Outcome:
         """One call to the provider within its deadline; never raises for anything the provider does."""
         try:
-            body = self._call(request)
-        except _NotOkError as error:
-            return judge_error(error.answer, self.model.id, secrets=(self._api_key, request.prompt))
+            answer = self._answer_to(lambda: self._send(request))
         except httpx.TransportError as error:
             return judge_transport_error(error, self._timeout_s)
         except Exception as error:  # noqa: BLE001  the SDK lets anything through, and may quote the request
             return Broken("unreadable_answer", f"Gemini's answer cannot be read ({type(error).__name__}).")
-        return judge_answer(body, self.model.price_usd, check_readable)
+        if answer.status != 200:
+            return judge_error(answer, self.model.id, secrets=(self._api_key, request.prompt))
+        with self._reading:  # one a CPU: more at once would only hold more memory, some 6 MB each
+            return judge_answer(answer.body, self.model.price_usd, check_readable)
 
-    def _call(self, request: GenerateRequest) -> str:
+    def _answer_to(self, call: Callable[[], object]) -> HttpAnswer:
+        """The answer to the request that `call` makes of the SDK. Raises whatever the SDK and httpx raise."""
+        try:
+            call()
+        except _Answered as answered:
+            answered.__traceback__ = None  # the SDK's retries hold it, and it all the SDK's frames: megabytes
+            return answered.answer
+        raise httpx.RemoteProtocolError("The SDK made no request.")
+
+    def _send(self, request: GenerateRequest) -> None:
         from google.genai import types
 
         pictures = [types.Part.from_bytes(data=p.data, mime_type=p.mime_type) for p in request.pictures]
-        answer = self._client.models.generate_content(
+        self._client.models.generate_content(
             model=self.model.id,
             contents=types.Content(role="user", parts=[*pictures, types.Part.from_text(text=request.prompt)]),
             config=self._config(request),
         )
-        return (answer.sdk_http_response and answer.sdk_http_response.body) or ""
 
     def _config(self, request: GenerateRequest) -> "types.GenerateContentConfig":
         from google.genai import types
@@ -115,28 +128,24 @@ class GeminiEngine:
             ),
             # The SDK would otherwise announce its function calling at info level, once an image.
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            # The answer as it came: judge_answer reads it, and the SDK makes no second request for more.
-            should_return_http_response=True,
         )
 
     def check_model(self) -> ModelCheck:
         """Asks the provider for the model, without making an image. Raises nothing the provider does."""
         try:
-            self._client.models.get(model=self.model.id)
-        except _NotOkError as error:
-            return failed_check(judge_error(error.answer, self.model.id, secrets=(self._api_key,)))
+            answer = self._answer_to(lambda: self._client.models.get(model=self.model.id))
         except httpx.TransportError as error:
             return failed_check(judge_transport_error(error, self._timeout_s))
         except Exception:  # noqa: BLE001  as in generate
-            return ModelCheck(ModelState.UNREACHABLE, "What answers at GEMINI_BASE_URL is not Gemini.")
-        return ModelCheck(ModelState.OK, f"Gemini knows {self.model.id}.")
+            return NOT_GEMINI
+        if answer.status != 200:
+            return failed_check(judge_error(answer, self.model.id, secrets=(self._api_key,)))
+        return judge_model(answer.body, self.model.id)
 
     def close(self) -> None:
         """Closes the connections; the engine cannot be used afterwards."""
         self._http.close()
 
 
-def _raise_unless_ok(response: httpx.Response) -> None:
-    if response.status_code != 200:
-        body = response.read()
-        raise _NotOkError(ErrorAnswer(response.status_code, body, response.headers.get("retry-after")))
+def _hand_over(response: httpx.Response) -> None:
+    raise _Answered(HttpAnswer(response.status_code, response.read(), response.headers.get("retry-after")))

@@ -19,7 +19,7 @@ _LONGEST_WAIT_S = 48 * 3600.0  # a daily quota never needs more; anything beyond
 
 
 @dataclass(frozen=True)
-class ErrorAnswer:
+class HttpAnswer:
     """The parts of an HTTP answer a verdict needs. `body` may quote the request: read it, never keep it."""
 
     status: int
@@ -27,7 +27,7 @@ class ErrorAnswer:
     retry_after: str | None = None  # the header, as it came
 
 
-def judge_error(answer: ErrorAnswer, model_id: str, secrets: tuple[str, ...] = ()) -> Outcome:
+def judge_error(answer: HttpAnswer, model_id: str, secrets: tuple[str, ...] = ()) -> Outcome:
     """What an error answer comes to; `secrets` (API key, prompt) never show up in the message."""
     status = answer.status
     if status == 429:

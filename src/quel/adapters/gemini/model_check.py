@@ -1,5 +1,6 @@
 """Whether the provider knows the model and takes the key: what `quel doctor` shows."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -41,3 +42,15 @@ def failed_check(outcome: Outcome) -> ModelCheck:
             return ModelCheck(ModelState.OK, "Gemini knows the key; its quota is used up for now.")
         case _:
             return ModelCheck(ModelState.UNREACHABLE, getattr(outcome, "message", "Gemini did not answer."))
+
+
+def judge_model(body: bytes, model_id: str) -> ModelCheck:
+    """Reads the answer 200 to the question for a model, which describes it as a JSON object."""
+    try:
+        known = isinstance(json.loads(body), dict)
+    except ValueError:
+        known = False
+    return ModelCheck(ModelState.OK, f"Gemini knows {model_id}.") if known else NOT_GEMINI
+
+
+NOT_GEMINI = ModelCheck(ModelState.UNREACHABLE, "What answers at GEMINI_BASE_URL is not Gemini.")

@@ -8,6 +8,7 @@ import colorsys
 import io
 import math
 import random
+import re
 import textwrap
 from functools import cache
 from importlib.resources import files
@@ -16,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from quel.sandbox.gemini.request import GenerateContent, ReceivedPicture
 
-QUOTE = '"""'  # quel's prompts set the customer's own text between these
+QUOTE = re.compile('^"{3,}$', re.MULTILINE)  # quel's prompts set the customer's own text between such lines
 WHITE, INK = (255, 255, 255), (24, 24, 27)
 READY_MADE_PHOTOGRAPH = "coffee.png"
 READY_MADE_SIZE_PX = (1344, 768)
@@ -112,7 +113,7 @@ def _fitted(data: bytes, box: tuple[int, int]) -> Image.Image:
 
 def _caption(prompt: str, width_px: int, size_px: int) -> list[str]:
     """The first lines of the customer's own words, or of the whole prompt where nothing marks them."""
-    words = prompt.split(QUOTE)[1] if prompt.count(QUOTE) > 1 else prompt
+    words = quoted[1] if len(quoted := QUOTE.split(prompt)) > 2 else prompt
     drawable = "".join(sign if sign.isprintable() else " " for sign in words)
     characters = max(20, round(width_px / (0.55 * size_px)))
     return textwrap.wrap(drawable.strip(), characters, max_lines=CAPTION_LINES, placeholder=" …")
