@@ -139,3 +139,52 @@ def test_a_cancelled_job_that_no_message_speaks_of_is_closed(world, studio, work
     assert world.calls(token) == []
     assert_books_agree(studio, job_id)
     assert member_balance(studio, member) == 100
+
+
+def test_a_cancelled_job_of_another_server_keeps_what_that_made(studio, workers, shared_pipeline):
+    member = studio.member()
+    there = [studio.attachment_row(f"generated-images/old/{uuid4().hex}.webp") for _ in range(2)]
+    job_id = orphan(studio, "a mill", 4, there, member)
+    studio.cancel(job_id)
+    shared_pipeline.let_pass(LONG_AGO_S)
+    shared_pipeline.sweep()
+    until(lambda: studio.job_row(job_id)["completed_at"], "the job is closed")
+    row = studio.job_row(job_id)
+    assert (row["job_status"], row["completed_images"], row["retry_count"]) == ("user_cancelled", 2, 0)
+    assert row["generated_attach_ids"] == there
+    production = production_of(studio, job_id)
+    assert (production["attach_ids"], production["generated_image_count"]) == (there, 2)
+
+
+def test_a_job_cancelled_by_somebody_who_wrote_its_end_as_well_is_closed_with_its_images(pipeline):
+    studio = pipeline.studio
+    pipeline.workers("fetch_job", "prepare_inputs", "finalize_job", "sweep_stuck_jobs")
+    job_id = text_job(studio, "a quay", images=3)
+    studio.push(job_id)
+    images = "SELECT state, count(*) AS n FROM quel.image GROUP BY state"
+    until(lambda: studio.rows(images) == [{"state": "ready", "n": 3}], "the images are prepared")
+    studio.rows(
+        "UPDATE quel_production_jobs SET job_status = 'cancelled', completed_at = now() WHERE job_id = %s",
+        job_id,
+    )
+    pipeline.sweep_until(lambda: studio.rows(images) == [{"state": "cancelled", "n": 3}])
+    assert production_of(studio, job_id)["production_status"] == "user_cancelled"
+
+
+def test_rows_without_a_status_are_pending_and_stop_nobody(world, studio, workers, shared_pipeline):
+    token = uuid4().hex
+    member = studio.member()
+    production = studio.production(member)
+    ended = text_job(studio, "x", member=member, production=production, job_status="completed")
+    studio.rows("UPDATE quel_production_jobs SET completed_at = now() WHERE job_id = %s", ended)
+    unknown = text_job(studio, token, member=member, production=production, job_status=None)
+    lost = text_job(studio, token, member=member)
+    studio.rows(
+        "UPDATE quel_production_photo SET production_status = 'processing' WHERE production_id = %s",
+        production,
+    )
+    shared_pipeline.let_pass(A_WHILE_S)
+    shared_pipeline.sweep()
+    rows = studio.wait([unknown, lost])
+    assert [rows[job_id]["job_status"] for job_id in (unknown, lost)] == ["completed", "completed"]
+    assert len(world.calls(token)) == 2

@@ -127,3 +127,27 @@ def test_looking_again_asks_exactly_for_what_the_rows_call_for(states):
     assert by_stage[Stage.PERSIST_OUTPUT] == [no for no, state in enumerate(states) if state is MADE]
     assert bool(by_stage[Stage.PREPARE_INPUTS]) is (PLANNED in states)
     assert bool(by_stage[Stage.FINALIZE_JOB]) is all(state in FINAL_STATES for state in states)
+
+
+@pytest.mark.parametrize(
+    ("state", "around"),
+    [
+        (READY, replace(QUIET, gate_closed=True)),
+        (READY, replace(QUIET, closed_paths=frozenset({"*"}))),
+        (PLANNED, replace(QUIET, inputs_full=True)),
+    ],
+    ids=["quota", "pause", "room for prepared inputs"],
+)
+def test_what_waits_is_not_closed_however_long_and_often(state, around):
+    job = processing(state, silent_s=100_000, fruitless=99)
+    assert judge_processing(job, around).action is not Action.CLOSE
+
+
+def test_a_job_that_waits_for_room_is_sent_no_further_messages():
+    assert judge_processing(processing(PLANNED), replace(QUIET, inputs_full=True)).nudges == ()
+
+
+def test_a_lapsed_lease_closes_no_job_whose_other_image_is_being_made():
+    job = processing(ImageState.GENERATING, ImageState.GENERATING, lapsed=(0,), leased=True, fruitless=3)
+    assert judge_processing(job, QUIET).action is Action.RECOVER
+    assert judge_processing(replace(job, leased=False), QUIET).action is Action.CLOSE

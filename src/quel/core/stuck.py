@@ -1,7 +1,7 @@
 """Whether a job that does not move is waiting or stuck, and what the sweep should do about it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from uuid import UUID
 
@@ -71,13 +71,23 @@ class OpenJobs:
         ids += [orphan.job_id for orphan in self.orphans]
         return tuple(ids)
 
+    def without(self, job_ids: Collection[UUID]) -> "OpenJobs":
+        """The same but for some jobs."""
+        return replace(
+            self,
+            pending=tuple(job for job in self.pending if job.job_id not in job_ids),
+            processing=tuple(job for job in self.processing if job.job_id not in job_ids),
+            orphans=tuple(orphan for orphan in self.orphans if orphan.job_id not in job_ids),
+        )
+
 
 @dataclass(frozen=True)
 class Surroundings:
     """What goes on around a job. `flow_silent_s`: how long no image of any job has moved.
 
     `backlog` counts the messages that wait for each stage; `closed_paths` are switched off or paused
-    (`*` for all); `gate_closed` says that the provider or the quota keeps everyone away.
+    (`*` for all); `gate_closed` says that the provider, the quota or answers not yet stored keep everyone
+    away from the provider, `inputs_full` that no further job can be prepared.
     """
 
     stuck_after_s: float
@@ -86,6 +96,7 @@ class Surroundings:
     gate_closed: bool
     closed_paths: frozenset[str]
     backlog: Mapping[Stage, int] = field(default_factory=dict)
+    inputs_full: bool = False
 
     def is_closed(self, path: str) -> bool:
         """Whether no image of this path may begin."""
@@ -130,12 +141,13 @@ def judge_processing(job: ProcessingJob, around: Surroundings) -> Verdict:
     """A claimed job is stuck when a lease has run out, or nothing about it moves and it does not wait."""
     if all(state in FINAL_STATES for _, state in job.images):
         return Verdict(Action.NUDGE, (Nudge(Stage.FINALIZE_JOB, job.job_id),))
+    waits = job.leased or _waits(job, around)
     if job.lapsed:
-        return _recover_or_close(job, around)
+        return _recover_or_close(job, around, may_close=not waits)
     if job.silent_s < min(GRACE_S, around.stuck_after_s) or job.leased:
         return _LEAVE
-    if job.silent_s >= around.stuck_after_s and not _waits(job, around):
-        return _recover_or_close(job, around)
+    if job.silent_s >= around.stuck_after_s and not waits:
+        return _recover_or_close(job, around, may_close=True)
     return Verdict(Action.NUDGE, _lost_messages(job, around))
 
 
@@ -145,8 +157,8 @@ def judge_orphan(orphan: Orphan, around: Surroundings) -> Action:
     return Action.CLOSE if in_vain else Action.RECOVER
 
 
-def _recover_or_close(job: ProcessingJob, around: Surroundings) -> Verdict:
-    if job.fruitless >= around.max_recoveries and not job.kept_bytes:
+def _recover_or_close(job: ProcessingJob, around: Surroundings, *, may_close: bool) -> Verdict:
+    if may_close and job.fruitless >= around.max_recoveries and not job.kept_bytes:
         return Verdict(Action.CLOSE)
     lapsed = frozenset(job.lapsed)
     states = [(no, ImageState.READY if no in lapsed else state) for no, state in job.images]
@@ -155,6 +167,8 @@ def _recover_or_close(job: ProcessingJob, around: Surroundings) -> Verdict:
 
 def _waits(job: ProcessingJob, around: Surroundings) -> bool:
     if job.has(ImageState.READY) and (around.is_closed(job.path) or around.gate_closed):
+        return True
+    if job.has(ImageState.PLANNED) and around.inputs_full:
         return True
     waits_somewhere = (
         job.has(ImageState.READY)
@@ -172,5 +186,7 @@ def _lost_messages(job: ProcessingJob, around: Surroundings) -> tuple[Nudge, ...
     return tuple(
         nudge
         for nudge in next_steps(job.job_id, job.images)
-        if nudge.stage is not Stage.GENERATE_IMAGE and around.backlog.get(nudge.stage, 0) == 0
+        if nudge.stage is not Stage.GENERATE_IMAGE
+        and around.backlog.get(nudge.stage, 0) == 0
+        and not (nudge.stage is Stage.PREPARE_INPUTS and around.inputs_full)
     )

@@ -207,6 +207,9 @@ class Quota(Protocol):
     def closed_for_s(self) -> float:
         """For how long everyone stays away."""
 
+    def outputs_full(self) -> bool:
+        """Whether too many answers wait to be stored for another call to begin."""
+
 
 class Doorbell(Protocol):
     """Rings generate_image when images that had to wait may go."""

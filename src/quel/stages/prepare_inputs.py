@@ -56,8 +56,16 @@ def _prepare(services: Services, preparation: Preparation, last_try: bool) -> tu
     for failed in work.failed:
         emit(Event.IMAGE_FAILED, image=failed.image_no, code=failed.code, reason=failed.reason)
     if not ready:
+        _drop_if_ended(services, preparation.job_id, work)
         return (Nudge(Stage.FINALIZE_JOB, preparation.job_id),)
     return tuple(Nudge(Stage.GENERATE_IMAGE, preparation.job_id, image_no) for image_no in ready)
+
+
+def _drop_if_ended(services: Services, job_id: UUID, work: "_Work") -> None:
+    """A job that was closed meanwhile has no row that names these pictures."""
+    if services.closings.remains(job_id) is not None:
+        keys = {key for image in work.ready for key in image.picture_keys}
+        services.blobs.drop_job(job_id, sorted(keys), images=0)
 
 
 @dataclass

@@ -3,16 +3,22 @@
 It works after Redis has lost everything, and any number of sweeps at once do no more than one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cache
+from typing import TypeVar
 from uuid import UUID
 
+from quel.core.errors import QuelError
 from quel.core.intake import choose_path
 from quel.core.job import Problem
 from quel.core.steps import ImageState, Nudge, Stage
 from quel.core.stuck import (
     Action,
     OpenJobs,
+    Orphan,
+    PendingJob,
+    ProcessingJob,
     Surroundings,
     judge_orphan,
     judge_pending,
@@ -23,6 +29,8 @@ from quel.observe.logs import about
 from quel.stages.closing import announce, clear_away
 from quel.stages.services import Services
 
+OpenJob = TypeVar("OpenJob", PendingJob, ProcessingJob, Orphan)
+
 _BACKLOGS = (Stage.PREPARE_INPUTS, Stage.PERSIST_OUTPUT, Stage.FINALIZE_JOB)
 
 
@@ -32,14 +40,17 @@ def sweep_stuck_jobs(services: Services) -> tuple[Nudge, ...]:
     with services.sweeps.exclusive() as only_one:
         if not only_one:
             return ()
-        jobs = services.sweeps.open_jobs(rules.stuck_after_s, rules.intake.default_path)
+        everything = services.sweeps.open_jobs(rules.stuck_after_s, rules.intake.default_path)
+        key_set = services.cancellations.cancelled_among(everything.job_ids)
+        cancelled = {*everything.cancelled, *key_set}
+        jobs = everything.without(cancelled)
         around = _look_around(services, jobs)
-        cancelled = {*jobs.cancelled, *services.cancellations.cancelled_among(jobs.job_ids)}
         nudges = [Nudge(Stage.FINALIZE_JOB, job_id) for job_id in cancelled]
-        for judged in (_pending, _processing, _orphans):
-            nudges += [nudge for nudge in judged(services, jobs, around) if nudge.job_id not in cancelled]
+        nudges += _judged(jobs.pending, _Pending(services, around))
+        nudges += _judged(jobs.processing, lambda job: _processing(services, job, around))
+        nudges += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, around))
         productions = services.sweeps.reconcile_productions()
-    emit(Event.SWEEP_DONE, open=len(jobs.job_ids), nudges=len(nudges), productions=productions)
+    emit(Event.SWEEP_DONE, open=len(everything.job_ids), nudges=len(nudges), productions=productions)
     return tuple(dict.fromkeys(nudges))
 
 
@@ -49,17 +60,37 @@ def _look_around(services: Services, jobs: OpenJobs) -> Surroundings:
         stuck_after_s=rules.stuck_after_s,
         max_recoveries=rules.max_recoveries,
         flow_silent_s=jobs.flow_silent_s,
-        gate_closed=services.quota.closed_for_s() > 0,
+        gate_closed=services.quota.closed_for_s() > 0 or services.quota.outputs_full(),
         closed_paths=services.pause.paused_paths() | frozenset(rules.intake.disabled_paths),
         backlog={stage: services.queues.backlog(stage) for stage in _BACKLOGS},
+        inputs_full=services.blobs.inputs_full(),
     )
 
 
-def _pending(services: Services, jobs: OpenJobs, around: Surroundings) -> Iterator[Nudge]:
-    on_queues = services.queues.jobs_to_fetch() if jobs.pending else set()
-    for each in jobs.pending:
-        choice = choose_path((each.path,), services.rules.intake)
-        job = each if isinstance(choice, Problem) else replace(each, path=choice.path)
+def _judged(jobs: Iterable[OpenJob], judge: Callable[[OpenJob], Iterable[Nudge]]) -> list[Nudge]:
+    """What each job asks for; one about which something goes wrong is looked at again in a minute."""
+    nudges: list[Nudge] = []
+    for job in jobs:
+        try:
+            nudges += judge(job)
+        except QuelError as error:
+            with about(job_id=job.job_id):
+                emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=0)
+    return nudges
+
+
+class _Pending:
+    """Judges pending jobs by the queues, which are looked through once, when there is a job to judge."""
+
+    def __init__(self, services: Services, around: Surroundings) -> None:
+        self._services, self._around = services, around
+        self._on_queues = cache(services.queues.jobs_to_fetch)
+
+    def __call__(self, found: PendingJob) -> Iterator[Nudge]:
+        services, around = self._services, self._around
+        choice = choose_path((found.path,), services.rules.intake)
+        job = found if isinstance(choice, Problem) else replace(found, path=choice.path)
+        on_queues = self._on_queues()
         verdict = judge_pending(job, around, on_a_queue=on_queues is None or job.job_id in on_queues)
         if verdict.action is Action.RECOVER:
             services.sweeps.recover_pending(job.job_id)
@@ -69,26 +100,24 @@ def _pending(services: Services, jobs: OpenJobs, around: Surroundings) -> Iterat
         yield from verdict.nudges
 
 
-def _processing(services: Services, jobs: OpenJobs, around: Surroundings) -> Iterator[Nudge]:
-    for each in jobs.processing:
-        made = [(each.job_id, no) for no, state in each.images if state is ImageState.MADE]
-        job = replace(each, kept_bytes=bool(made) and any(services.blobs.has_outputs(made)))
-        verdict = judge_processing(job, around)
-        if verdict.action is Action.RECOVER:
-            services.sweeps.recover(job.job_id, job.lapsed)
-            _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
-        elif verdict.action is Action.CLOSE:
-            yield from _give_up(services, job.job_id, around)
-        yield from verdict.nudges
+def _processing(services: Services, found: ProcessingJob, around: Surroundings) -> Iterator[Nudge]:
+    made = [(found.job_id, no) for no, state in found.images if state is ImageState.MADE]
+    job = replace(found, kept_bytes=bool(made) and any(services.blobs.has_outputs(made)))
+    verdict = judge_processing(job, around)
+    if verdict.action is Action.RECOVER:
+        services.sweeps.recover(job.job_id, job.lapsed)
+        _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
+    elif verdict.action is Action.CLOSE:
+        yield from _give_up(services, job.job_id, around)
+    yield from verdict.nudges
 
 
-def _orphans(services: Services, jobs: OpenJobs, around: Surroundings) -> Iterator[Nudge]:
-    for orphan in jobs.orphans:
-        if judge_orphan(orphan, around) is Action.CLOSE:
-            yield from _give_up(services, orphan.job_id, around)
-        elif services.sweeps.adopt(orphan.job_id, around.stuck_after_s):
-            _tell_recovery(orphan.job_id, None, "left behind by another server")
-            yield Nudge(Stage.FETCH_JOB, orphan.job_id)
+def _orphan(services: Services, orphan: Orphan, around: Surroundings) -> Iterator[Nudge]:
+    if judge_orphan(orphan, around) is Action.CLOSE:
+        yield from _give_up(services, orphan.job_id, around)
+    elif services.sweeps.adopt(orphan.job_id, around.stuck_after_s):
+        _tell_recovery(orphan.job_id, None, "left behind by another server")
+        yield Nudge(Stage.FETCH_JOB, orphan.job_id)
 
 
 def _tell_recovery(job_id: UUID, path: str | None, cause: str) -> None:

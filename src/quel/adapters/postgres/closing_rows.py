@@ -26,8 +26,9 @@ from quel.core.settle import (
 from quel.core.steps import ImageState
 
 _LOCK = text("""
-SELECT j.job_status, j.total_images, j.generated_attach_ids, j.completed_at, j.production_id,
-       q.job_id AS claimed, q.path, q.warnings, q.price, coalesce(q.input_images, 0) AS input_images
+SELECT coalesce(j.job_status, 'pending') AS job_status, j.total_images, j.generated_attach_ids,
+       j.completed_at, j.production_id, q.job_id AS claimed, q.path, q.warnings, q.price,
+       coalesce(q.input_images, 0) AS input_images
 FROM quel_production_jobs j LEFT JOIN quel.job q ON q.job_id = j.job_id
 WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
 """)
@@ -36,6 +37,10 @@ _IMAGES = text("""
 SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_keys,
        cost_usd IS NOT NULL AND state IN ('failed', 'cancelled') AS dropped
 FROM quel.image WHERE job_id = :job_id ORDER BY image_no
+""")
+
+_OPEN_IMAGE = text("""
+SELECT 1 FROM quel.image WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled') LIMIT 1
 """)
 
 _ENDED = text("""
@@ -138,7 +143,7 @@ def _close(
     given_up: str | None = None,
 ) -> ClosedJob | None:
     job = connection.execute(_LOCK, {"job_id": job_id}).one_or_none()
-    if job is None or not _is_open(job):
+    if job is None or not (_is_open(job) or _has_open_images(connection, job_id, job)):
         return None
     cancelled = cancelled or job.job_status in CANCELLED_STATUSES
     if cancelled:
@@ -175,29 +180,43 @@ def _is_open(job: Row[Any]) -> bool:
     return status in OPEN_STATUSES or (status in CANCELLED_STATUSES and job.completed_at is None)
 
 
+def _has_open_images(connection: Connection, job_id: UUID, job: Row[Any]) -> bool:
+    """Whether a job was cancelled by somebody who wrote completed_at as well."""
+    keys = {"job_id": job_id}
+    return job.job_status in CANCELLED_STATUSES and connection.scalar(_OPEN_IMAGE, keys) is not None
+
+
 def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool, refusal: str | None) -> JobEnd | None:
     if refusal is not None:
         return _unplanned_end(job, refusal) if job.job_status == "pending" else None
-    if not job.claimed and not cancelled:
+    if not cancelled and (not job.claimed or job.job_status == "pending"):  # not (or not again) begun
         return None
     ends = [
         ImageEnd(image.image_no, ImageState(image.state), image.attach_id, image.reason) for image in images
     ]
+    if not job.claimed:
+        ends = _adopted(job)
     marked = job.job_status in CANCELLED_STATUSES or (cancelled and not images)
     return settle(ends, total_images=job.total_images, warnings=job.warnings or (), cancelled=marked)
 
 
 def _unplanned_end(job: Row[Any], reason: str) -> JobEnd | None:
     """The end of a job that is not (or no longer) planned: what it had stays, the rest failed."""
-    stored = attach_ids(job.generated_attach_ids)
-    if not stored:
+    ends = _adopted(job)
+    if not ends:
         return refused(reason, total_images=job.total_images)
-    ends = [ImageEnd(number, ImageState.STORED, attach_id) for number, attach_id in enumerate(stored)]
-    missing = range(len(stored), max(job.total_images, len(stored) + 1))
-    ends += [ImageEnd(number, ImageState.FAILED, reason=reason) for number in missing[:_MOST_MISSING]]
-    return settle(ends, total_images=job.total_images, warnings=(), cancelled=False)
+    missing = range(len(ends), job.total_images)[:_MOST_MISSING]
+    ends += [ImageEnd(number, ImageState.FAILED, reason=reason) for number in missing]
+    return settle(ends, total_images=job.total_images, warnings=() if missing else (reason,), cancelled=False)
 
 
+def _adopted(job: Row[Any]) -> list[ImageEnd]:
+    """What another server made for a job that quel has no plan of."""
+    ids = attach_ids(job.generated_attach_ids)
+    return [ImageEnd(number, ImageState.STORED, attach_id) for number, attach_id in enumerate(ids)]
+
+
+_LONGEST_S = 2**31 - 1  # what the column holds: another server's started_at may be the year 1
 _MOST_MISSING = 1_000  # a hostile total_images must not fill the memory
 
 
@@ -230,7 +249,7 @@ def _write_production(connection: Connection, job: Row[Any], end: JobEnd) -> Mer
             "status": settle_production([JobStatus(status) for status in siblings.statuses if status]),
             "attach_ids": json.dumps(merged),
             "new": new,
-            "seconds": round(siblings.seconds),
+            "seconds": min(max(0, round(siblings.seconds)), _LONGEST_S),
             "input_images": job.input_images,
         },
     )

@@ -109,8 +109,10 @@ def create_index_concurrently(connection: Connection, index: Index) -> None:
 
     The connection must be in autocommit mode.
     """
-    if connection.scalar(text(_INVALID_INDEX), {"name": index.name}):
-        connection.execute(text(f"DROP INDEX CONCURRENTLY {index.name}"))
+    schema = index.table.schema if index.table is not None else None
+    name = f"{schema}.{index.name}" if schema else str(index.name)
+    if connection.scalar(text(_INVALID_INDEX), {"name": name}):
+        connection.execute(text(f"DROP INDEX CONCURRENTLY {name}"))
     ddl = str(CreateIndex(index).compile(dialect=connection.dialect))
     connection.execute(text(ddl.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY", 1)))
 

@@ -20,7 +20,8 @@ from quel.core.settle import CANCELLED_STATUSES
 from quel.core.steps import ImageState
 
 _LOAD = text("""
-SELECT i.state, i.path, i.stage, i.broken_answers, j.job_status, j.production_id,
+SELECT i.state, i.path, i.stage, i.broken_answers, coalesce(j.job_status, 'pending') AS job_status,
+       j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
 FROM quel.image i
 JOIN quel.job q ON q.job_id = i.job_id

@@ -12,6 +12,7 @@ from quel.adapters.postgres.database import Database
 from quel.core.credits import Organization
 from quel.core.intake import JobFacts, Start, as_uuid
 from quel.core.job import JobPlan, JobStatus
+from quel.core.request.values import attach_id
 from quel.core.steps import ImageState
 
 PLAN = TypeAdapter(JobPlan)
@@ -37,7 +38,7 @@ SET job_status = 'processing', started_at = coalesce(started_at, now()), complet
     total_images = CASE WHEN total_images <= 0 THEN :planned ELSE total_images END,
     completed_images = :stored, failed_images = 0, error_message = NULL,
     generated_attach_ids = CAST(:attach_ids AS jsonb)
-WHERE job_id = :job_id AND job_status = 'pending'
+WHERE job_id = :job_id AND coalesce(job_status, 'pending') = 'pending'
 RETURNING production_id
 """)
 
@@ -120,9 +121,9 @@ def _organization(row: Mapping[Any, Any]) -> Organization | None:
 
 
 def attach_ids(value: object) -> tuple[int, ...]:
-    """The distinct whole numbers of a jsonb list of ids, in order; anything else in it is passed over."""
-    numbers = value if isinstance(value, list) else []
-    return tuple(dict.fromkeys(n for n in numbers if isinstance(n, int) and not isinstance(n, bool)))
+    """The distinct ids of a jsonb list, in order, also written as "3" or 3.0; the rest is passed over."""
+    ids = [attach_id(entry) for entry in value] if isinstance(value, list) else []
+    return tuple(dict.fromkeys(id for id in ids if id is not None))
 
 
 def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, result_owner: str) -> bool:

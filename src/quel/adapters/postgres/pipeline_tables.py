@@ -104,6 +104,7 @@ class PipelineImage(Table, table=True):
         Index("ix_image_turns", "turn", "job_id", "image_no", postgresql_where=text("state = 'ready'")),
         Index("ix_image_customer_turns", "customer", "turn", postgresql_where=text("state = 'ready'")),
         Index("ix_image_generating", "path", postgresql_where=text("state = 'generating'")),
+        Index("ix_image_updated_at", "updated_at"),
         Index("ix_image_made", "updated_at", postgresql_where=text("state = 'made'")),
         {"schema": SCHEMA},
     )

@@ -8,12 +8,13 @@ from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.intake_rows import PLAN
+from quel.adapters.postgres.progress import lock_job
 from quel.core.job import JobStatus
 from quel.core.preparation import FailedImage, Preparation, ReadyImage
 from quel.core.steps import ImageState
 
 _LOAD = text("""
-SELECT q.plan, q.path, j.job_status, q.price,
+SELECT q.plan, q.path, coalesce(j.job_status, 'pending') AS job_status, q.price,
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS states
 FROM quel.job q JOIN quel_production_jobs j ON j.job_id = q.job_id
@@ -92,6 +93,7 @@ class PreparationRows:
         """Turns planned images ready or failed and notes the warnings; the image_nos that became ready."""
 
         def work(connection: Connection) -> list[int]:
+            lock_job(connection, job_id)
             connection.execute(
                 _NOTE,
                 {"job_id": job_id, "warnings": json.dumps(list(warnings)), "input_images": input_images},

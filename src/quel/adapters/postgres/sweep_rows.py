@@ -20,7 +20,7 @@ SELECT j.job_id, lower(btrim(coalesce(nullif(btrim(j.quel_production_path), ''),
            AS path,
        extract(epoch FROM now() - j.updated_at) AS silent_s, coalesce(j.retry_count, 0) AS recoveries
 FROM quel_production_jobs j LEFT JOIN quel_production_photo p ON p.production_id = j.production_id
-WHERE j.job_status = 'pending' ORDER BY j.created_at LIMIT :most
+WHERE j.job_status = 'pending' OR j.job_status IS NULL ORDER BY j.created_at LIMIT :most
 """)
 
 _PROCESSING = text("""
@@ -47,9 +47,14 @@ WHERE j.job_status = 'processing' AND j.updated_at < now() - make_interval(secs 
 LIMIT :most
 """)
 
+# Whoever cancels may have written completed_at as well: then the images that are open tell.
 _CANCELLED = text("""
 SELECT job_id FROM quel_production_jobs
-WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL LIMIT :most
+WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL
+UNION
+SELECT j.job_id FROM quel.image i JOIN quel_production_jobs j ON j.job_id = i.job_id
+WHERE i.state IN ('ready', 'generating', 'made') AND j.job_status IN ('cancelled', 'user_cancelled')
+LIMIT :most
 """)
 
 _FLOW = text("""
@@ -65,7 +70,7 @@ WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state = 'generating' A
 
 _COUNT_RECOVERY = text("""
 UPDATE quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1
-WHERE job_id = :job_id AND job_status = :status
+WHERE job_id = :job_id AND coalesce(job_status, 'pending') = :status
 """)
 
 _COUNT_FRUITLESS = text("""
@@ -89,7 +94,7 @@ SELECT p.production_id, array_agg(j.job_status::text) AS statuses
 FROM quel_production_photo p JOIN quel_production_jobs j ON j.production_id = p.production_id
 WHERE p.production_status = 'processing'
 GROUP BY p.production_id
-HAVING bool_and(j.job_status IN ('completed', 'failed', 'cancelled', 'user_cancelled'))
+HAVING bool_and(coalesce(j.job_status, 'pending') IN ('completed', 'failed', 'cancelled', 'user_cancelled'))
    AND max(coalesce(j.completed_at, j.updated_at)) < now() - interval '1 minute'
 LIMIT :most
 """)
@@ -98,11 +103,12 @@ _SET_PRODUCTION = text("""
 UPDATE quel_production_photo p SET production_status = :status
 WHERE production_id = :production_id AND production_status = 'processing' AND NOT EXISTS (
     SELECT 1 FROM quel_production_jobs j
-    WHERE j.production_id = p.production_id AND j.job_status IN ('pending', 'processing'))
+    WHERE j.production_id = p.production_id
+      AND coalesce(j.job_status, 'pending') IN ('pending', 'processing'))
 """)
 
-_MOST = 2_000
-"""Jobs looked at in one sweep, oldest first; the next sweep is a minute away."""
+_MOST = 20_000
+"""Jobs looked at in one sweep, oldest first: many more than ever wait for a path that is switched off."""
 
 
 class SweepRows:

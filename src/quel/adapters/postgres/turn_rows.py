@@ -26,7 +26,7 @@ SET state = 'generating', lease_owner = :lease, lease_until = now() + make_inter
 FROM quel_production_jobs j
 WHERE (i.job_id, i.image_no) = ({chosen}) AND j.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
-          j.job_status
+          coalesce(j.job_status, 'pending') AS job_status
 """
 
 _TAKE_ANY = text(
@@ -58,17 +58,23 @@ _TAKE_WITHIN_LIMITS = text(
 # Counting and taking must not interleave between workers, or a path would exceed its limit.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('quel.turns'))")
 
+# Rows that somebody else has locked are passed over: that will not take as long as a lease.
 _RENEW = text("""
-UPDATE quel.image SET lease_until = now() + make_interval(secs => :lease_s)
-WHERE state = 'generating' AND lease_owner = ANY(:leases)
+WITH held AS (
+    SELECT job_id, image_no FROM quel.image
+    WHERE state = 'generating' AND lease_owner = ANY(:leases) FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE quel.image i SET lease_until = now() + make_interval(secs => :lease_s)
+FROM held WHERE i.job_id = held.job_id AND i.image_no = held.image_no
 """)
 
-# A picture is welcome also when the lease was lost meanwhile: it has been paid for.
+# A picture is welcome also when the lease was lost meanwhile: it has been paid for. One that is made already
+# was noted by this very statement, whose answer was lost, or by a second call.
 _MADE = text("""
 UPDATE quel.image
-SET state = 'made', cost_usd = coalesce(cost_usd, 0) + :cost_usd, lease_owner = NULL, lease_until = NULL,
-    updated_at = now()
-WHERE job_id = :job_id AND image_no = :image_no AND state IN ('planned', 'ready', 'generating')
+SET state = 'made', lease_owner = NULL, lease_until = NULL, updated_at = now(),
+    cost_usd = CASE state WHEN 'made' THEN cost_usd ELSE coalesce(cost_usd, 0) + :cost_usd END
+WHERE job_id = :job_id AND image_no = :image_no AND state IN ('planned', 'ready', 'generating', 'made')
 """)
 
 _PUT_BACK = text("""

@@ -1,7 +1,7 @@
 -- Reserves one provider call for its owner, on Redis time: when it may go, or how long to stay away.
 --
 -- KEYS[1] quel:quota:slots   list: unix ms of the calls let through, newest first
--- KEYS[2] quel:quota:day     hash: end (unix ms), used
+-- KEYS[2] quel:quota:day     hash: end (unix ms), used, full_until (unix ms, once somebody was refused)
 -- KEYS[3] quel:quota:calls   zset: owner -> unix ms at which its call counts as dead
 -- KEYS[4] quel:quota:gate    hash: until, reason, strikes, overloads, probing, probe, probe_until, cap
 -- KEYS[5] quel:blobs:out:bytes
@@ -52,6 +52,7 @@ if rpd > 0 then
         redis.call("HSET", KEYS[2], "end", day_end, "used", 0)
         redis.call("PEXPIREAT", KEYS[2], day_end + 60000)
     elseif tonumber(day[2] or "0") >= rpd then
+        redis.call("HSET", KEYS[2], "full_until", day_end)
         return later(day_end - now, "day")
     end
 end
@@ -77,6 +78,7 @@ redis.call("LTRIM", KEYS[1], 0, math.max(rpm, 1000) - 1)
 redis.call("PEXPIRE", KEYS[1], window * 2)
 if rpd > 0 then
     redis.call("HINCRBY", KEYS[2], "used", 1)
+    redis.call("HDEL", KEYS[2], "full_until")
 end
 if concurrency > 0 then
     redis.call("ZADD", KEYS[3], slot + lease, owner)

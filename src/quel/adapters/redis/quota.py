@@ -108,6 +108,11 @@ class GeminiQuota:
         """How long the provider, or the day's quota, keeps everyone away; 0 when it does not."""
         return gate_closed_s(self._client)
 
+    def outputs_full(self) -> bool:
+        """Whether answers that wait to be stored fill their half of the budget, so that no call begins."""
+        with redis_errors():
+            return int(self._client.get(total_key(Pool.OUTPUTS)) or 0) >= self._output_budget_bytes
+
     def _tell(self, slot: Slot, verdict: str, *, pause_ms: int = 0) -> int:
         arguments: list[str | int] = [slot.owner, verdict, slot.at_ms, pause_ms, *_day_ends_ms(), self._rpm]
         with redis_errors():
@@ -117,8 +122,11 @@ class GeminiQuota:
 def gate_closed_s(client: redis.Redis) -> float:
     """How long the provider, or the day's quota, keeps everyone away. Raises NeighbourDown."""
     with redis_errors():
-        until_ms = client.hget(_KEYS[3], "until")
-    return max(0.0, float(until_ms or 0) / 1000 - time.time())
+        pipeline = client.pipeline(transaction=False)
+        pipeline.hget(_KEYS[3], "until")
+        pipeline.hget(_KEYS[1], "full_until")
+        until_ms = max(float(answer or 0) for answer in pipeline.execute())
+    return max(0.0, until_ms / 1000 - time.time())
 
 
 def _text(value: bytes | str) -> str:
