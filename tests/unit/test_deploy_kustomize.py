@@ -1,7 +1,9 @@
+import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from deploy.check import OVERLAYS, renderer_problems
+from deploy.check import MINORS, OVERLAYS, ROOT, renderer_problems, schema_problems
 from deploy.kustomize import UnknownFeature, render
 
 POD = """
@@ -100,3 +102,19 @@ def test_a_json_patch_of_a_component_removes_and_replaces(tmp_path: Path) -> Non
 def test_what_it_does_not_know_is_refused_by_name(tmp_path: Path, kustomization: str, named: str) -> None:
     with pytest.raises(UnknownFeature, match=named):
         render(write(tmp_path, kustomization, web=POD))
+
+
+def test_the_component_for_traces_names_the_collector_and_lets_out_to_it(tmp_path: Path) -> None:
+    deploy = Path(os.path.relpath(ROOT / "deploy", tmp_path / "traced"))
+    overlay = write(
+        tmp_path / "traced",
+        f"resources: [{deploy}/base]\ncomponents: [{deploy}/components/traces]\n",
+    )
+    objects = render(overlay)
+    assert [problem for each in objects for problem in schema_problems(each, MINORS[-1])] == []
+    [settings] = [each for each in objects if each["metadata"]["name"].startswith("quel-settings")]
+    address = urlsplit(settings["data"]["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    [policy] = [each for each in objects if each["metadata"]["name"] == "quel-traces"]
+    [egress] = policy["spec"]["egress"]
+    assert [port["port"] for port in egress["ports"]] == [address.port]
+    assert "QUEL_HTTP_PORT" in settings["data"]
