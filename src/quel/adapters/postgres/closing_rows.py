@@ -149,10 +149,13 @@ def _close(
     if cancelled:
         connection.execute(_CANCEL_IMAGES, {"job_id": job_id})
     images = connection.execute(_IMAGES, {"job_id": job_id}).all()
-    if given_up is not None and not job.claimed:
+    end = None  # of a job that is not begun, or is to be begun again
+    if refusal is not None:
+        end = _unplanned_end(job, refusal) if job.job_status == "pending" else None
+    elif given_up is not None and not job.claimed:
         end = _unplanned_end(job, given_up)
-    else:
-        end = _end(job, images, cancelled, refusal)
+    elif cancelled or given_up is not None or (job.claimed and job.job_status != "pending"):
+        end = _end(job, images, cancelled)
     if end is None:
         return None
     seconds = _write_job(connection, job_id, job, end)
@@ -186,18 +189,17 @@ def _has_open_images(connection: Connection, job_id: UUID, job: Row[Any]) -> boo
     return job.job_status in CANCELLED_STATUSES and connection.scalar(_OPEN_IMAGE, keys) is not None
 
 
-def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool, refusal: str | None) -> JobEnd | None:
-    if refusal is not None:
-        return _unplanned_end(job, refusal) if job.job_status == "pending" else None
-    if not cancelled and (not job.claimed or job.job_status == "pending"):  # not (or not again) begun
-        return None
+def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool) -> JobEnd | None:
     ends = [
         ImageEnd(image.image_no, ImageState(image.state), image.attach_id, image.reason) for image in images
     ]
-    if not job.claimed:
-        ends = _adopted(job)
     marked = job.job_status in CANCELLED_STATUSES or (cancelled and not images)
-    return settle(ends, total_images=job.total_images, warnings=job.warnings or (), cancelled=marked)
+    return settle(
+        ends if job.claimed else _adopted(job),
+        total_images=job.total_images,
+        warnings=job.warnings or (),
+        cancelled=marked,
+    )
 
 
 def _unplanned_end(job: Row[Any], reason: str) -> JobEnd | None:
