@@ -81,6 +81,7 @@ def test_a_days_quota_keeps_everyone_away_and_says_so_until_it_is_raised(client:
     assert day.closed_for_s() == 0
     assert refused(day.reserve()).reason == "day"
     assert 0 < day.closed_for_s() <= 25 * 3600
+    assert day.state()["reason"] == "day"
     raised = quota(client, rpd=2)
     granted(raised.reserve())
     assert raised.closed_for_s() == 0

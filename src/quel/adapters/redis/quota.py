@@ -101,8 +101,11 @@ class GeminiQuota:
     def state(self) -> dict[str, str]:
         """The gate as it stands, for people: until, reason, cap, … (empty when it is open)."""
         with redis_errors():
-            fields = self._client.hgetall(_KEYS[3])
-        return {_text(name): _text(value) for name, value in fields.items()}
+            gate = {_text(name): _text(value) for name, value in self._client.hgetall(_KEYS[3]).items()}
+            full_until = _text(self._client.hget(_KEYS[1], "full_until") or "")
+        if full_until and float(full_until) > float(gate.get("until", 0)):
+            gate |= {"until": full_until, "reason": "day"}
+        return gate
 
     def closed_for_s(self) -> float:
         """How long the provider, or the day's quota, keeps everyone away; 0 when it does not."""
