@@ -16,7 +16,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "quel needs Python 3.11 or later: make PYTHON=python3.x")'
 	@echo "Making the environment in $(VENV): once, about half a minute."
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --require-hashes --no-deps -r requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
