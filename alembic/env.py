@@ -1,4 +1,7 @@
-"""Runs migrations against DATABASE_URL, one run at a time; the version table lives in quel's own schema."""
+"""Runs migrations against DATABASE_URL, one run at a time; the version table lives in quel's own schema.
+
+They run with an empty search_path: what a migration does not name with its schema fails, whoever runs it.
+"""
 
 import os
 import sys
@@ -9,8 +12,9 @@ from functools import cache
 from logging.config import fileConfig
 
 from alembic import context
-from sqlalchemy import Connection, Engine, create_engine, pool, text
+from sqlalchemy import Connection, Engine, create_engine, event, pool, text
 
+from quel.adapters.postgres import product_tables
 from quel.adapters.postgres.completion import missing_indexes
 from quel.adapters.postgres.pipeline_tables import SCHEMA, Table
 from quel.adapters.postgres.url import sqlalchemy_url
@@ -64,6 +68,17 @@ _ONE_MIGRATION = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.migration
 _ASK_EVERY_S = 0.2
 
 
+def _engine() -> Engine:
+    engine = create_engine(_database_url(), poolclass=pool.NullPool)
+    # LOCAL, so that no pooler hands the setting on to somebody else's session.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_NO_SEARCH_PATH))
+    return engine
+
+
+_NO_SEARCH_PATH = "SET LOCAL search_path = pg_catalog"
+_SCHEMAS = (product_tables.SCHEMA, SCHEMA)
+
+
 def _make_schema(connection: Connection) -> None:
     exists = connection.scalar(text("SELECT 1 FROM pg_namespace WHERE nspname = :name"), {"name": SCHEMA})
     if not exists:
@@ -73,14 +88,16 @@ def _make_schema(connection: Connection) -> None:
 
 def run() -> None:
     """Applies what is missing; each migration commits on its own."""
-    engine = create_engine(_database_url(), poolclass=pool.NullPool)
+    engine = _engine()
     with _alone(engine), engine.connect() as connection:
+        connection.dialect.default_schema_name = None  # the comparison would leave out what is found without
         _make_schema(connection)
         context.configure(
             connection=connection,
             target_metadata=Table.metadata,
             version_table_schema=SCHEMA,
             include_schemas=True,
+            include_name=lambda name, kind, _parents: kind != "schema" or name in _SCHEMAS,
             include_object=_included(connection),
             transaction_per_migration=True,
         )

@@ -26,7 +26,7 @@ def upgrade() -> None:
     add_missing_enum_values(connection, Table.metadata)
     create_missing_tables(connection, Table.metadata)
     add_missing_columns(connection, Table.metadata)
-    add_updated_at_trigger(connection, "quel_production_jobs")
+    add_updated_at_trigger(connection, Table.metadata.tables["public.quel_production_jobs"])
 
 
 def downgrade() -> None:

@@ -46,7 +46,9 @@ class Studio:
         """A person with personal credits."""
         member_id = uuid4()
         self.rows(
-            "INSERT INTO quel_member (quel_member_id, quel_member_credit) VALUES (%s, %s)", member_id, credits
+            "INSERT INTO public.quel_member (quel_member_id, quel_member_credit) VALUES (%s, %s)",
+            member_id,
+            credits,
         )
         return member_id
 
@@ -54,7 +56,7 @@ class Studio:
         """A studio with credits of its own."""
         org_id = uuid4()
         self.rows(
-            "INSERT INTO quel_organization (org_id, org_name, org_credit, owner_id, org_status)"
+            "INSERT INTO public.quel_organization (org_id, org_name, org_credit, owner_id, org_status)"
             " VALUES (%s, 'A studio', %s, %s, %s)",
             org_id,
             credits,
@@ -72,7 +74,7 @@ class Studio:
     def attachment_row(self, path: str | None, size_bytes: int = 0, *, directory: str | None = None) -> int:
         """An attach row for any path, whether an object is there or not."""
         row = self.rows(
-            "INSERT INTO quel_attach (attach_original_name, attach_file_path, attach_directory,"
+            "INSERT INTO public.quel_attach (attach_original_name, attach_file_path, attach_directory,"
             " attach_file_size, attach_storage_type) VALUES (%s, %s, %s, %s, 'supabase') RETURNING attach_id",
             path,
             path,
@@ -91,8 +93,8 @@ class Studio:
         """A production that jobs can belong to."""
         production_id = uuid4()
         self.rows(
-            "INSERT INTO quel_production_photo (production_id, quel_member_id, org_id, quel_production_path)"
-            " VALUES (%s, %s, %s, %s)",
+            "INSERT INTO public.quel_production_photo"
+            " (production_id, quel_member_id, org_id, quel_production_path) VALUES (%s, %s, %s, %s)",
             production_id,
             member,
             org,
@@ -128,7 +130,7 @@ class Studio:
         } | columns
         names = ", ".join(row)
         places = ", ".join(["%s"] * len(row))
-        self.rows(f"INSERT INTO quel_production_jobs ({names}) VALUES ({places})", *row.values())  # noqa: S608 - column names of our own
+        self.rows(f"INSERT INTO public.quel_production_jobs ({names}) VALUES ({places})", *row.values())  # noqa: S608 - column names of our own
         return UUID(str(row["job_id"]))
 
     def push(self, *job_ids: UUID, queue: str = "jobs:queue") -> None:
@@ -142,7 +144,7 @@ class Studio:
 
     def job_row(self, job_id: UUID) -> dict[str, Any]:
         """The job's row as the front end polls it."""
-        return self.rows("SELECT * FROM quel_production_jobs WHERE job_id = %s", job_id)[0]
+        return self.rows("SELECT * FROM public.quel_production_jobs WHERE job_id = %s", job_id)[0]
 
     def wait(self, job_ids: Sequence[UUID], *, timeout_s: float = 60.0) -> dict[UUID, dict[str, Any]]:
         """Polls until every job has ended; their rows. Raises TimeoutError naming what is still open."""
@@ -151,7 +153,7 @@ class Studio:
             rows = {
                 row["job_id"]: row
                 for row in self.rows(
-                    "SELECT * FROM quel_production_jobs WHERE job_id = ANY(%s)", list(job_ids)
+                    "SELECT * FROM public.quel_production_jobs WHERE job_id = ANY(%s)", list(job_ids)
                 )
             }
             still_open = {

@@ -29,7 +29,7 @@ SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL)
                          ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
-FROM quel.job q JOIN quel_production_jobs j ON j.job_id = q.job_id
+FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
 WHERE q.created_at >= now() - make_interval(secs => :since_s) AND j.job_status <> 'pending'
 """)
 
@@ -40,7 +40,7 @@ _ATTACHMENTS = text(f"""
 SELECT attach_id, attach_file_path AS path, attach_file_size AS size_bytes,
        CAST((regexp_match(attach_file_path, {_OWN_PATH}))[1] AS uuid) AS job_id,
        CAST((regexp_match(attach_file_path, {_OWN_PATH}))[2] AS int) AS image_no
-FROM quel_attach
+FROM public.quel_attach
 WHERE created_at >= now() - make_interval(secs => :since_s)
   AND attach_file_path LIKE 'generated-images/user-%'
   AND attach_file_path ~ {_OWN_PATH}
@@ -50,23 +50,23 @@ ORDER BY attach_id
 _LEDGER = text("""
 SELECT attach_idx, amount, balance_after, user_id, org_id, production_idx, created_at,
        api_provider = :api_provider AS is_provider
-FROM quel_credits WHERE created_at >= now() - make_interval(secs => :since_s) ORDER BY attach_idx
+FROM public.quel_credits WHERE created_at >= now() - make_interval(secs => :since_s) ORDER BY attach_idx
 """)
 
 _PRODUCTIONS = text("""
 SELECT p.production_id, p.production_status, p.attach_ids,
        coalesce(p.generated_image_count, 0) AS image_count,
        array_agg(coalesce(j.job_status::text, 'pending')) AS job_statuses
-FROM quel_production_photo p JOIN quel_production_jobs j ON j.production_id = p.production_id
+FROM public.quel_production_photo p JOIN public.quel_production_jobs j ON j.production_id = p.production_id
 WHERE p.production_id = ANY(:production_ids) GROUP BY p.production_id
 """)
 
 _BALANCES = {
     PayerKind.ORGANIZATION: text("""
-SELECT org_id AS id, coalesce(org_credit, 0) AS balance FROM quel_organization WHERE org_id = ANY(:ids)
+SELECT org_id AS id, coalesce(org_credit, 0) AS balance FROM public.quel_organization WHERE org_id = ANY(:ids)
 """),
     PayerKind.MEMBER: text("""
-SELECT quel_member_id AS id, coalesce(quel_member_credit, 0) AS balance FROM quel_member
+SELECT quel_member_id AS id, coalesce(quel_member_credit, 0) AS balance FROM public.quel_member
 WHERE quel_member_id = ANY(:ids)
 """),
 }

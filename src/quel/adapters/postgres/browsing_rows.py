@@ -18,8 +18,8 @@ from quel.core.paths import PATHS
 from quel.core.settle import OPEN_STATUSES
 
 JOBS_WITH_PATH = """
-FROM quel_production_jobs j
-LEFT JOIN quel_production_photo p ON p.production_id = j.production_id
+FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 LEFT JOIN quel.job q ON q.job_id = j.job_id
 CROSS JOIN LATERAL (
     SELECT lower(btrim(coalesce(
@@ -44,7 +44,7 @@ _BY_STATUS = text(
     _COLUMNS
     + JOBS_WITH_PATH
     + """
-WHERE (CAST(:status AS text) IS NULL OR j.job_status = CAST(CAST(:status AS text) AS job_status_enum))
+WHERE (CAST(:status AS text) IS NULL OR j.job_status = CAST(CAST(:status AS text) AS public.job_status_enum))
   AND (CAST(:path AS text) IS NULL OR effective.path = :path)
 ORDER BY j.created_at, j.job_id LIMIT :most
 """

@@ -29,7 +29,7 @@ _LOCK = text("""
 SELECT coalesce(j.job_status, 'pending') AS job_status, j.total_images, j.generated_attach_ids,
        j.completed_at, j.production_id, q.job_id AS claimed, q.path, q.warnings, q.price,
        coalesce(q.input_images, 0) AS input_images
-FROM quel_production_jobs j LEFT JOIN quel.job q ON q.job_id = j.job_id
+FROM public.quel_production_jobs j LEFT JOIN quel.job q ON q.job_id = j.job_id
 WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
 """)
 
@@ -44,12 +44,12 @@ SELECT 1 FROM quel.image WHERE job_id = :job_id AND state NOT IN ('stored', 'fai
 """)
 
 _ENDED = text("""
-SELECT 1 FROM quel_production_jobs
+SELECT 1 FROM public.quel_production_jobs
 WHERE job_id = :job_id AND completed_at IS NOT NULL AND job_status NOT IN ('pending', 'processing')
 """)
 
 _CLOSE_JOB = text("""
-UPDATE quel_production_jobs
+UPDATE public.quel_production_jobs
 SET job_status = :status, completed_images = :completed, failed_images = :failed,
     generated_attach_ids = CASE WHEN :claimed THEN CAST(:attach_ids AS jsonb) ELSE generated_attach_ids END,
     error_message = :error_message, completed_at = now()
@@ -58,18 +58,18 @@ RETURNING extract(epoch FROM now() - coalesce(started_at, now())) AS seconds
 """)
 
 _LOCK_PRODUCTION = text("""
-SELECT attach_ids, coalesce(input_images_count, 0) AS input_images_count FROM quel_production_photo
+SELECT attach_ids, coalesce(input_images_count, 0) AS input_images_count FROM public.quel_production_photo
 WHERE production_id = :production_id FOR NO KEY UPDATE
 """)
 
 _SIBLINGS = text("""
 SELECT array_agg(job_status::text) AS statuses,
        extract(epoch FROM now() - coalesce(min(started_at), now())) AS seconds
-FROM quel_production_jobs WHERE production_id = :production_id
+FROM public.quel_production_jobs WHERE production_id = :production_id
 """)
 
 _CLOSE_PRODUCTION = text("""
-UPDATE quel_production_photo
+UPDATE public.quel_production_photo
 SET production_status = :status, attach_ids = CAST(:attach_ids AS jsonb),
     generated_image_count = coalesce(generated_image_count, 0) + :new,
     processing_duration_seconds = :seconds,

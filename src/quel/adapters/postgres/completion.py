@@ -1,6 +1,7 @@
 """Completes a database that may already hold the product's tables: adds what is missing, alters nothing.
 
-Used by the migrations, which must be safe on a live database with rows and harmless when run again.
+Used by the migrations, which must be safe on a live database with rows and harmless when run again. Every
+name is written with its schema: nothing depends on whose search_path it runs under.
 """
 
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.schema import CreateColumn, CreateIndex
 from sqlalchemy.sql.elements import TextClause
 
+_UPDATED_AT = "update_updated_at_column"
 _UPDATED_AT_FUNCTION = """
-CREATE FUNCTION update_updated_at_column() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.updated_at = now();
     RETURN NEW;
@@ -28,15 +30,17 @@ def create_missing_tables(connection: Connection, metadata: MetaData) -> None:
 def add_missing_enum_values(connection: Connection, metadata: MetaData) -> None:
     """Adds the values that an existing enum type lacks, at its end."""
     for enum in _enums(metadata):
-        existing = set(connection.scalars(text(_ENUM_VALUES), {"name": enum.name}))
+        names = {"schema": enum.schema, "name": enum.name}
+        existing = set(connection.scalars(text(_ENUM_VALUES), names))
         for value in enum.enums if existing else ():
             if value not in existing:
-                connection.execute(text(f"ALTER TYPE {enum.name} ADD VALUE IF NOT EXISTS '{value}'"))
+                statement = f"ALTER TYPE {enum.schema}.{enum.name} ADD VALUE IF NOT EXISTS '{value}'"
+                connection.execute(text(statement))
 
 
 _ENUM_VALUES = """
 SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
-WHERE t.typname = :name AND pg_type_is_visible(t.oid)
+WHERE t.typname = :name AND t.typnamespace = to_regnamespace(:schema)
 """
 
 
@@ -47,6 +51,22 @@ def _enums(metadata: MetaData) -> Iterator[Enum]:
             if isinstance(column.type, Enum) and column.type.name not in seen:
                 seen.add(column.type.name)
                 yield column.type
+
+
+def move_home(connection: Connection, metadata: MetaData, *, strayed: str) -> None:
+    """Moves what belongs in the metadata's own schema and lies in the schema `strayed`, as it is, with rows.
+
+    What is in its own schema already is left alone, and so is its namesake.
+    """
+    tables = [table.name for table in metadata.sorted_tables if table.schema == metadata.schema]
+    things = [("TABLE", name, "to_regclass") for name in tables]
+    things += [("TYPE", str(enum.name), "to_regtype") for enum in _enums(metadata)]
+    things.append(("FUNCTION", _UPDATED_AT, "to_regproc"))
+    for kind, name, looks_up in things:
+        names = {"home": f"{metadata.schema}.{name}", "strayed": f"{strayed}.{name}"}
+        strays = text(f"SELECT {looks_up}(:strayed) IS NOT NULL AND {looks_up}(:home) IS NULL")
+        if connection.scalar(strays, names):
+            connection.execute(text(f"ALTER {kind} {names['strayed']} SET SCHEMA {metadata.schema}"))
 
 
 def add_missing_columns(connection: Connection, metadata: MetaData) -> None:
@@ -73,16 +93,17 @@ def _definition(column: Column[object]) -> str:
     return ddl
 
 
-def add_updated_at_trigger(connection: Connection, table: str) -> None:
+def add_updated_at_trigger(connection: Connection, table: Table) -> None:
     """Sets updated_at before each update, unless the table already calls a function of that name."""
-    if connection.scalar(text(_TRIGGER_EXISTS), {"table": table}):
+    if connection.scalar(text(_TRIGGER_EXISTS), {"table": table.fullname}):
         return
-    if not connection.scalar(text("SELECT to_regproc('update_updated_at_column') IS NOT NULL")):
-        connection.execute(text(_UPDATED_AT_FUNCTION))
+    function = f"{table.schema}.{_UPDATED_AT}"
+    if not connection.scalar(text("SELECT to_regproc(:name) IS NOT NULL"), {"name": function}):
+        connection.execute(text(_UPDATED_AT_FUNCTION.format(function=function)))
     connection.execute(
         text(
-            f"CREATE TRIGGER update_{table}_updated_at BEFORE UPDATE ON {table}"
-            " FOR EACH ROW EXECUTE FUNCTION update_updated_at_column()"
+            f"CREATE TRIGGER update_{table.name}_updated_at BEFORE UPDATE ON {table.fullname}"
+            f" FOR EACH ROW EXECUTE FUNCTION {function}()"
         )
     )
 
@@ -94,14 +115,29 @@ WHERE g.tgrelid = to_regclass(:table) AND p.proname = 'update_updated_at_column'
 
 
 def missing_indexes(connection: Connection, metadata: MetaData) -> list[Index]:
-    """The indexes of the models that no valid index of the same columns stands for, whatever its name."""
+    """The indexes of the models that no valid index of the same columns stands for, whatever its name.
+
+    Partial ones are all quel's own and known by their names.
+    """
     missing = []
     for table in metadata.sorted_tables:
         existing = _existing_indexes(connection, table)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            if index.dialect_options["postgresql"]["where"] is None and _columns(index) not in existing:
+            if index.dialect_options["postgresql"]["where"] is not None:
+                is_there = bool(connection.scalar(text(_VALID_INDEX), {"name": _full_name(index)}))
+            else:
+                is_there = _columns(index) in existing
+            if not is_there:
                 missing.append(index)
     return missing
+
+
+_VALID_INDEX = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND indisvalid"
+
+
+def _full_name(index: Index) -> str:
+    schema = index.table.schema if index.table is not None else None
+    return f"{schema}.{index.name}" if schema else str(index.name)
 
 
 def create_index_concurrently(connection: Connection, index: Index) -> None:
@@ -109,8 +145,7 @@ def create_index_concurrently(connection: Connection, index: Index) -> None:
 
     The connection must be in autocommit mode.
     """
-    schema = index.table.schema if index.table is not None else None
-    name = f"{schema}.{index.name}" if schema else str(index.name)
+    name = _full_name(index)
     if connection.scalar(text(_INVALID_INDEX), {"name": name}):
         connection.execute(text(f"DROP INDEX CONCURRENTLY {name}"))
     ddl = str(CreateIndex(index).compile(dialect=connection.dialect))

@@ -25,12 +25,12 @@ SELECT i.state, i.path, i.stage, i.broken_answers, coalesce(j.job_status, 'pendi
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
 FROM quel.image i
 JOIN quel.job q ON q.job_id = i.job_id
-JOIN quel_production_jobs j ON j.job_id = i.job_id
+JOIN public.quel_production_jobs j ON j.job_id = i.job_id
 WHERE i.job_id = :job_id AND i.image_no = :image_no
 """)
 
 _LOCK = text("""
-SELECT j.job_status, i.state FROM quel_production_jobs j
+SELECT j.job_status, i.state FROM public.quel_production_jobs j
 JOIN quel.image i ON i.job_id = j.job_id
 WHERE j.job_id = :job_id AND i.image_no = :image_no
 FOR NO KEY UPDATE OF j, i
@@ -38,24 +38,24 @@ FOR NO KEY UPDATE OF j, i
 
 _PAY = {
     PayerKind.ORGANIZATION: text("""
-UPDATE quel_organization SET org_credit = coalesce(org_credit, 0) - :price
+UPDATE public.quel_organization SET org_credit = coalesce(org_credit, 0) - :price
 WHERE org_id = :payer_id AND coalesce(org_credit, 0) >= :price RETURNING org_credit
 """),
     PayerKind.MEMBER: text("""
-UPDATE quel_member SET quel_member_credit = coalesce(quel_member_credit, 0) - :price
+UPDATE public.quel_member SET quel_member_credit = coalesce(quel_member_credit, 0) - :price
 WHERE quel_member_id = :payer_id AND coalesce(quel_member_credit, 0) >= :price RETURNING quel_member_credit
 """),
 }
 
 _RECORD = text("""
 WITH attached AS (
-    INSERT INTO quel_attach (attach_original_name, attach_file_name, attach_file_path, attach_directory,
-                             attach_file_size, attach_file_type, attach_storage_type)
+    INSERT INTO public.quel_attach (attach_original_name, attach_file_name, attach_file_path,
+                                    attach_directory, attach_file_size, attach_file_type, attach_storage_type)
     VALUES (:name, :name, :path, :path, :size_bytes, 'image/webp', 'supabase')
     RETURNING attach_id
 ), booked AS (
-    INSERT INTO quel_credits (user_id, transaction_type, amount, balance_after, description, attach_idx,
-                              production_idx, org_id, used_by_member_id, api_provider)
+    INSERT INTO public.quel_credits (user_id, transaction_type, amount, balance_after, description,
+                                     attach_idx, production_idx, org_id, used_by_member_id, api_provider)
     SELECT :member_id, :transaction_type, -:price, least(:balance, :max_balance_after), :description,
            attach_id, :production_id, :org_id, :used_by, :api_provider
     FROM attached

@@ -22,18 +22,19 @@ SELECT j.job_id, j.job_status, j.job_type, j.total_images, j.job_input_data, j.p
        j.quel_member_id, j.quel_production_path AS job_path, j.generated_attach_ids,
        p.quel_production_path AS production_path,
        o.org_id, o.org_status, coalesce(o.org_credit, 0) AS org_credit, o.owner_id
-FROM quel_production_jobs j
-LEFT JOIN quel_production_photo p ON p.production_id = j.production_id
-LEFT JOIN quel_organization o ON o.org_id = j.org_id
+FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
+LEFT JOIN public.quel_organization o ON o.org_id = j.org_id
 WHERE j.job_id = :job_id
 """)
 
 _MEMBERS = text("""
-SELECT quel_member_id, coalesce(quel_member_credit, 0) FROM quel_member WHERE quel_member_id = ANY(:ids)
+SELECT quel_member_id, coalesce(quel_member_credit, 0) FROM public.quel_member
+WHERE quel_member_id = ANY(:ids)
 """)
 
 _CLAIM = text("""
-UPDATE quel_production_jobs
+UPDATE public.quel_production_jobs
 SET job_status = 'processing', started_at = coalesce(started_at, now()), completed_at = NULL,
     total_images = CASE WHEN total_images <= 0 THEN :planned ELSE total_images END,
     completed_images = :stored, failed_images = 0, error_message = NULL,
@@ -62,7 +63,7 @@ WHERE quel.image.state <> 'stored'
 """)
 
 _PRODUCTION_PROCESSING = text("""
-UPDATE quel_production_photo SET production_status = 'processing'
+UPDATE public.quel_production_photo SET production_status = 'processing'
 WHERE production_id = :production_id AND production_status IS DISTINCT FROM 'processing'
 """)
 

@@ -15,11 +15,11 @@ BATCH = 500
 """Rows of one transaction: locks are held for milliseconds."""
 
 _JOBS = text("""
-UPDATE quel_production_jobs j SET quel_production_path = chosen.path
+UPDATE public.quel_production_jobs j SET quel_production_path = chosen.path
 FROM (
     SELECT n.job_id, coalesce(q.path, nullif(btrim(p.quel_production_path), ''), :default_path) AS path
-    FROM quel_production_jobs n
-    LEFT JOIN quel_production_photo p ON p.production_id = n.production_id
+    FROM public.quel_production_jobs n
+    LEFT JOIN public.quel_production_photo p ON p.production_id = n.production_id
     LEFT JOIN quel.job q ON q.job_id = n.job_id
     WHERE n.quel_production_path IS NULL OR n.quel_production_path = ''
     LIMIT :batch FOR NO KEY UPDATE OF n SKIP LOCKED
@@ -28,13 +28,13 @@ WHERE j.job_id = chosen.job_id
 """)
 
 _PRODUCTIONS = text("""
-UPDATE quel_production_photo p SET quel_production_path = chosen.path
+UPDATE public.quel_production_photo p SET quel_production_path = chosen.path
 FROM (
     SELECT n.production_id, coalesce((
-        SELECT min(j.quel_production_path) FROM quel_production_jobs j
+        SELECT min(j.quel_production_path) FROM public.quel_production_jobs j
         WHERE j.production_id = n.production_id
         HAVING count(DISTINCT j.quel_production_path) = 1), :default_path) AS path
-    FROM quel_production_photo n
+    FROM public.quel_production_photo n
     WHERE n.quel_production_path IS NULL OR n.quel_production_path = ''
     LIMIT :batch FOR NO KEY UPDATE OF n SKIP LOCKED
 ) chosen
@@ -42,9 +42,9 @@ WHERE p.production_id = chosen.production_id
 """)
 
 _WITHOUT_PATH = text("""
-SELECT (SELECT count(*) FROM quel_production_jobs
+SELECT (SELECT count(*) FROM public.quel_production_jobs
         WHERE quel_production_path IS NULL OR quel_production_path = '') AS jobs,
-       (SELECT count(*) FROM quel_production_photo
+       (SELECT count(*) FROM public.quel_production_photo
         WHERE quel_production_path IS NULL OR quel_production_path = '') AS productions
 """)
 

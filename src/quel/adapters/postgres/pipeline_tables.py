@@ -26,6 +26,9 @@ from quel.adapters.postgres.product_tables import Table
 
 SCHEMA = "quel"
 
+FINAL = "('stored', 'failed', 'cancelled')"
+"""The states in which an image has ended, as SQL."""
+
 
 def _now() -> Column[Any]:
     return Column(TIMESTAMP(timezone=True), nullable=False, server_default=text("now()"))
@@ -33,6 +36,28 @@ def _now() -> Column[Any]:
 
 def _count() -> Column[Any]:
     return Column(Integer, nullable=False, server_default=text("0"))
+
+
+class PendingJobInHand(Table, table=True):
+    """A job that quel had in hand and has not claimed: parked, or found by the sweep.
+
+    `recoveries` counts how often the sweep nudged it, `adoptions` how often it was taken over from another
+    server; the product's retry_count is written for people and never read.
+    """
+
+    __tablename__ = "pending_job"
+
+    job_id: UUID = Field(
+        sa_column=Column(
+            SqlUuid, ForeignKey("quel_production_jobs.job_id", ondelete="CASCADE"), primary_key=True
+        )
+    )
+    recoveries: int = Field(sa_column=_count())
+    adoptions: int = Field(sa_column=_count())
+    created_at: datetime | None = Field(default=None, sa_column=_now())
+    updated_at: datetime | None = Field(default=None, sa_column=_now())
+
+    __table_args__ = ({"schema": SCHEMA},)
 
 
 class PipelineJob(Table, table=True):
@@ -55,6 +80,9 @@ class PipelineJob(Table, table=True):
     plan: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     warnings: list[str] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb")))
     input_images: int = Field(sa_column=_count())
+    extra_attach_ids: list[int] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb"))
+    )
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())
     created_at: datetime | None = Field(default=None, sa_column=_now())
@@ -62,6 +90,7 @@ class PipelineJob(Table, table=True):
 
     __table_args__ = (
         CheckConstraint("payer_kind IN ('organization', 'member')", name="payer_kind"),
+        Index("ix_job_payer", "payer_id"),
         {"schema": SCHEMA},
     )
 
@@ -105,6 +134,7 @@ class PipelineImage(Table, table=True):
         Index("ix_image_customer_turns", "customer", "turn", postgresql_where=text("state = 'ready'")),
         Index("ix_image_generating", "path", postgresql_where=text("state = 'generating'")),
         Index("ix_image_updated_at", "updated_at"),
+        Index("ix_image_open", "job_id", postgresql_where=text(f"state NOT IN {FINAL}")),
         Index("ix_image_made", "updated_at", postgresql_where=text("state = 'made'")),
         {"schema": SCHEMA},
     )

@@ -17,13 +17,13 @@ _LOAD = text("""
 SELECT q.plan, q.path, coalesce(j.job_status, 'pending') AS job_status, q.price,
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS states
-FROM quel.job q JOIN quel_production_jobs j ON j.job_id = q.job_id
+FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
 WHERE q.job_id = :job_id
 """)
 
 _ATTACHMENTS = text("""
 SELECT attach_id, coalesce(nullif(btrim(attach_file_path), ''), nullif(btrim(attach_directory), '')) AS path
-FROM quel_attach WHERE attach_id = ANY(CAST(:ids AS bigint[]))
+FROM public.quel_attach WHERE attach_id = ANY(CAST(:ids AS bigint[]))
 """)
 
 # A turn is a round in which every customer who waits gets one image: a newcomer's first image joins the
@@ -52,7 +52,7 @@ WHERE i.job_id = :job_id AND i.image_no = r.image_no AND i.state = 'planned'
 """)
 
 _FAILED_SO_FAR = text("""
-UPDATE quel_production_jobs j
+UPDATE public.quel_production_jobs j
 SET failed_images = (SELECT count(*) FROM quel.image i WHERE i.job_id = j.job_id AND i.state = 'failed')
 WHERE j.job_id = :job_id AND j.job_status = 'processing'
 """)

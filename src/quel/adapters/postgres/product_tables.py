@@ -25,14 +25,18 @@ from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
+SCHEMA = "public"
+"""Where the front end and PostgREST look for them, whatever a role's search_path says (SPEC 1.4)."""
+
 metadata = MetaData(
+    schema=SCHEMA,
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "ck": "ck_%(table_name)s_%(constraint_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
         "pk": "pk_%(table_name)s",
-    }
+    },
 )
 
 JOB_STATUSES = ("pending", "processing", "completed", "failed", "cancelled", "user_cancelled")

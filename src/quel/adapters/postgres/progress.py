@@ -9,10 +9,10 @@ from sqlalchemy import Connection, text
 
 from quel.core.generation import Progress
 
-_LOCK = text("SELECT job_status FROM quel_production_jobs WHERE job_id = :job_id FOR NO KEY UPDATE")
+_LOCK = text("SELECT job_status FROM public.quel_production_jobs WHERE job_id = :job_id FOR NO KEY UPDATE")
 
 _COUNT = text("""
-UPDATE quel_production_jobs j
+UPDATE public.quel_production_jobs j
 SET completed_images = c.stored, failed_images = c.failed, generated_attach_ids = c.attach_ids
 FROM (
     SELECT count(*) FILTER (WHERE state = 'stored') AS stored,

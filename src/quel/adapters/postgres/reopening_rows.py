@@ -20,19 +20,20 @@ _LOAD = text("""
 SELECT j.job_id, coalesce(j.job_status, 'pending') AS status, j.completed_at IS NOT NULL AS is_closed,
        q.price, q.payer_kind, q.payer_id,
        CASE q.payer_kind
-           WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM quel_organization
+           WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM public.quel_organization
                                      WHERE org_id = q.payer_id AND org_status = 'active')
-           ELSE (SELECT coalesce(quel_member_credit, 0) FROM quel_member WHERE quel_member_id = q.payer_id)
+           ELSE (SELECT coalesce(quel_member_credit, 0) FROM public.quel_member
+                 WHERE quel_member_id = q.payer_id)
        END AS balance,
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
-FROM quel_production_jobs j JOIN quel.job q ON q.job_id = j.job_id
+FROM public.quel_production_jobs j JOIN quel.job q ON q.job_id = j.job_id
 WHERE j.job_id = :job_id
 """)
 
 # started_at is that of this run: the duration of a production must not count the days in between.
 _REOPEN_JOB = text("""
-UPDATE quel_production_jobs
+UPDATE public.quel_production_jobs
 SET job_status = 'processing', started_at = now(), completed_at = NULL, error_message = NULL, retry_count = 0
 WHERE job_id = :job_id AND job_status NOT IN ('pending', 'processing') AND completed_at IS NOT NULL
   AND :count = (SELECT count(*) FROM quel.image WHERE job_id = :job_id AND image_no = ANY(:image_nos)
@@ -54,15 +55,15 @@ WHERE job_id = :job_id
 """)
 
 _REOPEN_UNPLANNED = text("""
-UPDATE quel_production_jobs j
+UPDATE public.quel_production_jobs j
 SET job_status = 'pending', completed_at = NULL, error_message = NULL, failed_images = 0, retry_count = 0
-WHERE job_id = :job_id AND job_status = CAST(CAST(:status AS text) AS job_status_enum)
+WHERE job_id = :job_id AND job_status = CAST(CAST(:status AS text) AS public.job_status_enum)
   AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
 RETURNING production_id
 """)
 
 _PRODUCTION_PROCESSING = text("""
-UPDATE quel_production_photo SET production_status = 'processing' WHERE production_id = :production_id
+UPDATE public.quel_production_photo SET production_status = 'processing' WHERE production_id = :production_id
 """)
 
 

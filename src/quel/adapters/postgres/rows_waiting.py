@@ -12,14 +12,15 @@ SELECT lower(btrim(coalesce(nullif(btrim(j.quel_production_path), ''),
                             nullif(btrim(p.quel_production_path), ''), :default_path))) AS path,
        j.job_status::text AS state, count(*) AS number,
        extract(epoch FROM now() - min(coalesce(j.started_at, j.created_at))) AS oldest_s
-FROM quel_production_jobs j LEFT JOIN quel_production_photo p ON p.production_id = j.production_id
+FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 WHERE j.job_status IN ('pending', 'processing')
 GROUP BY 1, 2 ORDER BY 1, 2
 """)
 
 _IMAGES = text("""
 SELECT i.path, i.state, count(*) AS number, extract(epoch FROM now() - min(i.updated_at)) AS oldest_s
-FROM quel_production_jobs j JOIN quel.image i ON i.job_id = j.job_id
+FROM public.quel_production_jobs j JOIN quel.image i ON i.job_id = j.job_id
 WHERE j.job_status = 'processing' AND i.state IN ('planned', 'ready', 'generating', 'made')
 GROUP BY 1, 2 ORDER BY 1, 2
 """)

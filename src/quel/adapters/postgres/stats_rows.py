@@ -27,7 +27,7 @@ WITH chosen AS (
     FROM quel.image i JOIN chosen ON chosen.job_id = i.job_id GROUP BY i.job_id
 ), charged AS (
     SELECT i.job_id, -sum(c.amount) AS credits
-    FROM quel_credits c
+    FROM public.quel_credits c
     JOIN quel.image i ON i.attach_id = c.attach_idx
     JOIN chosen ON chosen.job_id = i.job_id
     WHERE c.api_provider = 'gemini-banana' AND i.request IS NOT NULL GROUP BY i.job_id
@@ -55,7 +55,7 @@ _REASONS = text(
     """
 WITH chosen AS (
     SELECT j.job_id, j.job_status, coalesce(j.failed_images, 0) AS failed
-    FROM quel_production_jobs j WHERE j.created_at >= now() - make_interval(secs => :since_s)
+    FROM public.quel_production_jobs j WHERE j.created_at >= now() - make_interval(secs => :since_s)
 )
 SELECT coalesce(i.reason_code, 'unknown') AS reason, count(*)::int AS images,
        count(DISTINCT i.job_id)::int AS jobs

@@ -13,28 +13,29 @@ from quel.core.submission import Upload, with_attachments
 
 _UNKNOWN = text("""
 SELECT (CAST(:member_id AS uuid) IS NOT NULL
-        AND NOT EXISTS (SELECT FROM quel_member WHERE quel_member_id = :member_id)) AS member,
+        AND NOT EXISTS (SELECT FROM public.quel_member WHERE quel_member_id = :member_id)) AS member,
        (CAST(:org_id AS uuid) IS NOT NULL
-        AND NOT EXISTS (SELECT FROM quel_organization WHERE org_id = :org_id)) AS org
+        AND NOT EXISTS (SELECT FROM public.quel_organization WHERE org_id = :org_id)) AS org
 """)
 
-_WRITTEN = text("SELECT true FROM quel_production_jobs WHERE job_id = :job_id")
+_WRITTEN = text("SELECT true FROM public.quel_production_jobs WHERE job_id = :job_id")
 
 _ATTACH = text("""
-INSERT INTO quel_attach (attach_original_name, attach_file_name, attach_file_path, attach_directory,
+INSERT INTO public.quel_attach (attach_original_name, attach_file_name, attach_file_path, attach_directory,
                          attach_file_size, attach_file_type, attach_storage_type)
 VALUES (:name, :name, :path, :path, :size_bytes, :mime_type, 'supabase') RETURNING attach_id
 """)
 
 _PRODUCTION = text("""
-INSERT INTO quel_production_photo (quel_member_id, org_id, production_name, quel_production_path,
+INSERT INTO public.quel_production_photo (quel_member_id, org_id, production_name, quel_production_path,
                                    total_quantity)
 VALUES (:member_id, :org_id, :name, :path, :total_images) RETURNING production_id
 """)
 
 _JOB = text("""
-INSERT INTO quel_production_jobs (job_id, production_id, job_type, stage_index, stage_name, batch_index,
-                                  total_images, job_input_data, quel_member_id, org_id, quel_production_path)
+INSERT INTO public.quel_production_jobs (job_id, production_id, job_type, stage_index, stage_name,
+                                         batch_index, total_images, job_input_data, quel_member_id, org_id,
+                                         quel_production_path)
 VALUES (:job_id, :production_id, :job_type, :stage_index, :stage_name, :batch_index,
         :total_images, CAST(:input_data AS jsonb), :member_id, :org_id, :path)
 """)

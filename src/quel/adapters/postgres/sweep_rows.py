@@ -19,7 +19,8 @@ _PENDING = text("""
 SELECT j.job_id, lower(btrim(coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')))
            AS path,
        extract(epoch FROM now() - j.updated_at) AS silent_s, coalesce(j.retry_count, 0) AS recoveries
-FROM quel_production_jobs j LEFT JOIN quel_production_photo p ON p.production_id = j.production_id
+FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 WHERE j.job_status = 'pending' OR j.job_status IS NULL ORDER BY j.created_at LIMIT :most
 """)
 
@@ -30,7 +31,7 @@ SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
        coalesce(array_agg(i.image_no) FILTER (
            WHERE i.state = 'generating' AND i.lease_until < now()), '{}') AS lapsed,
        coalesce(bool_or(i.state = 'generating' AND i.lease_until >= now()), false) AS leased
-FROM quel_production_jobs j
+FROM public.quel_production_jobs j
 JOIN quel.job q ON q.job_id = j.job_id
 JOIN quel.image i ON i.job_id = j.job_id
 WHERE j.job_status = 'processing'
@@ -41,7 +42,7 @@ _ORPHANS = text("""
 SELECT j.job_id, coalesce(j.retry_count, 0) AS recoveries,
        coalesce(jsonb_array_length(CASE jsonb_typeof(j.generated_attach_ids)
            WHEN 'array' THEN j.generated_attach_ids END), 0) AS stored
-FROM quel_production_jobs j
+FROM public.quel_production_jobs j
 WHERE j.job_status = 'processing' AND j.updated_at < now() - make_interval(secs => :stuck_after_s)
   AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
 LIMIT :most
@@ -49,10 +50,10 @@ LIMIT :most
 
 # Whoever cancels may have written completed_at as well: then the images that are open tell.
 _CANCELLED = text("""
-SELECT job_id FROM quel_production_jobs
+SELECT job_id FROM public.quel_production_jobs
 WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL
 UNION
-SELECT j.job_id FROM quel.image i JOIN quel_production_jobs j ON j.job_id = i.job_id
+SELECT j.job_id FROM quel.image i JOIN public.quel_production_jobs j ON j.job_id = i.job_id
 WHERE i.state IN ('ready', 'generating', 'made') AND j.job_status IN ('cancelled', 'user_cancelled')
 LIMIT :most
 """)
@@ -69,7 +70,7 @@ WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state = 'generating' A
 """)
 
 _COUNT_RECOVERY = text("""
-UPDATE quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1
+UPDATE public.quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1
 WHERE job_id = :job_id AND coalesce(job_status, 'pending') = :status
 """)
 
@@ -83,7 +84,7 @@ WHERE q.job_id = :job_id
 """)
 
 _ADOPT = text("""
-UPDATE quel_production_jobs SET job_status = 'pending', retry_count = coalesce(retry_count, 0) + 1
+UPDATE public.quel_production_jobs SET job_status = 'pending', retry_count = coalesce(retry_count, 0) + 1
 WHERE job_id = :job_id AND job_status = 'processing'
   AND updated_at < now() - make_interval(secs => :stuck_after_s)
 RETURNING 1
@@ -91,7 +92,7 @@ RETURNING 1
 
 _OUT_OF_STEP = text("""
 SELECT p.production_id, array_agg(j.job_status::text) AS statuses
-FROM quel_production_photo p JOIN quel_production_jobs j ON j.production_id = p.production_id
+FROM public.quel_production_photo p JOIN public.quel_production_jobs j ON j.production_id = p.production_id
 WHERE p.production_status = 'processing'
 GROUP BY p.production_id
 HAVING bool_and(coalesce(j.job_status, 'pending') IN ('completed', 'failed', 'cancelled', 'user_cancelled'))
@@ -100,9 +101,9 @@ LIMIT :most
 """)
 
 _SET_PRODUCTION = text("""
-UPDATE quel_production_photo p SET production_status = :status
+UPDATE public.quel_production_photo p SET production_status = :status
 WHERE production_id = :production_id AND production_status = 'processing' AND NOT EXISTS (
-    SELECT 1 FROM quel_production_jobs j
+    SELECT 1 FROM public.quel_production_jobs j
     WHERE j.production_id = p.production_id
       AND coalesce(j.job_status, 'pending') IN ('pending', 'processing'))
 """)

@@ -23,7 +23,7 @@ _TAKE = """
 UPDATE quel.image i
 SET state = 'generating', lease_owner = :lease, lease_until = now() + make_interval(secs => :lease_s),
     updated_at = now()
-FROM quel_production_jobs j
+FROM public.quel_production_jobs j
 WHERE (i.job_id, i.image_no) = ({chosen}) AND j.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
           coalesce(j.job_status, 'pending') AS job_status

@@ -9,10 +9,10 @@ from quel.sandbox.studio import Studio
 
 START_CREDITS = 1_000
 
-_STUDIO = "SELECT org_credit AS balance FROM quel_organization WHERE org_id = %s"
-_STUDIO_LEDGER = "FROM quel_credits WHERE org_id = %s"
-_MEMBER = "SELECT quel_member_credit AS balance FROM quel_member WHERE quel_member_id = %s"
-_MEMBER_LEDGER = "FROM quel_credits WHERE user_id = %s AND org_id IS NULL"
+_STUDIO = "SELECT org_credit AS balance FROM public.quel_organization WHERE org_id = %s"
+_STUDIO_LEDGER = "FROM public.quel_credits WHERE org_id = %s"
+_MEMBER = "SELECT quel_member_credit AS balance FROM public.quel_member WHERE quel_member_id = %s"
+_MEMBER_LEDGER = "FROM public.quel_credits WHERE user_id = %s AND org_id IS NULL"
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
 
 _IN_PLAN_ORDER = "SELECT attach_id FROM quel.image WHERE job_id = %s ORDER BY image_no"
-_PRODUCTION = "SELECT attach_ids FROM quel_production_photo WHERE production_id = %s"
+_PRODUCTION = "SELECT attach_ids FROM public.quel_production_photo WHERE production_id = %s"
 _STORED = """
-SELECT attach_file_path, attach_file_size FROM quel_attach a
+SELECT attach_file_path, attach_file_size FROM public.quel_attach a
 JOIN unnest(%s::bigint[]) WITH ORDINALITY AS ids (attach_id, place) USING (attach_id) ORDER BY place
 """
 
