@@ -108,6 +108,8 @@ class Settings(BaseModel):
     """Seconds of silence after which a job counts as stuck."""
     max_recoveries: NotNegative = Field(3, alias="QUEL_MAX_RECOVERIES")
     """Recoveries in a row without a new image after which a job is closed."""
+    adopt_within_s: float = Field(86_400.0, alias="QUEL_ADOPT_WITHIN_S", ge=0)
+    """TEMP"""
     default_path: str = Field("fashion", alias="QUEL_DEFAULT_PATH")
     """The path of jobs that name none."""
     unknown_path: Literal["use_default", "reject"] = Field("use_default", alias="QUEL_UNKNOWN_PATH")

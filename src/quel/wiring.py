@@ -218,6 +218,7 @@ def make_rules(settings: Settings) -> Rules:
         max_pictures=model_for(settings.gemini_model).max_pictures,
         stuck_after_s=settings.stuck_after_s,
         max_recoveries=settings.max_recoveries,
+        adopt_within_s=settings.adopt_within_s,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
         path_limits=open_paths if limited else None,
     )

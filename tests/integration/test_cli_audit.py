@@ -187,7 +187,9 @@ def test_a_missing_setting_is_named(books):
     assert (answer.returncode, "SUPABASE_SERVICE_KEY" in answer.stderr) == (2, True)
 
 
-def test_a_look_while_images_are_being_made_raises_no_alarm(studio, workers, storage):
+def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline, storage):
+    studio = pipeline.studio  # its own: other tests spend the shared members' credits without a ledger row
+    pipeline.workers()
     member = studio.member(1_000)
     jobs = [
         studio.job("simple_general", {"prompt": uuid4().hex}, total_images=40, member=member)

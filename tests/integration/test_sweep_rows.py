@@ -96,8 +96,9 @@ def test_an_orphan_with_more_ids_than_were_ordered_or_the_same_twice_is_read_sen
     rows = studio.wait([twice, more])
     assert rows[twice]["generated_attach_ids"][0] == first
     assert rows[twice]["completed_images"] == len(set(rows[twice]["generated_attach_ids"])) == 2
-    assert rows[more]["generated_attach_ids"][:2] == [first, second]
-    assert rows[more]["job_status"] == "completed"
+    assert rows[more]["generated_attach_ids"] == [first, second, third]  # what is there stays there
+    assert (rows[more]["job_status"], rows[more]["completed_images"]) == ("completed", 2)
+    assert production_of(studio, more)["attach_ids"] == [first, second, third]
     assert len(world.calls(token)) == 1
 
 
@@ -109,9 +110,11 @@ def test_a_production_left_open_by_jobs_that_have_ended_is_closed(
 ):
     member = studio.member()
     production = studio.production(member)
-    for status in statuses:
-        job_id = text_job(studio, "x", member=member, production=production, job_status=status)
-        studio.rows("UPDATE quel_production_jobs SET completed_at = now() WHERE job_id = %s", job_id)
+    made = [text_job(studio, "x", member=member, production=production) for _ in statuses]
+    studio.push(*made)
+    studio.wait(made)
+    for job_id, status in zip(made, statuses, strict=True):
+        studio.rows("UPDATE quel_production_jobs SET job_status = %s WHERE job_id = %s", status, job_id)
     studio.rows(
         "UPDATE quel_production_photo SET production_status = 'processing' WHERE production_id = %s",
         production,
@@ -139,6 +142,20 @@ def test_a_cancelled_job_that_no_message_speaks_of_is_closed(world, studio, work
     assert world.calls(token) == []
     assert_books_agree(studio, job_id)
     assert member_balance(studio, member) == 100
+
+
+def test_a_production_whose_jobs_were_none_of_quels_is_left_alone(studio, workers, shared_pipeline):
+    member = studio.member()
+    production = studio.production(member)
+    job_id = text_job(studio, "x", member=member, production=production, job_status="completed")
+    studio.rows("UPDATE quel_production_jobs SET completed_at = now() WHERE job_id = %s", job_id)
+    studio.rows(
+        "UPDATE quel_production_photo SET production_status = 'processing' WHERE production_id = %s",
+        production,
+    )
+    shared_pipeline.let_pass(A_WHILE_S)
+    shared_pipeline.sweep(times=2)
+    assert production_of(studio, job_id)["production_status"] == "processing"
 
 
 def test_a_cancelled_job_of_another_server_keeps_what_that_made(studio, workers, shared_pipeline):

@@ -49,11 +49,14 @@ def test_a_member_without_a_row_and_a_job_without_anybody_are_refused():
     assert isinstance(choose_payer(None, None, None, {}), NoPayer)
 
 
-@given(st.integers(0, 10**12), st.integers(1, 100), st.integers(0, 1_000))
-def test_a_refusal_names_images_price_and_balance_and_comes_only_when_it_must(balance, images, price):
-    refusal = cannot_afford(Payer(PayerKind.MEMBER, MEMBER, balance, MEMBER), images, price)
-    assert (refusal is None) is (balance >= images * price)
+@given(st.integers(0, 10**12), st.integers(1, 100), st.integers(0, 1_000), st.integers(0, 10**6))
+def test_a_refusal_names_images_price_balance_and_what_is_held_and_comes_only_when_it_must(
+    balance, images, price, held
+):
+    payer = Payer(PayerKind.MEMBER, MEMBER, balance, MEMBER)
+    refusal = cannot_afford(payer, images, price, held=held)
+    assert (refusal is None) is (balance >= images * price + held)
     if refusal is not None:
-        assert "credits" in refusal
-        for figure in (images, price, images * price, balance):
+        assert ("held" in refusal) is (held > 0)
+        for figure in (images, price, images * price, balance, *([held] if held else [])):
             assert str(figure) in refusal

@@ -83,3 +83,9 @@ def test_merged_ids_keep_what_was_there_and_take_each_new_one_once(existing, new
     assert set(merged) == {*existing, *new}
     assert added == len(set(new) - set(existing)) == len(merged) - len(existing)
     assert merge_attach_ids(merged, new) == (merged, 0)
+
+
+def test_ids_beyond_the_plan_stay_behind_the_plans_own():
+    images = [ImageEnd(0, ImageState.STORED, 11), ImageEnd(1, ImageState.STORED, 12)]
+    end = settle(images, total_images=2, warnings=(), cancelled=False, extra_attach_ids=(13, 11))
+    assert (end.attach_ids, end.completed_images) == ((11, 12, 13), 2)

@@ -1,6 +1,7 @@
 """Waiting or stuck (SPEC 5, "Stuck jobs"): what the sweep does about a job that does not move."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from quel.core.steps import FINAL_STATES, ImageState, Stage, next_steps
 from quel.core.stuck import (
     Action,
+    MarkedJob,
+    OpenJobs,
     Orphan,
     PendingJob,
     ProcessingJob,
@@ -19,7 +22,8 @@ from quel.core.stuck import (
     judge_processing,
 )
 
-JOB = UUID(int=7)
+JOB, ANOTHER = UUID(int=7), UUID(int=8)
+WHEN = datetime(2026, 11, 25, tzinfo=UTC)
 QUIET = Surroundings(
     stuck_after_s=600,
     max_recoveries=3,
@@ -31,7 +35,11 @@ QUIET = Surroundings(
 
 def processing(*states, silent_s=700.0, **more):
     values = {"lapsed": (), "leased": False, "fruitless": 0} | more
-    return ProcessingJob(JOB, "fashion", silent_s, tuple(enumerate(states)), **values)
+    return ProcessingJob(JOB, "fashion", WHEN, silent_s, tuple(enumerate(states)), **values)
+
+
+def pending(*, silent_s=61.0, recoveries=0, in_hand=True, job_id=JOB):
+    return PendingJob(job_id, "fashion", WHEN, silent_s, recoveries, in_hand)
 
 
 READY, MADE, PLANNED = ImageState.READY, ImageState.MADE, ImageState.PLANNED
@@ -100,7 +108,7 @@ def test_a_job_whose_paid_bytes_are_kept_is_never_closed(states, silent_s, fruit
 
 
 def test_a_pending_job_is_lost_only_on_no_queue_and_after_a_minute():
-    lost = PendingJob(JOB, "fashion", silent_s=61, recoveries=0)
+    lost = pending()
     assert judge_pending(lost, QUIET, on_a_queue=False).action is Action.RECOVER
     assert judge_pending(lost, QUIET, on_a_queue=True).action is Action.LEAVE
     assert judge_pending(replace(lost, silent_s=5), QUIET, on_a_queue=False).action is Action.LEAVE
@@ -109,14 +117,14 @@ def test_a_pending_job_is_lost_only_on_no_queue_and_after_a_minute():
 
 
 def test_a_pending_job_that_was_recovered_in_vain_is_closed_only_after_the_full_silence():
-    tried = PendingJob(JOB, "fashion", silent_s=61, recoveries=3)
+    tried = pending(recoveries=3)
     assert judge_pending(tried, QUIET, on_a_queue=False).action is Action.LEAVE
     assert judge_pending(replace(tried, silent_s=601), QUIET, on_a_queue=False).action is Action.CLOSE
 
 
 def test_another_servers_job_is_planned_anew_unless_that_was_tried_in_vain():
-    assert judge_orphan(Orphan(JOB, recoveries=3, stored=1), QUIET) is Action.RECOVER
-    assert judge_orphan(Orphan(JOB, recoveries=3, stored=0), QUIET) is Action.CLOSE
+    assert judge_orphan(Orphan(JOB, WHEN, adoptions=3, stored=1, in_hand=True), QUIET) is Action.RECOVER
+    assert judge_orphan(Orphan(JOB, WHEN, adoptions=3, stored=0, in_hand=True), QUIET) is Action.CLOSE
 
 
 @given(st.lists(st.sampled_from(sorted(ImageState)), max_size=8))
@@ -151,3 +159,27 @@ def test_a_lapsed_lease_closes_no_job_whose_other_image_is_being_made():
     job = processing(ImageState.GENERATING, ImageState.GENERATING, lapsed=(0,), leased=True, fruitless=3)
     assert judge_processing(job, QUIET).action is Action.RECOVER
     assert judge_processing(replace(job, leased=False), QUIET).action is Action.CLOSE
+
+
+def everything_of(job_id, *, in_hand):
+    return OpenJobs(
+        pending=(pending(job_id=job_id, in_hand=in_hand),),
+        processing=(replace(processing(READY), job_id=job_id),),
+        orphans=(Orphan(job_id, WHEN, 0, 0, in_hand),),
+        marked=(MarkedJob(job_id, in_hand),),
+        flow_silent_s=0,
+    )
+
+
+def test_what_lies_on_another_consumers_list_is_not_ours_unless_quel_had_it_in_hand():
+    strange, known = everything_of(JOB, in_hand=False), everything_of(JOB, in_hand=True)
+    assert strange.ours({ANOTHER}) == strange
+    left = strange.ours({JOB})
+    assert (left.pending, left.orphans, left.marked) == ((), (), ())
+    assert left.processing == strange.processing  # quel has planned it
+    assert known.ours({JOB}) == known
+
+
+def test_when_the_other_lists_cannot_be_told_quel_keeps_to_what_it_had_in_hand():
+    assert everything_of(JOB, in_hand=False).ours(None).pending == ()
+    assert everything_of(JOB, in_hand=True).ours(None) == everything_of(JOB, in_hand=True)

@@ -56,8 +56,9 @@ def _retry_planned(
     if isinstance(chosen, Objection):
         _stop(chosen.reason, code=0 if chosen.is_well else 1)
     _forget_cancellation(settings, job.job_id)
-    if not ReopeningRows(database).reopen(job.job_id, chosen):
-        _stop("The job moved at this very moment: look at it and try again.")
+    problem = ReopeningRows(database).reopen(job, chosen)
+    if problem:
+        _stop(problem)
     nudge(Nudge(Stage.PREPARE_INPUTS, job.job_id))
     numbers = ", ".join(str(image_no + 1) for image_no in chosen)
     _say(f"Made again: image {numbers}; {len(chosen) * job.price} credits if all of them succeed.")

@@ -18,11 +18,13 @@ class Remains:
     """What an ended job of `images` images may have left: prepared pictures, answers, objects nobody gets.
 
     `dropped` are the images that had been made and were not stored: an object of theirs may be in the bucket.
+    `withdrawn` counts the images that were still open when somebody else had ended the job.
     """
 
     images: int
     picture_keys: tuple[str, ...]
     dropped: tuple[int, ...]
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True)

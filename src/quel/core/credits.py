@@ -73,14 +73,18 @@ def choose_payer(
     return Payer(PayerKind.MEMBER, member, members[member], member)
 
 
-def cannot_afford(payer: Payer, images: int, price: int) -> str | None:
-    """Why `payer` cannot pay `images` × `price` credits, or None when it can."""
+def cannot_afford(payer: Payer, images: int, price: int, *, held: int = 0) -> str | None:
+    """Why `payer` cannot pay `images` × `price` credits, or None when it can.
+
+    `held` are the credits that its other open jobs may still cost (SPEC 6): they are promised already.
+    """
     needed = images * price
-    if payer.balance >= needed:
+    if payer.balance >= needed + held:
         return None
+    promised = f", of which {held} are held for images that are under way" if held else ""
     return (
         f"Not enough credits: {images} {_plural(images, 'image')} at {price} credits each cost"
-        f" {needed} credits, but the {payer.kind}'s balance is {payer.balance} credits."
+        f" {needed} credits, but the {payer.kind}'s balance is {payer.balance} credits{promised}."
     )
 
 

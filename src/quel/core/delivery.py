@@ -47,7 +47,10 @@ class RanDry:
 
 @dataclass(frozen=True)
 class NotWanted:
-    """Somebody else was faster: the image is stored already, failed or cancelled."""
+    """Somebody else was faster: the image is stored already, failed or cancelled, or its job has ended.
+
+    Still `made` when the job was set back to pending: the image is delivered after its new claim.
+    """
 
     state: ImageState
 

@@ -30,6 +30,19 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Unpayable:
+    """Whose turn it was, had its payer the credits for one more image beside those that are on their way.
+
+    `is_dry` where the balance covers no image at all; else one of those may still fail and leave its credits.
+    """
+
+    job_id: UUID
+    image_no: int
+    path: str
+    is_dry: bool
+
+
+@dataclass(frozen=True)
 class Progress:
     """How a job stands after an image ended; `remaining` images are still on their way.
 

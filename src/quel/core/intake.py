@@ -71,6 +71,19 @@ class Refuse:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """The job is this message's: its plan is written."""
+
+
+@dataclass(frozen=True)
+class ClaimedMeanwhile:
+    """Another message was faster; nothing was written."""
+
+
+ClaimEnd = Claimed | ClaimedMeanwhile | Refuse
+
+
+@dataclass(frozen=True)
 class Park:
     """Leave the job pending: its path is switched off."""
 

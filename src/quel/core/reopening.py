@@ -15,7 +15,7 @@ class EndedJob:
     """A job that quel planned, as it stands. `images` are its (image_no, state), `price` is in credits.
 
     `is_closed` says that its end is written; `balance` is the payer's, None where that account is gone or,
-    for an organization, no longer active.
+    for an organization, no longer active; `held` is what its open jobs may still cost.
     """
 
     job_id: UUID
@@ -26,6 +26,7 @@ class EndedJob:
     payer_kind: PayerKind
     payer_id: UUID
     balance: int | None
+    held: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,5 +92,5 @@ def _unpayable(job: EndedJob, images: int) -> Objection | None:
         )
         return Objection(f"The {job.payer_kind} that pays for this job {why}.")
     payer = Payer(job.payer_kind, job.payer_id, job.balance, job.payer_id)
-    reason = cannot_afford(payer, images, job.price)
+    reason = cannot_afford(payer, images, job.price, held=job.held)
     return Objection(reason) if reason else None

@@ -36,17 +36,24 @@ class JobEnd:
 
 
 def settle(
-    images: Sequence[ImageEnd], *, total_images: int, warnings: Collection[str], cancelled: bool
+    images: Sequence[ImageEnd],
+    *,
+    total_images: int,
+    warnings: Collection[str],
+    cancelled: bool,
+    extra_attach_ids: Sequence[int] = (),
 ) -> JobEnd | None:
     """The job's end, or None while an image is still on its way.
 
     `cancelled` says that the row itself is marked as cancelled. `total_images` is what was ordered.
+    `extra_attach_ids` were made by another server beyond the plan: they stay in the row, behind the plan's.
     """
     if any(image.state not in FINAL_STATES for image in images):
         return None
     stored = [image for image in images if image.state is ImageState.STORED]
     failed = [image for image in images if image.state is ImageState.FAILED]
-    attach_ids = tuple(dict.fromkeys(image.attach_id for image in stored if image.attach_id is not None))
+    planned_ids = [image.attach_id for image in stored if image.attach_id is not None]
+    attach_ids = tuple(dict.fromkeys((*planned_ids, *extra_attach_ids)))
     cancelled = cancelled or any(image.state is ImageState.CANCELLED for image in images)
     sentences = _sentences(images, failed, cancelled)
     if cancelled:

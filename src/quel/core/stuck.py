@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
 
@@ -13,12 +14,17 @@ GRACE_S = 60.0
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A pending job: how long its row has not changed, and how often it was recovered."""
+    """A pending job: when its row last changed, how long ago that is, and how often it was recovered.
+
+    `in_hand` says that quel had it before: parked it, nudged it, or claimed it.
+    """
 
     job_id: UUID
     path: str
+    moved_at: datetime
     silent_s: float
     recoveries: int
+    in_hand: bool
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,12 @@ class ProcessingJob:
 
     `lapsed` are the images whose lease has run out, `leased` says that another one's is alive.
     `fruitless` counts the recoveries since the last new image. `kept_bytes` says that an image which was
-    made still has its bytes, so that it is not thrown away.
+    made still has its bytes, so that it is not thrown away. `moved_at` is when one of its images last moved.
     """
 
     job_id: UUID
     path: str
+    moved_at: datetime
     silent_s: float
     images: tuple[tuple[int, ImageState], ...]
     lapsed: tuple[int, ...]
@@ -46,21 +53,34 @@ class ProcessingJob:
 
 @dataclass(frozen=True)
 class Orphan:
-    """A job that another server left as processing: quel has no plan of it, and its row is silent."""
+    """A job that another server left as processing: quel has no plan of it, and its row is silent.
+
+    `adoptions` counts how often quel took it over, `moved_at` is when its row last changed.
+    """
 
     job_id: UUID
-    recoveries: int
+    moved_at: datetime
+    adoptions: int
     stored: int
+    in_hand: bool
+
+
+@dataclass(frozen=True)
+class MarkedJob:
+    """A job that was ended or cancelled in its row by somebody else, with something of it still open."""
+
+    job_id: UUID
+    in_hand: bool
 
 
 @dataclass(frozen=True)
 class OpenJobs:
-    """Everything that is open, at one moment. `cancelled` jobs are marked in their row but not closed."""
+    """Everything that is open and of a kind quel makes, at one moment."""
 
     pending: tuple[PendingJob, ...]
     processing: tuple[ProcessingJob, ...]
     orphans: tuple[Orphan, ...]
-    cancelled: tuple[UUID, ...]
+    marked: tuple[MarkedJob, ...]
     flow_silent_s: float
 
     @property
@@ -70,6 +90,22 @@ class OpenJobs:
         ids += [job.job_id for job in self.processing]
         ids += [orphan.job_id for orphan in self.orphans]
         return tuple(ids)
+
+    def ours(self, foreign_ids: Collection[UUID] | None) -> "OpenJobs":
+        """The same but for jobs that lie on another consumer's list and were never in quel's hands.
+
+        None means that those lists cannot be told: then quel keeps to what it had in hand.
+        """
+
+        def is_ours(job: PendingJob | Orphan | MarkedJob) -> bool:
+            return job.in_hand or (foreign_ids is not None and job.job_id not in foreign_ids)
+
+        return replace(
+            self,
+            pending=tuple(filter(is_ours, self.pending)),
+            orphans=tuple(filter(is_ours, self.orphans)),
+            marked=tuple(filter(is_ours, self.marked)),
+        )
 
     def without(self, job_ids: Collection[UUID]) -> "OpenJobs":
         """The same but for some jobs."""
@@ -113,7 +149,7 @@ class Action(Enum):
 
     LEAVE = auto()
     NUDGE = auto()
-    RECOVER = auto()  # counted in retry_count
+    RECOVER = auto()  # counted, also in retry_count
     CLOSE = auto()
 
 
@@ -153,7 +189,7 @@ def judge_processing(job: ProcessingJob, around: Surroundings) -> Verdict:
 
 def judge_orphan(orphan: Orphan, around: Surroundings) -> Action:
     """A silent job of another server is planned anew, unless that was tried in vain before."""
-    in_vain = orphan.recoveries >= around.max_recoveries and orphan.stored == 0
+    in_vain = orphan.adoptions >= around.max_recoveries and orphan.stored == 0
     return Action.CLOSE if in_vain else Action.RECOVER
 
 

@@ -41,12 +41,14 @@ class Event(StrEnum):
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
     IMAGE_STORED = "image.stored"
+    IMAGE_UNPAYABLE = "image.unpayable"
     IMAGE_FAILED = "image.failed"
     IMAGE_DROPPED = "image.dropped"
     IMAGE_BYTES_LOST = "image.bytes_lost"
     PROGRESS = "job.progress"
     IDS_MERGED = "job.ids_merged"
     JOB_FINISHED = "job.finished"
+    JOB_WITHDRAWN = "job.withdrawn"
     JOB_CANCELLED = "job.cancelled"
     JOB_RECOVERED = "sweep.recovered"
     SWEEP_DONE = "sweep.done"
@@ -72,6 +74,8 @@ _WARNINGS = frozenset(
         Event.INPUTS_LOST,
         Event.IMAGE_RETRIED,
         Event.IMAGE_UNKEPT,
+        Event.IMAGE_UNPAYABLE,
+        Event.JOB_WITHDRAWN,
         Event.IMAGE_FAILED,
         Event.IMAGE_BYTES_LOST,
         Event.JOB_RECOVERED,

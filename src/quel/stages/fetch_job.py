@@ -2,7 +2,18 @@
 
 from uuid import UUID
 
-from quel.core.intake import Cancelled, Ignore, LookAgain, Park, Refuse, Start, choose_path, decide
+from quel.core.intake import (
+    Cancelled,
+    Claimed,
+    ClaimedMeanwhile,
+    Ignore,
+    LookAgain,
+    Park,
+    Refuse,
+    Start,
+    choose_path,
+    decide,
+)
 from quel.core.intake import JobFacts as Facts
 from quel.core.job import Problem
 from quel.core.result_path import result_owner
@@ -36,11 +47,8 @@ def _decide(services: Services, facts: Facts) -> tuple[Nudge, ...]:
     match decision:
         case Start():
             return _start(services, facts, decision)
-        case Refuse(code, reason):
-            closed = services.closings.refuse(job_id, reason)
-            if closed is not None:
-                emit(Event.JOB_REFUSED, code=code, reason=reason, images=closed.end.failed_images)
-                announce(closed)
+        case Refuse():
+            _refuse(services, job_id, decision)
         case Park(path):
             emit(Event.JOB_PARKED, path=path)
         case Ignore(status):
@@ -52,14 +60,30 @@ def _decide(services: Services, facts: Facts) -> tuple[Nudge, ...]:
     return ()
 
 
+def _refuse(services: Services, job_id: UUID, refusal: Refuse) -> None:
+    closed = services.closings.refuse(job_id, refusal.reason)
+    if closed is not None:
+        emit(Event.JOB_REFUSED, code=refusal.code, reason=refusal.reason, images=closed.end.failed_images)
+        announce(closed)
+
+
 def _start(services: Services, facts: Facts, start: Start) -> tuple[Nudge, ...]:
     if start.path.fell_back_from is not None:
         emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
     owner = result_owner(start.plan.request.user_id, facts.member_id)
     price = services.rules.intake.price
-    if not services.intake.claim(facts, start, price=price, result_owner=owner):
-        emit(Event.JOB_IGNORED, status="claimed by another message")
-        return ()
+    match services.intake.claim(facts, start, price=price, result_owner=owner):
+        case Claimed():
+            _tell_plan(facts, start)
+            return _look_again(services, facts.job_id)
+        case ClaimedMeanwhile():
+            emit(Event.JOB_IGNORED, status="claimed by another message")
+        case Refuse() as refusal:
+            _refuse(services, facts.job_id, refusal)
+    return ()
+
+
+def _tell_plan(facts: Facts, start: Start) -> None:
     emit(
         Event.PLAN_MADE,
         type=facts.job_type,
@@ -68,7 +92,6 @@ def _start(services: Services, facts: Facts, start: Start) -> tuple[Nudge, ...]:
         adopted=len(start.stored_attach_ids),
         payer=start.payer.kind.value,
     )
-    return _look_again(services, facts.job_id)
 
 
 def _look_again(services: Services, job_id: UUID) -> tuple[Nudge, ...]:

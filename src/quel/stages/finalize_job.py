@@ -15,9 +15,15 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
     """Closes job and production in one transaction, then clears away what the job leaves."""
     cancelled = services.cancellations.is_cancelled(job_id)
     closed = services.closings.close(job_id, cancelled=cancelled)
-    if closed is None:  # still open, or closed by a worker that died before it had cleared away
+    if (
+        closed is None
+    ):  # still open, ended by somebody else, or by a worker that died before it had cleared away
         remains = services.closings.remains(job_id)
-        return () if remains is None else clear_away(services, job_id, remains)
+        if remains is None:
+            return ()
+        if remains.withdrawn:
+            emit(Event.JOB_WITHDRAWN, images=remains.withdrawn)
+        return clear_away(services, job_id, remains)
     _tell(closed)
     return clear_away(services, job_id, closed.remains)
 

@@ -13,11 +13,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from quel.core.errors import NeighbourDown
-from quel.core.generation import Turn
+from quel.core.generation import Turn, Unpayable
+from quel.core.job import JobStatus
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import GiveUp, Succeed, TryAgain, WaitForQuota, decide
-from quel.core.settle import CANCELLED_STATUSES
 from quel.core.steps import Nudge, Stage
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
@@ -42,6 +42,10 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Nud
         return ()
     time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
     turn = services.turns.take(uuid4().hex, limits)
+    if isinstance(turn, Unpayable):
+        services.quota.give_back(slot)
+        # The message goes on: another image's payer may have the credits.
+        return (*_unpayable(services, turn), Nudge(Stage.GENERATE_IMAGE, job_id, image_no))
     if turn is None:
         services.quota.give_back(slot)
         if limits is not None:  # images may wait for their path; without limits there is simply none
@@ -75,9 +79,9 @@ def _reserve(services: Services) -> Slot | Later:
 
 
 def _make(services: Services, turn: Turn, slot: Slot) -> tuple[Nudge, ...]:
-    if turn.job_status in CANCELLED_STATUSES or services.cancellations.is_cancelled(turn.job_id):
+    if turn.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(turn.job_id):
         services.quota.give_back(slot)
-        return (Nudge(Stage.FINALIZE_JOB, turn.job_id),)
+        return _not_wanted(services, turn)
     pictures, answer = services.blobs.inputs_and_output(turn.picture_keys, turn.job_id, turn.image_no)
     if answer is not None:  # a worker died between keeping the bytes and saying so
         services.quota.give_back(slot)
@@ -91,6 +95,26 @@ def _make(services: Services, turn: Turn, slot: Slot) -> tuple[Nudge, ...]:
     slot = services.quota.begin(slot)
     outcome = _call(services, turn, shown)
     return _follow(services, turn, slot, outcome)
+
+
+def _not_wanted(services: Services, turn: Turn) -> tuple[Nudge, ...]:
+    """The job was cancelled, ended by somebody else, or set back to pending, to be claimed anew."""
+    if turn.job_status is JobStatus.PENDING:
+        services.turns.unprepare(turn)
+        return ()
+    return (Nudge(Stage.FINALIZE_JOB, turn.job_id),)
+
+
+def _unpayable(services: Services, unpayable: Unpayable) -> tuple[Nudge, ...]:
+    with about(job_id=unpayable.job_id, path=unpayable.path):
+        failed = services.turns.fail_unpayable(unpayable) if unpayable.is_dry else None
+        if failed is None:
+            emit(Event.IMAGE_UNPAYABLE, image=unpayable.image_no)
+            return ()
+        progress, images, reason = failed
+        emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=images)
+        tell(progress)
+        return finalize_when_done(unpayable.job_id, progress)
 
 
 def _call(services: Services, turn: Turn, pictures: Sequence[PictureBytes]) -> Outcome:

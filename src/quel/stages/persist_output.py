@@ -10,7 +10,6 @@ from quel.core.delivery import Delivered, Delivery, NotWanted, RanDry
 from quel.core.errors import StorageRefused, UnreadablePicture
 from quel.core.generation import Progress
 from quel.core.job import JobStatus
-from quel.core.settle import CANCELLED_STATUSES
 from quel.core.steps import ImageState, Nudge, Stage
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
@@ -26,7 +25,9 @@ def persist_output(services: Services, job_id: UUID, image_no: int) -> tuple[Nud
         if delivery.state is not ImageState.MADE:
             _clear_away(services, delivery, delivery.state)
             return _closing_time(delivery)
-        if delivery.job_status in CANCELLED_STATUSES or services.cancellations.is_cancelled(job_id):
+        if delivery.job_status is JobStatus.PENDING:  # set back by hand: its bytes wait for the new claim
+            return ()
+        if delivery.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(job_id):
             return (Nudge(Stage.FINALIZE_JOB, job_id),)
         return _persist(services, delivery)
 
@@ -74,6 +75,8 @@ def _deliver(services: Services, delivery: Delivery, size_bytes: int) -> tuple[N
             services.storage.delete_results([delivery.result_path])
         case NotWanted(ImageState.STORED):
             return _closing_time(delivery)
+        case NotWanted(ImageState.MADE):
+            return ()
         case NotWanted(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
             _clear_away(services, delivery, state)

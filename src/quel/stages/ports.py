@@ -12,13 +12,13 @@ from uuid import UUID
 from quel.core.aspect import AspectRatio
 from quel.core.closing import ClosedJob, Remains
 from quel.core.delivery import Delivery, DeliveryEnd
-from quel.core.generation import Progress, Turn
-from quel.core.intake import JobFacts, Start
+from quel.core.generation import Progress, Turn, Unpayable
+from quel.core.intake import ClaimEnd, JobFacts, Start
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.preparation import FailedImage, Preparation, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.steps import Stage
-from quel.core.stuck import OpenJobs
+from quel.core.stuck import OpenJobs, Orphan, PendingJob, ProcessingJob
 
 
 class Engine(Protocol):
@@ -73,8 +73,8 @@ class Intake(Protocol):
     def load(self, job_id: UUID) -> JobFacts | None:
         """The job's facts, or None where there is no such row."""
 
-    def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> bool:
-        """pending → processing with the plan's rows; False when another message was faster."""
+    def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> ClaimEnd:
+        """pending → processing with the plan's rows, its credits held; or why not."""
 
 
 class Preparations(Protocol):
@@ -101,8 +101,11 @@ class Preparations(Protocol):
 class Turns(Protocol):
     """The rows of generate_image: whose turn it is."""
 
-    def take(self, lease: str, limits: Sequence[Mapping[str, Any]] | None) -> Turn | None:
+    def take(self, lease: str, limits: Sequence[Mapping[str, Any]] | None) -> Turn | Unpayable | None:
         """Leases the image whose turn it is, within the limits of the open paths ({path, most})."""
+
+    def fail_unpayable(self, unpayable: Unpayable) -> tuple[Progress, int, str] | None:
+        """Fails the job's images that nothing was spent on yet: progress, how many, and the reason."""
 
     def made(self, turn: Turn, cost_usd: float) -> bool:
         """The picture is kept; False when nobody wants it any more."""
@@ -140,13 +143,15 @@ class Closings(Protocol):
         """Closes the job and its production; None while an image is on its way or when it is closed."""
 
     def remains(self, job_id: UUID) -> Remains | None:
-        """What a job that has ended may have left behind; None for an open one."""
+        """What a job that has ended may have left behind, its open images withdrawn; None for an open one."""
 
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
         """Closes a pending job as failed."""
 
-    def give_up(self, job_id: UUID, *, code: str, reason: str) -> ClosedJob | None:
-        """Fails what is open and closes the job with what it has."""
+    def give_up(
+        self, job: PendingJob | ProcessingJob | Orphan, *, code: str, reason: str
+    ) -> ClosedJob | None:
+        """Fails what is open and closes the job with what it has; None when it moved."""
 
 
 class Cancellations(Protocol):
@@ -257,16 +262,16 @@ class Sweeps(Protocol):
     def exclusive(self) -> AbstractContextManager[bool]:
         """Whether this is the only sweep, for as long as the block runs."""
 
-    def open_jobs(self, stuck_after_s: float, default_path: str) -> OpenJobs:
-        """Everything that is open, at one moment."""
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
+        """Everything that is open and of a kind quel makes, at one moment."""
 
-    def recover(self, job_id: UUID, lapsed: Sequence[int]) -> None:
-        """Counts a recovery of a claimed job and frees the images whose lease has run out."""
+    def recover(self, job: ProcessingJob) -> bool:
+        """Counts a recovery of a claimed job and frees lapsed leases; False when it moved."""
 
-    def recover_pending(self, job_id: UUID) -> None:
-        """Counts a recovery of a pending job."""
+    def recover_pending(self, job: PendingJob) -> bool:
+        """Counts a recovery of a pending job; False when it moved."""
 
-    def adopt(self, job_id: UUID, stuck_after_s: float) -> bool:
+    def adopt(self, orphan: Orphan) -> bool:
         """Sets a silent job of another server back to pending; False when it moved."""
 
     def reconcile_productions(self) -> int:
@@ -281,3 +286,6 @@ class Queues(Protocol):
 
     def jobs_to_fetch(self) -> set[UUID] | None:
         """The jobs on the raw lists or on the way to fetch_job; None when there are too many to tell."""
+
+    def foreign_ids(self) -> set[UUID] | None:
+        """The jobs on other consumers' lists; None when there are too many to tell."""

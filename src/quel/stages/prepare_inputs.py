@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from quel.core.job import ImagePlan, StageRequest
+from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.picture import Arrangement, PictureAsk
 from quel.core.preparation import FailedImage, Preparation, ReadyImage
 from quel.core.prompt import write_prompt
 from quel.core.references import arrange
-from quel.core.settle import CANCELLED_STATUSES
 from quel.core.steps import Nudge, Stage, next_steps
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
@@ -29,7 +28,9 @@ def prepare_inputs(services: Services, job_id: UUID, *, last_try: bool = False) 
     preparation = services.preparations.load(job_id)
     if preparation is None:
         return ()
-    if preparation.status in CANCELLED_STATUSES or services.cancellations.is_cancelled(job_id):
+    if preparation.status is JobStatus.PENDING:  # set back by hand: fetch_job claims it first
+        return ()
+    if preparation.status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(job_id):
         return (Nudge(Stage.FINALIZE_JOB, job_id),)
     if not preparation.planned:
         return next_steps(job_id, preparation.states)

@@ -24,6 +24,7 @@ class Rules:
     fail_on_missing_reference: bool
     stuck_after_s: float
     max_recoveries: int
+    adopt_within_s: float
     path_limits: tuple[Mapping[str, Any], ...] | None
 
 

@@ -1,6 +1,7 @@
 """sweep_stuck_jobs: looks again at everything that has not moved, from rows alone, once a minute.
 
-It works after Redis has lost everything, and any number of sweeps at once do no more than one.
+It works after Redis has lost everything, and any number of sweeps at once do no more than one. A verdict is
+carried out only on what has not moved since the look; rows of other programs are left alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,12 +41,15 @@ def sweep_stuck_jobs(services: Services) -> tuple[Nudge, ...]:
     with services.sweeps.exclusive() as only_one:
         if not only_one:
             return ()
-        everything = services.sweeps.open_jobs(rules.stuck_after_s, rules.intake.default_path)
+        found = services.sweeps.open_jobs(
+            rules.stuck_after_s, rules.adopt_within_s, rules.intake.default_path
+        )
+        everything = found.ours(services.queues.foreign_ids())
         key_set = services.cancellations.cancelled_among(everything.job_ids)
-        cancelled = {*everything.cancelled, *key_set}
-        jobs = everything.without(cancelled)
+        to_close = {*(job.job_id for job in everything.marked), *key_set}
+        jobs = everything.without(to_close)
         around = _look_around(services, jobs)
-        nudges = [Nudge(Stage.FINALIZE_JOB, job_id) for job_id in cancelled]
+        nudges = [Nudge(Stage.FINALIZE_JOB, job_id) for job_id in to_close]
         nudges += _judged(jobs.pending, _Pending(services, around))
         nudges += _judged(jobs.processing, lambda job: _processing(services, job, around))
         nudges += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, around))
@@ -92,11 +96,12 @@ class _Pending:
         job = found if isinstance(choice, Problem) else replace(found, path=choice.path)
         on_queues = self._on_queues()
         verdict = judge_pending(job, around, on_a_queue=on_queues is None or job.job_id in on_queues)
-        if verdict.action is Action.RECOVER:
-            services.sweeps.recover_pending(job.job_id)
+        if verdict.action is Action.CLOSE:
+            yield from _give_up(services, job, around)
+        elif verdict.action is Action.RECOVER:
+            if not services.sweeps.recover_pending(job):
+                return
             _tell_recovery(job.job_id, job.path, "pending on no queue")
-        elif verdict.action is Action.CLOSE:
-            yield from _give_up(services, job.job_id, around)
         yield from verdict.nudges
 
 
@@ -104,18 +109,19 @@ def _processing(services: Services, found: ProcessingJob, around: Surroundings) 
     made = [(found.job_id, no) for no, state in found.images if state is ImageState.MADE]
     job = replace(found, kept_bytes=bool(made) and any(services.blobs.has_outputs(made)))
     verdict = judge_processing(job, around)
-    if verdict.action is Action.RECOVER:
-        services.sweeps.recover(job.job_id, job.lapsed)
+    if verdict.action is Action.CLOSE:
+        yield from _give_up(services, job, around)
+    elif verdict.action is Action.RECOVER:
+        if not services.sweeps.recover(job):
+            return
         _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
-    elif verdict.action is Action.CLOSE:
-        yield from _give_up(services, job.job_id, around)
     yield from verdict.nudges
 
 
 def _orphan(services: Services, orphan: Orphan, around: Surroundings) -> Iterator[Nudge]:
     if judge_orphan(orphan, around) is Action.CLOSE:
-        yield from _give_up(services, orphan.job_id, around)
-    elif services.sweeps.adopt(orphan.job_id, around.stuck_after_s):
+        yield from _give_up(services, orphan, around)
+    elif services.sweeps.adopt(orphan):
         _tell_recovery(orphan.job_id, None, "left behind by another server")
         yield Nudge(Stage.FETCH_JOB, orphan.job_id)
 
@@ -125,13 +131,14 @@ def _tell_recovery(job_id: UUID, path: str | None, cause: str) -> None:
         emit(Event.JOB_RECOVERED, cause=cause)
 
 
-def _give_up(services: Services, job_id: UUID, around: Surroundings) -> tuple[Nudge, ...]:
+def _give_up(services: Services, job: OpenJob, around: Surroundings) -> tuple[Nudge, ...]:
+    job_id = job.job_id
     reason = (
         f"It was taken up again {around.max_recoveries} times without bringing a new image,"
         " and was closed with what it had."
     )
     with about(job_id=job_id):
-        closed = services.closings.give_up(job_id, code="stuck", reason=reason)
+        closed = services.closings.give_up(job, code="stuck", reason=reason)
         if closed is None:
             return ()
         with about(path=closed.path):

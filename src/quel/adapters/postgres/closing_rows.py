@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.intake_rows import attach_ids
+from quel.adapters.postgres.movement import is_unmoved
 from quel.adapters.postgres.progress import lock_job
 from quel.core.closing import ClosedJob, MergedIds, Remains
 from quel.core.job import JobStatus
@@ -24,10 +25,11 @@ from quel.core.settle import (
     settle_production,
 )
 from quel.core.steps import ImageState
+from quel.core.stuck import Orphan, PendingJob, ProcessingJob
 
 _LOCK = text("""
 SELECT coalesce(j.job_status, 'pending') AS job_status, j.total_images, j.generated_attach_ids,
-       j.completed_at, j.production_id, q.job_id AS claimed, q.path, q.warnings, q.price,
+       j.completed_at, j.production_id, q.job_id AS claimed, q.path, q.warnings, q.price, q.extra_attach_ids,
        coalesce(q.input_images, 0) AS input_images
 FROM public.quel_production_jobs j LEFT JOIN quel.job q ON q.job_id = j.job_id
 WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
@@ -43,11 +45,6 @@ _OPEN_IMAGE = text("""
 SELECT 1 FROM quel.image WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled') LIMIT 1
 """)
 
-_ENDED = text("""
-SELECT 1 FROM public.quel_production_jobs
-WHERE job_id = :job_id AND completed_at IS NOT NULL AND job_status NOT IN ('pending', 'processing')
-""")
-
 _CLOSE_JOB = text("""
 UPDATE public.quel_production_jobs
 SET job_status = :status, completed_images = :completed, failed_images = :failed,
@@ -57,13 +54,15 @@ WHERE job_id = :job_id
 RETURNING extract(epoch FROM now() - coalesce(started_at, now())) AS seconds
 """)
 
+_NO_LONGER_PENDING = text("DELETE FROM quel.pending_job WHERE job_id = :job_id")
+
 _LOCK_PRODUCTION = text("""
 SELECT attach_ids, coalesce(input_images_count, 0) AS input_images_count FROM public.quel_production_photo
 WHERE production_id = :production_id FOR NO KEY UPDATE
 """)
 
 _SIBLINGS = text("""
-SELECT array_agg(job_status::text) AS statuses,
+SELECT array_agg(coalesce(job_status::text, 'pending')) AS statuses,
        extract(epoch FROM now() - coalesce(min(started_at), now())) AS seconds
 FROM public.quel_production_jobs WHERE production_id = :production_id
 """)
@@ -104,13 +103,18 @@ class ClosingRows:
         return self._database.run(lambda connection: _close(connection, job_id, cancelled=cancelled))
 
     def remains(self, job_id: UUID) -> Remains | None:
-        """What a job that has ended may have left behind; None for one that is open or has no images."""
+        """What a job that has ended may have left behind; None for one that is open or has no images.
+
+        Images that are open are withdrawn: somebody else has ended the job. Its row stays as it is.
+        """
 
         def work(connection: Connection) -> Remains | None:
-            if connection.execute(_ENDED, {"job_id": job_id}).one_or_none() is None:
+            status = lock_job(connection, job_id)
+            if status is None or status in OPEN_STATUSES:
                 return None
+            withdrawn = connection.execute(_CANCEL_IMAGES, {"job_id": job_id}).rowcount
             images = connection.execute(_IMAGES, {"job_id": job_id}).all()
-            return _remains(images) if images else None
+            return replace(_remains(images), withdrawn=withdrawn) if images else None
 
         return self._database.run(work)
 
@@ -118,17 +122,21 @@ class ClosingRows:
         """Closes a pending job with what it has, failed when that is nothing; None when it is not pending."""
         return self._database.run(lambda connection: _close(connection, job_id, refusal=reason))
 
-    def give_up(self, job_id: UUID, *, code: str, reason: str) -> ClosedJob | None:
+    def give_up(
+        self, job: PendingJob | ProcessingJob | Orphan, *, code: str, reason: str
+    ) -> ClosedJob | None:
         """Fails every open image with `reason` and closes the job with what it has.
 
-        Also a job that quel never planned: then what stands in generated_attach_ids is what it has.
+        Also a job that quel never planned: then what stands in generated_attach_ids is what it has. None,
+        and nothing written, when the job moved since the sweep looked, or somebody holds an image of it.
         """
 
         def work(connection: Connection) -> ClosedJob | None:
-            lock_job(connection, job_id)
-            values = {"job_id": job_id, "code": code, "reason": reason}
+            if not is_unmoved(connection, job, to_close=True):
+                return None
+            values = {"job_id": job.job_id, "code": code, "reason": reason}
             given_up = connection.execute(_GIVE_UP_IMAGES, values).rowcount
-            closed = _close(connection, job_id, given_up=reason)
+            closed = _close(connection, job.job_id, given_up=reason)
             return closed and replace(closed, given_up=given_up)
 
         return self._database.run(work)
@@ -158,6 +166,7 @@ def _close(
         end = _end(job, images, cancelled)
     if end is None:
         return None
+    connection.execute(_NO_LONGER_PENDING, {"job_id": job_id})
     seconds = _write_job(connection, job_id, job, end)
     merged = _write_production(connection, job, end)
     return ClosedJob(
@@ -199,6 +208,7 @@ def _end(job: Row[Any], images: Sequence[Row[Any]], cancelled: bool) -> JobEnd |
         total_images=job.total_images,
         warnings=job.warnings or (),
         cancelled=marked,
+        extra_attach_ids=job.extra_attach_ids or (),
     )
 
 
@@ -248,7 +258,7 @@ def _write_production(connection: Connection, job: Row[Any], end: JobEnd) -> Mer
         _CLOSE_PRODUCTION,
         keys
         | {
-            "status": settle_production([JobStatus(status) for status in siblings.statuses if status]),
+            "status": settle_production([JobStatus(status) for status in siblings.statuses]),
             "attach_ids": json.dumps(merged),
             "new": new,
             "seconds": min(max(0, round(siblings.seconds)), _LONGEST_S),

@@ -16,7 +16,6 @@ from quel.core.delivery import Delivered, Delivery, DeliveryEnd, NotWanted, RanD
 from quel.core.generation import Progress
 from quel.core.job import JobStatus
 from quel.core.result_path import result_path
-from quel.core.settle import CANCELLED_STATUSES
 from quel.core.steps import ImageState
 
 _LOAD = text("""
@@ -30,7 +29,7 @@ WHERE i.job_id = :job_id AND i.image_no = :image_no
 """)
 
 _LOCK = text("""
-SELECT j.job_status, i.state FROM public.quel_production_jobs j
+SELECT coalesce(j.job_status, 'pending') AS job_status, i.state FROM public.quel_production_jobs j
 JOIN quel.image i ON i.job_id = j.job_id
 WHERE j.job_id = :job_id AND i.image_no = :image_no
 FOR NO KEY UPDATE OF j, i
@@ -118,7 +117,8 @@ class DeliveryRows:
         """Ends a made image as failed and counts the job; None when it is no longer waiting."""
 
         def work(connection: Connection) -> Progress | None:
-            lock_job(connection, delivery.job_id)
+            if lock_job(connection, delivery.job_id) != JobStatus.PROCESSING:
+                return None
             values = _keys(delivery) | {"code": code, "reason": reason}
             if connection.execute(_FAIL_ONE, values).rowcount == 0:
                 return None
@@ -142,7 +142,9 @@ def _deliver(connection: Connection, delivery: Delivery, size_bytes: int) -> Del
         return NotWanted(ImageState.FAILED)
     if row.state != ImageState.MADE:
         return NotWanted(ImageState(row.state))
-    if row.job_status in CANCELLED_STATUSES:
+    if row.job_status == JobStatus.PENDING:
+        return NotWanted(ImageState.MADE)
+    if row.job_status != JobStatus.PROCESSING:
         return NotWanted(ImageState.CANCELLED)
     payment = {"payer_id": delivery.payer_id, "price": delivery.price}
     balance = connection.scalar(_PAY[delivery.payer_kind], payment)

@@ -1,7 +1,12 @@
-"""Reads a job's row with all that decides about it, and claims it: pending → processing, once."""
+"""Reads a job's row with all that decides about it, and claims it: pending → processing, once.
+
+A claim holds its credits: it is made under the lock of the payer, who must cover this job and what its other
+open jobs may still cost.
+"""
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +14,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
-from quel.core.credits import Organization
-from quel.core.intake import JobFacts, Start, as_uuid
+from quel.adapters.postgres.payer_rows import lock_balance, read_held
+from quel.adapters.postgres.progress import lock_job
+from quel.core.credits import Organization, cannot_afford
+from quel.core.intake import Claimed, ClaimedMeanwhile, ClaimEnd, JobFacts, Refuse, Start, as_uuid
 from quel.core.job import JobPlan, JobStatus
 from quel.core.request.values import attach_id
 from quel.core.steps import ImageState
@@ -39,15 +46,15 @@ SET job_status = 'processing', started_at = coalesce(started_at, now()), complet
     total_images = CASE WHEN total_images <= 0 THEN :planned ELSE total_images END,
     completed_images = :stored, failed_images = 0, error_message = NULL,
     generated_attach_ids = CAST(:attach_ids AS jsonb)
-WHERE job_id = :job_id AND coalesce(job_status, 'pending') = 'pending'
+WHERE job_id = :job_id
 RETURNING production_id
 """)
 
 _INSERT_JOB = text("""
 INSERT INTO quel.job (job_id, path, customer, payer_kind, payer_id, ledger_member_id, price, result_owner,
-                      plan, stored_at_recovery)
+                      plan, extra_attach_ids, stored_at_recovery)
 VALUES (:job_id, :path, :customer, :payer_kind, :payer_id, :ledger_member_id, :price, :result_owner,
-        CAST(:plan AS jsonb), :stored)
+        CAST(:plan AS jsonb), CAST(:extra AS jsonb), :stored)
 ON CONFLICT (job_id) DO UPDATE SET fruitless_recoveries = 0, updated_at = now()
 """)
 
@@ -61,6 +68,8 @@ SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), rea
     reason_code = NULL, updated_at = now()
 WHERE quel.image.state <> 'stored'
 """)
+
+_NO_LONGER_PENDING = text("DELETE FROM quel.pending_job WHERE job_id = :job_id")
 
 _PRODUCTION_PROCESSING = text("""
 UPDATE public.quel_production_photo SET production_status = 'processing'
@@ -78,11 +87,12 @@ class IntakeRows:
         """The facts of a job, or None where there is no such row."""
         return self._database.run(lambda connection: _load(connection, job_id))
 
-    def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> bool:
+    def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> ClaimEnd:
         """Turns the job from pending to processing and writes its plan, one row an image.
 
         A job that was set back to pending by hand keeps its plan and the images it has; the others are
-        made again. False when another message was faster; then nothing is written.
+        made again. Unless it is Claimed nothing is written: another message was faster, or the payer cannot
+        cover it besides what is held for its other jobs.
         """
         return self._database.run(lambda connection: _claim(connection, facts, start, price, result_owner))
 
@@ -127,19 +137,24 @@ def attach_ids(value: object) -> tuple[int, ...]:
     return tuple(dict.fromkeys(id for id in ids if id is not None))
 
 
-def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, result_owner: str) -> bool:
-    stored = start.stored_attach_ids
+def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, result_owner: str) -> ClaimEnd:
+    if lock_job(connection, facts.job_id) not in (JobStatus.PENDING, None):
+        return ClaimedMeanwhile()
+    refusal = _unaffordable(connection, facts.job_id, start, price)
+    if refusal is not None:
+        return Refuse("no_credit", refusal)
+    stored, extra = start.stored_attach_ids, facts.stored_attach_ids[len(start.stored_attach_ids) :]
     claimed = connection.execute(
         _CLAIM,
         {
             "job_id": facts.job_id,
             "planned": len(start.plan.images),
             "stored": len(stored),
-            "attach_ids": json.dumps(list(stored)),
+            "attach_ids": json.dumps([*stored, *extra]),
         },
     ).one_or_none()
     if claimed is None:
-        return False
+        return ClaimedMeanwhile()
     customer = _customer(start, facts)
     connection.execute(
         _INSERT_JOB,
@@ -153,14 +168,25 @@ def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, re
             "price": price,
             "result_owner": result_owner,
             "plan": PLAN.dump_json(start.plan).decode(),
+            "extra": json.dumps(extra),
             "stored": len(stored),
         },
     )
+    connection.execute(_NO_LONGER_PENDING, {"job_id": facts.job_id})
     images = {"job_id": facts.job_id, "path": start.path.path, "customer": customer}
     connection.execute(_INSERT_IMAGES, images | {"images": json.dumps(_image_rows(start.plan, stored))})
     if claimed.production_id is not None:
         connection.execute(_PRODUCTION_PROCESSING, {"production_id": claimed.production_id})
-    return True
+    return Claimed()
+
+
+def _unaffordable(connection: Connection, job_id: UUID, start: Start, price: int) -> str | None:
+    """Why the payer, whose row stays locked, cannot pay for the job; what quel refused is written nowhere."""
+    payer = start.payer
+    balance = lock_balance(connection, payer.kind, payer.account_id)
+    held = read_held(connection, payer.kind, payer.account_id, but_for=job_id)
+    missing = len(start.plan.images) - len(start.stored_attach_ids)
+    return cannot_afford(replace(payer, balance=balance or 0), missing, price, held=held)
 
 
 def _customer(start: Start, facts: JobFacts) -> str:

@@ -90,10 +90,14 @@ class PreparationRows:
         warnings: Sequence[str],
         input_images: int,
     ) -> list[int]:
-        """Turns planned images ready or failed and notes the warnings; the image_nos that became ready."""
+        """Turns planned images ready or failed and notes the warnings; the image_nos that became ready.
+
+        Nothing is written for a job that is not processing any more.
+        """
 
         def work(connection: Connection) -> list[int]:
-            lock_job(connection, job_id)
+            if lock_job(connection, job_id) != JobStatus.PROCESSING:
+                return []
             connection.execute(
                 _NOTE,
                 {"job_id": job_id, "warnings": json.dumps(list(warnings)), "input_images": input_images},

@@ -9,11 +9,15 @@ from sqlalchemy import Connection, text
 
 from quel.core.generation import Progress
 
-_LOCK = text("SELECT job_status FROM public.quel_production_jobs WHERE job_id = :job_id FOR NO KEY UPDATE")
+_LOCK = text("""
+SELECT coalesce(job_status, 'pending') FROM public.quel_production_jobs WHERE job_id = :job_id
+FOR NO KEY UPDATE
+""")
 
 _COUNT = text("""
 UPDATE public.quel_production_jobs j
-SET completed_images = c.stored, failed_images = c.failed, generated_attach_ids = c.attach_ids
+SET completed_images = c.stored, failed_images = c.failed,
+    generated_attach_ids = c.attach_ids || (SELECT extra_attach_ids FROM quel.job WHERE job_id = :job_id)
 FROM (
     SELECT count(*) FILTER (WHERE state = 'stored') AS stored,
            count(*) FILTER (WHERE state = 'failed') AS failed,
@@ -27,7 +31,7 @@ FROM (
                AS attach_ids
     FROM quel.image WHERE job_id = :job_id
 ) c
-WHERE j.job_id = :job_id
+WHERE j.job_id = :job_id AND j.job_status = 'processing'
 RETURNING c.stored, c.failed, c.remaining, c.planned, c.stage_stored, c.stage_remaining, c.stage_planned,
           extract(epoch FROM now() - coalesce(j.started_at, now()))::float8 AS seconds
 """)
@@ -40,6 +44,9 @@ def lock_job(connection: Connection, job_id: UUID) -> str | None:
 
 
 def count_progress(connection: Connection, job_id: UUID, stage: int) -> Progress:
-    """Writes completed_images, failed_images and generated_attach_ids (in plan order) of a locked job."""
+    """Writes completed_images, failed_images and generated_attach_ids (in plan order) of a locked job.
+
+    A job that somebody else has ended is not written to; of it nothing remains.
+    """
     row = connection.execute(_COUNT, {"job_id": job_id, "stage": stage}).one_or_none()
     return Progress(**row._mapping) if row else Progress(0, 0, 0, 0, 0, 0, 0, 0.0)

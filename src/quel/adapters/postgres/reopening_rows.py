@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.progress import count_progress
-from quel.core.credits import PayerKind
+from quel.adapters.postgres.payer_rows import lock_balance, read_held
+from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.core.credits import Payer, PayerKind, cannot_afford
 from quel.core.job import JobStatus
 from quel.core.reopening import EndedJob
 from quel.core.steps import ImageState
@@ -77,9 +78,9 @@ class ReopeningRows:
         """A job with its images and payer, or None where quel has no plan of it."""
         return self._database.run(lambda connection: _load(connection, job_id))
 
-    def reopen(self, job_id: UUID, image_nos: Sequence[int]) -> bool:
-        """Plans the images again; False, and nothing changed, when job or images moved meanwhile."""
-        return self._database.run(lambda connection: _reopen(connection, job_id, list(image_nos)))
+    def reopen(self, job: EndedJob, image_nos: Sequence[int]) -> str | None:
+        """Plans the images again and holds their credits; or a sentence why not, and nothing changed."""
+        return self._database.run(lambda connection: _reopen(connection, job, list(image_nos)))
 
     def reopen_unplanned(self, job_id: UUID, status: JobStatus) -> bool:
         """Sets a job without a plan back to pending, to be fetched anew; False when it moved meanwhile."""
@@ -107,16 +108,25 @@ def _load(connection: Connection, job_id: UUID) -> EndedJob | None:
         payer_kind=PayerKind(row.payer_kind),
         payer_id=row.payer_id,
         balance=row.balance,
+        held=read_held(connection, PayerKind(row.payer_kind), row.payer_id, but_for=job_id),
     )
 
 
-def _reopen(connection: Connection, job_id: UUID, image_nos: list[int]) -> bool:
+def _reopen(connection: Connection, ended: EndedJob, image_nos: list[int]) -> str | None:
+    job_id = ended.job_id
+    lock_job(connection, job_id)
+    balance = lock_balance(connection, ended.payer_kind, ended.payer_id)
+    held = read_held(connection, ended.payer_kind, ended.payer_id, but_for=job_id)
+    payer = Payer(ended.payer_kind, ended.payer_id, balance or 0, ended.payer_id)
+    refusal = cannot_afford(payer, len(image_nos), ended.price, held=held)
+    if refusal is not None:
+        return refusal
     values: dict[str, object] = {"job_id": job_id, "image_nos": image_nos, "count": len(image_nos)}
     job = connection.execute(_REOPEN_JOB, values).one_or_none()
     if job is None:
-        return False
+        return "The job moved at this very moment: look at it and try again."
     connection.execute(_PLAN_AGAIN, values)
     connection.execute(_FRESH_RECOVERIES, values)
     count_progress(connection, job_id, stage=0)
     connection.execute(_PRODUCTION_PROCESSING, {"production_id": job.production_id})
-    return True
+    return None

@@ -1,33 +1,46 @@
 """Everything the sweep looks at, from rows alone, and what it repairs in them by compare-and-set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.movement import is_unmoved
 from quel.core.job import JobStatus
+from quel.core.kind import MADE_HERE, kind_of
 from quel.core.settle import settle_production
 from quel.core.steps import ImageState
-from quel.core.stuck import OpenJobs, Orphan, PendingJob, ProcessingJob
+from quel.core.stuck import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
 
 _ONE_SWEEP = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
 
+# Only the keys of the input: it may hold megabytes. They are read of rows that quel never had in hand, and of
+# those only the young ones are looked at (QUEL_ADOPT_WITHIN_S): the rest are other programs', or forgotten.
 _PENDING = text("""
-SELECT j.job_id, lower(btrim(coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')))
+SELECT j.job_id, j.job_type, coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')
            AS path,
-       extract(epoch FROM now() - j.updated_at) AS silent_s, coalesce(j.retry_count, 0) AS recoveries
+       j.updated_at AS moved_at, extract(epoch FROM now() - j.updated_at)::float8 AS silent_s,
+       coalesce(h.recoveries, 0) AS recoveries, hand.in_hand,
+       CASE WHEN NOT hand.in_hand AND jsonb_typeof(j.job_input_data) = 'object'
+            THEN ARRAY(SELECT jsonb_object_keys(j.job_input_data)) END AS keys
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
-WHERE j.job_status = 'pending' OR j.job_status IS NULL ORDER BY j.created_at LIMIT :most
+LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
+LEFT JOIN quel.job q ON q.job_id = j.job_id
+CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_hand) hand
+WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
+  AND j.updated_at <= now() - make_interval(secs => :grace_s)
+  AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
+ORDER BY hand.in_hand DESC, j.created_at LIMIT :most
 """)
 
 _PROCESSING = text("""
 SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
        jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no) AS images,
-       extract(epoch FROM now() - greatest(max(i.updated_at), q.updated_at)) AS silent_s,
+       greatest(max(i.updated_at), q.updated_at) AS moved_at,
+       extract(epoch FROM now() - greatest(max(i.updated_at), q.updated_at))::float8 AS silent_s,
        coalesce(array_agg(i.image_no) FILTER (
            WHERE i.state = 'generating' AND i.lease_until < now()), '{}') AS lapsed,
        coalesce(bool_or(i.state = 'generating' AND i.lease_until >= now()), false) AS leased
@@ -39,22 +52,41 @@ GROUP BY q.job_id ORDER BY q.created_at LIMIT :most
 """)
 
 _ORPHANS = text("""
-SELECT j.job_id, coalesce(j.retry_count, 0) AS recoveries,
+SELECT j.job_id, j.job_type, coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')
+           AS path,
+       j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions, hand.in_hand,
        coalesce(jsonb_array_length(CASE jsonb_typeof(j.generated_attach_ids)
-           WHEN 'array' THEN j.generated_attach_ids END), 0) AS stored
+           WHEN 'array' THEN j.generated_attach_ids END), 0) AS stored,
+       CASE WHEN NOT hand.in_hand AND jsonb_typeof(j.job_input_data) = 'object'
+            THEN ARRAY(SELECT jsonb_object_keys(j.job_input_data)) END AS keys
 FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
+LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
+CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL AS in_hand) hand
 WHERE j.job_status = 'processing' AND j.updated_at < now() - make_interval(secs => :stuck_after_s)
   AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
-LIMIT :most
+  AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
+ORDER BY j.created_at LIMIT :most
 """)
 
-# Whoever cancels may have written completed_at as well: then the images that are open tell.
-_CANCELLED = text("""
-SELECT job_id FROM public.quel_production_jobs
-WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL
-UNION
-SELECT j.job_id FROM quel.image i JOIN public.quel_production_jobs j ON j.job_id = i.job_id
-WHERE i.state IN ('ready', 'generating', 'made') AND j.job_status IN ('cancelled', 'user_cancelled')
+# Whoever ends or cancels a job may have written completed_at as well: then the images that are open tell.
+_MARKED = text("""
+SELECT j.job_id, j.job_type, coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')
+           AS path,
+       hand.in_hand,
+       CASE WHEN NOT hand.in_hand AND jsonb_typeof(j.job_input_data) = 'object'
+            THEN ARRAY(SELECT jsonb_object_keys(j.job_input_data)) END AS keys
+FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
+        OR EXISTS (SELECT 1 FROM quel.pending_job h WHERE h.job_id = j.job_id) AS in_hand) hand
+WHERE (j.job_status IN ('cancelled', 'user_cancelled') AND j.completed_at IS NULL
+       AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s)))
+   OR j.job_id IN (
+       SELECT i.job_id FROM quel.image i JOIN public.quel_production_jobs e ON e.job_id = i.job_id
+       WHERE i.state NOT IN ('stored', 'failed', 'cancelled')
+         AND e.job_status NOT IN ('pending', 'processing'))
 LIMIT :most
 """)
 
@@ -69,9 +101,8 @@ UPDATE quel.image SET state = 'ready', lease_owner = NULL, lease_until = NULL, n
 WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state = 'generating' AND lease_until < now()
 """)
 
-_COUNT_RECOVERY = text("""
-UPDATE public.quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1
-WHERE job_id = :job_id AND coalesce(job_status, 'pending') = :status
+_COUNT_RETRY = text("""
+UPDATE public.quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1 WHERE job_id = :job_id
 """)
 
 _COUNT_FRUITLESS = text("""
@@ -83,20 +114,26 @@ FROM (SELECT count(*) AS stored FROM quel.image WHERE job_id = :job_id AND state
 WHERE q.job_id = :job_id
 """)
 
+_COUNT_PENDING = text("""
+INSERT INTO quel.pending_job (job_id, recoveries, adoptions) VALUES (:job_id, :recoveries, :adoptions)
+ON CONFLICT (job_id) DO UPDATE
+SET recoveries = quel.pending_job.recoveries + :recoveries,
+    adoptions = quel.pending_job.adoptions + :adoptions, updated_at = now()
+""")
+
 _ADOPT = text("""
 UPDATE public.quel_production_jobs SET job_status = 'pending', retry_count = coalesce(retry_count, 0) + 1
-WHERE job_id = :job_id AND job_status = 'processing'
-  AND updated_at < now() - make_interval(secs => :stuck_after_s)
-RETURNING 1
+WHERE job_id = :job_id
 """)
 
 _OUT_OF_STEP = text("""
-SELECT p.production_id, array_agg(j.job_status::text) AS statuses
+SELECT p.production_id, array_agg(coalesce(j.job_status::text, 'pending')) AS statuses
 FROM public.quel_production_photo p JOIN public.quel_production_jobs j ON j.production_id = p.production_id
 WHERE p.production_status = 'processing'
 GROUP BY p.production_id
 HAVING bool_and(coalesce(j.job_status, 'pending') IN ('completed', 'failed', 'cancelled', 'user_cancelled'))
    AND max(coalesce(j.completed_at, j.updated_at)) < now() - interval '1 minute'
+   AND bool_or(j.job_id IN (SELECT job_id FROM quel.job))
 LIMIT :most
 """)
 
@@ -124,44 +161,82 @@ class SweepRows:
         with self._database.held() as connection:
             yield bool(connection.scalar(_ONE_SWEEP))
 
-    def open_jobs(self, stuck_after_s: float, default_path: str) -> OpenJobs:
-        """Everything that is open, at one moment; a job without a path counts as `default_path`'s."""
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
+        """Everything that is open, at one moment; a job without a path counts as `default_path`'s.
+
+        Of the rows that quel never had in hand only those of kinds it makes, younger than `adopt_within_s`.
+        """
 
         def work(connection: Connection) -> OpenJobs:
             most, after = {"most": _MOST}, {"stuck_after_s": stuck_after_s}
+            young = most | {"adopt_within_s": min(adopt_within_s, _EVER_S)}
+            quiet = young | {"grace_s": min(GRACE_S, stuck_after_s)}
             return OpenJobs(
                 pending=tuple(
-                    PendingJob(row.job_id, row.path or default_path, float(row.silent_s), row.recoveries)
-                    for row in connection.execute(_PENDING, most)
+                    PendingJob(
+                        row.job_id,
+                        row.path.strip().lower() or default_path,
+                        row.moved_at,
+                        row.silent_s,
+                        row.recoveries,
+                        row.in_hand,
+                    )
+                    for row in _made_here(connection.execute(_PENDING, quiet))
                 ),
                 processing=tuple(_processing(row) for row in connection.execute(_PROCESSING, most)),
-                orphans=tuple(Orphan(*row) for row in connection.execute(_ORPHANS, most | after)),
-                cancelled=tuple(connection.scalars(_CANCELLED, most)),
+                orphans=tuple(
+                    Orphan(row.job_id, row.moved_at, row.adoptions, row.stored, row.in_hand)
+                    for row in _made_here(connection.execute(_ORPHANS, young | after))
+                ),
+                marked=tuple(
+                    MarkedJob(row.job_id, row.in_hand)
+                    for row in _made_here(connection.execute(_MARKED, young))
+                ),
                 flow_silent_s=float(connection.scalar(_FLOW, {"within_s": 2 * stuck_after_s}) or 0),
             )
 
         return self._database.run(work)
 
-    def recover(self, job_id: UUID, lapsed: Sequence[int]) -> None:
-        """Counts a recovery of a claimed job and frees the images whose lease has run out."""
+    def recover(self, job: ProcessingJob) -> bool:
+        """Counts a recovery of a claimed job and frees the images whose lease has run out.
 
-        def work(connection: Connection) -> None:
-            connection.execute(_COUNT_RECOVERY, {"job_id": job_id, "status": "processing"})
-            connection.execute(_COUNT_FRUITLESS, {"job_id": job_id})
-            if lapsed:
-                connection.execute(_RELEASE, {"job_id": job_id, "image_nos": list(lapsed)})
+        False, and nothing written, when the job moved since the sweep looked.
+        """
 
-        self._database.run(work)
+        def work(connection: Connection) -> bool:
+            if not is_unmoved(connection, job):
+                return False
+            connection.execute(_COUNT_RETRY, {"job_id": job.job_id})
+            connection.execute(_COUNT_FRUITLESS, {"job_id": job.job_id})
+            if job.lapsed:
+                connection.execute(_RELEASE, {"job_id": job.job_id, "image_nos": list(job.lapsed)})
+            return True
 
-    def recover_pending(self, job_id: UUID) -> None:
-        """Counts a recovery of a job nobody has claimed."""
-        values = {"job_id": job_id, "status": "pending"}
-        self._database.run(lambda connection: connection.execute(_COUNT_RECOVERY, values))
+        return self._database.run(work)
 
-    def adopt(self, job_id: UUID, stuck_after_s: float) -> bool:
+    def recover_pending(self, job: PendingJob) -> bool:
+        """Counts a recovery of a job nobody has claimed; False when it moved since the sweep looked."""
+
+        def work(connection: Connection) -> bool:
+            if not is_unmoved(connection, job):
+                return False
+            connection.execute(_COUNT_RETRY, {"job_id": job.job_id})
+            connection.execute(_COUNT_PENDING, {"job_id": job.job_id, "recoveries": 1, "adoptions": 0})
+            return True
+
+        return self._database.run(work)
+
+    def adopt(self, orphan: Orphan) -> bool:
         """Sets a silent job that quel has no plan of back to pending; False when it moved meanwhile."""
-        values = {"job_id": job_id, "stuck_after_s": stuck_after_s}
-        return self._database.run(lambda connection: connection.scalar(_ADOPT, values) is not None)
+
+        def work(connection: Connection) -> bool:
+            if not is_unmoved(connection, orphan):
+                return False
+            connection.execute(_ADOPT, {"job_id": orphan.job_id})
+            connection.execute(_COUNT_PENDING, {"job_id": orphan.job_id, "recoveries": 0, "adoptions": 1})
+            return True
+
+        return self._database.run(work)
 
     def reconcile_productions(self) -> int:
         """Closes productions whose jobs have all ended; how many."""
@@ -177,13 +252,22 @@ class SweepRows:
         return self._database.run(work)
 
 
+_EVER_S = 10.0 * 366 * 86_400  # a longer interval than any row is old would overflow the arithmetic of dates
+
+
+def _made_here(rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
+    """The rows that quel had in hand, and of the others those of a kind that it makes."""
+    return (row for row in rows if row.in_hand or kind_of(row.job_type, row.path, row.keys) in MADE_HERE)
+
+
 def _processing(row: Row[Any]) -> ProcessingJob:
     images = tuple((image_no, ImageState(state)) for image_no, state in row.images)
     stored = sum(1 for _, state in images if state is ImageState.STORED)
     return ProcessingJob(
         job_id=row.job_id,
         path=row.path,
-        silent_s=float(row.silent_s),
+        moved_at=row.moved_at,
+        silent_s=row.silent_s,
         images=images,
         lapsed=tuple(row.lapsed),
         leased=row.leased,

@@ -1,46 +1,87 @@
 """Whose turn it is at the provider, and the leases of those whose turn it is.
 
 The image with the lowest turn number goes first (see preparation_rows for how turns are dealt). A lease
-belongs to an owner token and lapses on its own, so a killed worker holds nothing for long.
+belongs to an owner token and lapses on its own, so a killed worker holds nothing for long. An image is taken
+only while its payer can pay for it and for what is on its way already: credits are held at the claim, but
+somebody else may spend them.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.payer_rows import BALANCE, lock_balance
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.core.aspect import AspectRatio
-from quel.core.generation import Progress, Turn
+from quel.core.credits import PayerKind, ran_dry
+from quel.core.generation import Progress, Turn, Unpayable
 from quel.core.job import JobStatus
 
 LEASE_S = 30
 """A lease is renewed every third of this; a killed worker's image is free again after it."""
 
+_BALANCE = BALANCE.format(kind="q.payer_kind", payer="q.payer_id")
+
+# What the payer's images cost that are being made or wait to be stored, but for the one in hand.
+_ON_THEIR_WAY = """
+(SELECT coalesce(sum(b.price), 0) FROM (
+    SELECT job_id, image_no FROM quel.image WHERE state = 'generating'
+    UNION ALL SELECT job_id, image_no FROM quel.image WHERE state = 'made') o
+ JOIN quel.job b ON b.job_id = o.job_id
+ WHERE b.payer_kind = q.payer_kind AND b.payer_id = q.payer_id
+   AND (o.job_id, o.image_no) <> ({this}))
+"""
+
 _TAKE = """
 UPDATE quel.image i
 SET state = 'generating', lease_owner = :lease, lease_until = now() + make_interval(secs => :lease_s),
     updated_at = now()
-FROM public.quel_production_jobs j
-WHERE (i.job_id, i.image_no) = ({chosen}) AND j.job_id = i.job_id
+FROM public.quel_production_jobs j, quel.job q
+WHERE (i.job_id, i.image_no) = ({chosen}) AND j.job_id = i.job_id AND q.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
-          coalesce(j.job_status, 'pending') AS job_status
+          coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_id,
+          {balance} AS balance, {on_their_way} AS on_their_way
 """
 
-_TAKE_ANY = text(
-    _TAKE.format(
-        chosen="""
-    SELECT r.job_id, r.image_no FROM quel.image r
-    WHERE r.state = 'ready' AND r.not_before <= now()
-    ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED"""
+
+def _take(chosen: str) -> TextClause:
+    on_their_way = _ON_THEIR_WAY.format(this="i.job_id, i.image_no")
+    return text(_TAKE.format(chosen=chosen, balance=_BALANCE, on_their_way=on_their_way))
+
+
+# Takes of other processes that have not committed yet are not seen: with fewer credits than all of them
+# could use, the payer's takes are looked at one after the other, each with those before it in sight.
+_TAKES_UNDER_WAY = 100
+
+_ONE_OF_A_PAYER = text(
+    "SELECT pg_advisory_xact_lock(hashtext('quel.payer'), hashtext(CAST(:payer_id AS text)))"
+)
+
+_FUNDS = text(
+    """
+SELECT {balance} AS balance, {on_their_way} AS on_their_way FROM quel.job q WHERE q.job_id = :job_id
+""".format(
+        balance=_BALANCE,
+        on_their_way=_ON_THEIR_WAY.format(this="CAST(:job_id AS uuid), CAST(:image_no AS integer)"),
     )
 )
 
-_TAKE_WITHIN_LIMITS = text(
-    _TAKE.format(
-        chosen="""
+_FAIL_UNPAYABLE = text("""
+UPDATE quel.image SET state = 'failed', reason_code = 'ran_dry', reason = :reason, updated_at = now()
+WHERE job_id = :job_id AND state IN ('planned', 'ready')
+""")
+
+_PAYER = text("SELECT payer_kind, payer_id, price FROM quel.job WHERE job_id = :job_id")
+
+_TAKE_ANY = _take("""
+    SELECT r.job_id, r.image_no FROM quel.image r
+    WHERE r.state = 'ready' AND r.not_before <= now()
+    ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED""")
+
+_TAKE_WITHIN_LIMITS = _take("""
     SELECT c.job_id, c.image_no
     FROM jsonb_to_recordset(CAST(:limits AS jsonb)) AS p(path text, most int)
     CROSS JOIN LATERAL (
@@ -51,9 +92,7 @@ _TAKE_WITHIN_LIMITS = text(
     WHERE p.most IS NULL OR p.most > (
         SELECT count(*) FROM quel.image g
         WHERE g.state = 'generating' AND g.path = p.path AND g.lease_until > now())
-    ORDER BY c.turn, c.job_id, c.image_no LIMIT 1"""
-    )
-)
+    ORDER BY c.turn, c.job_id, c.image_no LIMIT 1""")
 
 # Counting and taking must not interleave between workers, or a path would exceed its limit.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('quel.turns'))")
@@ -108,23 +147,44 @@ class TurnRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def take(self, lease: str, limits: Sequence[Mapping[str, Any]] | None) -> Turn | None:
+    def take(self, lease: str, limits: Sequence[Mapping[str, Any]] | None) -> Turn | Unpayable | None:
         """Leases the image whose turn it is to `lease`, or None when none may go now.
 
         `limits` lists the open paths as {path, most}; None means that every path is open without limit.
+        An image that its payer cannot pay for is put back for a moment: Unpayable.
         """
         values: dict[str, object] = {"lease": lease, "lease_s": LEASE_S}
 
-        def work(connection: Connection) -> Row[Any] | None:
+        def work(connection: Connection) -> Turn | Unpayable | None:
             if limits is None:
-                return connection.execute(_TAKE_ANY, values).one_or_none()
-            connection.execute(_ONE_AT_A_TIME)
-            return connection.execute(
-                _TAKE_WITHIN_LIMITS, values | {"limits": json.dumps(limits)}
-            ).one_or_none()
+                row = connection.execute(_TAKE_ANY, values).one_or_none()
+            else:
+                connection.execute(_ONE_AT_A_TIME)
+                within = values | {"limits": json.dumps(limits)}
+                row = connection.execute(_TAKE_WITHIN_LIMITS, within).one_or_none()
+            return None if row is None else _unpayable(connection, row) or _turn(row)
 
-        row = self._database.run(work)
-        return _turn(row) if row else None
+        return self._database.run(work)
+
+    def fail_unpayable(self, unpayable: Unpayable) -> tuple[Progress, int, str] | None:
+        """Fails the job's images that nothing was spent on yet; how many, and the reason.
+
+        None when the payer can pay by now, or nothing was left to fail.
+        """
+
+        def work(connection: Connection) -> tuple[Progress, int, str] | None:
+            if lock_job(connection, unpayable.job_id) != JobStatus.PROCESSING:
+                return None
+            keys = {"job_id": unpayable.job_id}
+            payer = connection.execute(_PAYER, keys).one()
+            kind = PayerKind(payer.payer_kind)
+            if (lock_balance(connection, kind, payer.payer_id) or 0) >= payer.price:
+                return None
+            reason = ran_dry(kind, payer.price)
+            failed = connection.execute(_FAIL_UNPAYABLE, keys | {"reason": reason}).rowcount
+            return (count_progress(connection, unpayable.job_id, stage=0), failed, reason) if failed else None
+
+        return self._database.run(work)
 
     def renew(self, leases: Sequence[str]) -> None:
         """Prolongs leases that are still held."""
@@ -175,6 +235,24 @@ class TurnRows:
         return self._database.run(
             lambda connection: bool(connection.execute(statement, keys | values).rowcount)
         )
+
+
+_CREDITS_MAY_COME_BACK_S = 2.0
+
+
+def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
+    """Puts a taken image back when its payer cannot pay for it beside those that are on their way."""
+    if (row.balance or 0) >= row.on_their_way + row.price * (1 + _TAKES_UNDER_WAY):
+        return None
+    keys = {"job_id": row.job_id, "image_no": row.image_no}
+    connection.execute(_ONE_OF_A_PAYER, {"payer_id": row.payer_id})
+    funds = connection.execute(_FUNDS, keys).one()
+    balance = funds.balance or 0
+    if balance >= funds.on_their_way + row.price:
+        return None
+    back = {"attempts": row.attempts, "broken": row.broken_answers, "delay_s": _CREDITS_MAY_COME_BACK_S}
+    connection.execute(_PUT_BACK, keys | back | {"lease": row.lease_owner})
+    return Unpayable(row.job_id, row.image_no, row.path, is_dry=balance < row.price)
 
 
 def _turn(row: Row[Any]) -> Turn:

@@ -33,6 +33,10 @@ class Queues:
         entries = waiting_ids(self._lists, self._sources, most=_MOST)
         return None if messages is None or entries is None else messages | entries
 
+    def foreign_ids(self) -> set[UUID] | None:
+        """TEMP"""
+        return set()
+
     def _messages(self) -> set[UUID] | None:
         jobs: set[UUID] = set()
         with redis_errors():

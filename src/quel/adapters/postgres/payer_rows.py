@@ -1,0 +1,51 @@
+"""What a payer has, and what of it is promised to images that are not delivered yet.
+
+Held credits are a sum over rows, not a counter, so that nothing can leave them behind: an image holds its
+price from the claim of its job until it is stored, has failed or is cancelled.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from quel.core.credits import PayerKind
+
+BALANCE = """
+CASE {kind} WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM public.quel_organization
+                                      WHERE org_id = {payer})
+            ELSE (SELECT coalesce(quel_member_credit, 0) FROM public.quel_member
+                  WHERE quel_member_id = {payer}) END
+"""
+"""A payer's balance as an expression, null where the account is gone."""
+
+# No lock of a key: inserts of the payer's jobs go on.
+_LOCK_BALANCE = {
+    PayerKind.ORGANIZATION: text("""
+SELECT coalesce(org_credit, 0) FROM public.quel_organization WHERE org_id = :payer_id FOR NO KEY UPDATE
+"""),
+    PayerKind.MEMBER: text("""
+SELECT coalesce(quel_member_credit, 0) FROM public.quel_member
+WHERE quel_member_id = :payer_id FOR NO KEY UPDATE
+"""),
+}
+
+_HELD = text("""
+SELECT coalesce(sum(q.price), 0)
+FROM quel.image i
+JOIN quel.job q ON q.job_id = i.job_id
+JOIN public.quel_production_jobs j ON j.job_id = i.job_id
+WHERE q.payer_kind = :payer_kind AND q.payer_id = :payer_id AND q.job_id <> :but_for
+  AND i.state NOT IN ('stored', 'failed', 'cancelled') AND j.job_status = 'processing'
+""")
+
+
+def lock_balance(connection: Connection, kind: PayerKind, payer_id: UUID) -> int | None:
+    """The balance of an account that stays locked for the transaction, None where it has no row."""
+    balance = connection.scalar(_LOCK_BALANCE[kind], {"payer_id": payer_id})
+    return None if balance is None else int(balance)
+
+
+def read_held(connection: Connection, kind: PayerKind, payer_id: UUID, *, but_for: UUID) -> int:
+    """The credits that the payer's open jobs, but for one, may still cost."""
+    values = {"payer_kind": kind, "payer_id": payer_id, "but_for": but_for}
+    return int(connection.scalar(_HELD, values) or 0)

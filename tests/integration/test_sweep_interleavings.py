@@ -1,0 +1,180 @@
+"""Between a sweep's look and its act a worker may have its turn: what moved meanwhile is not judged.
+
+The real sweep runs here against real servers, and is held between the two; what happens meanwhile is done by
+the real stages.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from uuid import UUID, uuid4
+
+import pytest
+
+from quel.core.outcome import PictureBytes
+from quel.core.stuck import OpenJobs
+from quel.settings import read_settings
+from quel.stages.fetch_job import fetch_job
+from quel.stages.finalize_job import finalize_job
+from quel.stages.persist_output import persist_output
+from quel.stages.prepare_inputs import prepare_inputs
+from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
+from quel.wiring import World
+from tests.integration.books import assert_books_agree, ledger_of_production, member_balance
+
+LONG_AGO_S = 700  # beyond the default of QUEL_STUCK_AFTER_S
+
+
+class HeldBetweenLookAndAct:
+    """The rows of the sweep; when they have been looked at, something happens before anybody acts on them."""
+
+    def __init__(self, rows, meanwhile: Callable[[], object]) -> None:
+        self._rows, self._meanwhile = rows, meanwhile
+
+    def open_jobs(self, *values) -> OpenJobs:
+        seen = self._rows.open_jobs(*values)
+        self._meanwhile()
+        return seen
+
+    def __getattr__(self, name: str):
+        return getattr(self._rows, name)
+
+
+@pytest.fixture
+def house(pipeline) -> Iterator[World]:
+    """The neighbours of one process that runs stages by hand; no worker lives beside it."""
+    with closing(World(read_settings(pipeline.environment()), threads=4)) as house:
+        yield house
+
+
+def sweep(house: World, meanwhile: Callable[[], object]) -> None:
+    rows = house.sweeps
+    house.sweeps = HeldBetweenLookAndAct(rows, meanwhile)
+    sweep_stuck_jobs(house)
+    house.sweeps = rows
+
+
+def prepared_job(pipeline, house, images=2, **columns) -> tuple[UUID, UUID]:
+    member = pipeline.studio.member(100)
+    job_id = pipeline.studio.job(
+        "simple_general", {"prompt": uuid4().hex}, total_images=images, member=member, **columns
+    )
+    fetch_job(house, job_id)
+    prepare_inputs(house, job_id)
+    return job_id, member
+
+
+def silent_in_vain(pipeline, job_id):
+    """The job has been recovered as often as it may be, and is silent: the next sweep would close it."""
+    pipeline.studio.rows("UPDATE quel.job SET fruitless_recoveries = 3 WHERE job_id = %s", job_id)
+    pipeline.let_pass(LONG_AGO_S)
+
+
+def states(pipeline) -> list[str]:
+    return [row["state"] for row in pipeline.studio.rows("SELECT state FROM quel.image ORDER BY image_no")]
+
+
+def picture(world) -> PictureBytes:
+    return PictureBytes(world.photograph("brick.png"), "image/png")
+
+
+def test_an_image_that_was_paid_for_after_the_look_is_kept_and_delivered(world, pipeline, house):
+    job_id, member = prepared_job(pipeline, house)
+    silent_in_vain(pipeline, job_id)
+
+    def a_worker_has_its_turn():
+        turn = house.turns.take(uuid4().hex, None)
+        house.blobs.put_output(turn.job_id, turn.image_no, picture(world))
+        house.turns.made(turn, 0.03)
+
+    sweep(house, a_worker_has_its_turn)
+    assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
+    assert states(pipeline) == ["made", "ready"]
+    persist_output(house, job_id, 0)
+    assert states(pipeline) == ["stored", "ready"]
+    assert member_balance(pipeline.studio, member) == 95
+
+
+def test_an_image_that_was_taken_after_the_look_is_not_given_up_under_its_lease(pipeline, house):
+    job_id, _ = prepared_job(pipeline, house)
+    silent_in_vain(pipeline, job_id)
+    sweep(house, lambda: house.turns.take(uuid4().hex, None))
+    assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
+    assert states(pipeline) == ["generating", "ready"]
+
+
+def test_a_lease_that_was_renewed_after_the_look_keeps_its_image(pipeline, house):
+    job_id, _ = prepared_job(pipeline, house)
+    turn = house.turns.take(uuid4().hex, None)
+    silent_in_vain(pipeline, job_id)  # the lease is silent as well
+    sweep(house, lambda: house.turns.renew([turn.lease]))
+    assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
+    assert states(pipeline) == ["generating", "ready"]
+
+
+def test_what_did_not_move_is_given_up(pipeline, house):
+    job_id, _ = prepared_job(pipeline, house)
+    silent_in_vain(pipeline, job_id)
+    sweep(house, lambda: None)
+    row = pipeline.studio.job_row(job_id)
+    assert (row["job_status"], row["failed_images"]) == ("failed", 2)
+
+
+def test_a_job_that_was_delivered_after_the_look_is_not_recovered(world, pipeline, house):
+    job_id, _ = prepared_job(pipeline, house, images=1)
+    pipeline.let_pass(LONG_AGO_S)
+
+    def workers_finish_it():
+        turn = house.turns.take(uuid4().hex, None)
+        house.blobs.put_output(turn.job_id, turn.image_no, picture(world))
+        house.turns.made(turn, 0.03)
+        persist_output(house, job_id, 0)
+        finalize_job(house, job_id)
+
+    sweep(house, workers_finish_it)
+    row = pipeline.studio.job_row(job_id)
+    assert (row["job_status"], row["retry_count"]) == ("completed", 0)
+    assert_books_agree(pipeline.studio, job_id)
+
+
+def test_a_pending_job_that_was_claimed_after_the_look_is_neither_recovered_nor_closed(pipeline, house):
+    studio = pipeline.studio
+    job_id = studio.job("simple_general", {"prompt": "a hill"}, total_images=1, member=studio.member())
+    studio.rows("INSERT INTO quel.pending_job (job_id, recoveries) VALUES (%s, 3)", job_id)
+    pipeline.let_pass(LONG_AGO_S)
+    sweep(house, lambda: fetch_job(house, job_id))
+    row = studio.job_row(job_id)
+    assert (row["job_status"], row["retry_count"]) == ("processing", 0)
+
+
+@pytest.mark.parametrize("recovered", [0, 3])
+def test_an_orphan_whose_server_shows_a_sign_of_life_after_the_look_stays_with_it(pipeline, house, recovered):
+    studio = pipeline.studio
+    job_id = studio.job(
+        "simple_general", {"prompt": "a"}, total_images=2, member=studio.member(), job_status="processing"
+    )
+    studio.rows("INSERT INTO quel.pending_job (job_id, adoptions) VALUES (%s, %s)", job_id, recovered)
+    pipeline.let_pass(LONG_AGO_S)
+    statement = "UPDATE quel_production_jobs SET completed_images = 1 WHERE job_id = %s"
+    sweep(house, lambda: studio.rows(statement, job_id))
+    row = studio.job_row(job_id)
+    assert (row["job_status"], row["completed_images"], row["retry_count"]) == ("processing", 1, 0)
+    assert ledger_of_production(studio, job_id) == []
+
+
+def test_recoveries_are_counted_by_phase_and_the_products_count_is_never_read(pipeline, house):
+    studio = pipeline.studio
+    job_id = studio.job(
+        "simple_general", {"prompt": "a"}, total_images=1, member=studio.member(), retry_count=50
+    )
+    pipeline.let_pass(LONG_AGO_S)
+    sweep(house, lambda: None)
+    assert studio.rows("SELECT recoveries, adoptions FROM quel.pending_job") == [
+        {"recoveries": 1, "adoptions": 0}
+    ]
+    fetch_job(house, job_id)
+    assert studio.rows("SELECT * FROM quel.pending_job") == []
+    pipeline.let_pass(LONG_AGO_S)
+    sweep(house, lambda: None)
+    row = studio.job_row(job_id)
+    assert (row["job_status"], row["retry_count"]) == ("processing", 52)
+    assert studio.rows("SELECT fruitless_recoveries AS n FROM quel.job")[0]["n"] == 1
