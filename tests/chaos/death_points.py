@@ -153,6 +153,11 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("before:SupabaseStorage.delete_results", "an object nobody pays for", Repair.SWEEP),
         ("after:SupabaseStorage.delete_results", THE_NEXT, Repair.SWEEP),
     ],
+    "credits are gone before the call": [
+        ("before:TurnRows.fail_unpayable", A_MESSAGE, Repair.BELL),
+        ("committing:TurnRows.fail_unpayable", AN_ATTEMPT, Repair.BELL),
+        ("after:TurnRows.fail_unpayable", THE_NEXT, Repair.SWEEP),
+    ],
     "the bucket refuses one": [
         ("before:DeliveryRows.fail", A_MESSAGE, Repair.MESSAGE),
         ("committing:DeliveryRows.fail", A_MESSAGE, Repair.MESSAGE),
@@ -199,6 +204,7 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     ],
     "pending on no list": [
         ("before:SweepRows.open_jobs", "a sweep", Repair.SWEEP),
+        ("before:Queues.foreign_ids", "a sweep", Repair.SWEEP),
         ("before:Cancellations.cancelled_among", "a sweep", Repair.SWEEP),
         ("before:Queues.backlog", "a sweep", Repair.SWEEP),
         ("before:GeminiQuota.closed_for_s", "a sweep", Repair.SWEEP),

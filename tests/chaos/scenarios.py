@@ -78,6 +78,13 @@ def _credits_run_dry(case: Case) -> None:
     case.starting_credits[case.member] = 5
 
 
+def _credits_are_gone(case: Case) -> None:
+    case.order()
+    case.run_until(lambda: case.all_images_are("ready"), *_BEFORE_GENERATION)
+    case.studio.rows("UPDATE quel_member SET quel_member_credit = 4")
+    case.starting_credits[case.member] = 4
+
+
 def _bucket_refuses_one(case: Case) -> None:
     second = f"{case.order(pushed=False)}_001.webp"
     case.world.storage.fail_when(second, storage_faults.too_large(), operation="upload")
@@ -137,13 +144,12 @@ def _made_and_forgotten(case: Case) -> None:
     case.lose_broker()
 
 
-def _left_behind(case: Case, **columns: object) -> None:
+def _left_behind(case: Case) -> None:
     job_id = case.order(
         pushed=False,
         job_status="processing",
         started_at="2026-01-01",
         updated_at="2026-01-01",
-        **columns,
     )
     case.studio.rows(
         "UPDATE quel_production_photo SET production_status = 'processing' WHERE production_id ="
@@ -153,10 +159,12 @@ def _left_behind(case: Case, **columns: object) -> None:
 
 
 def _in_vain(case: Case) -> None:
-    _left_behind(case, retry_count=50)
+    _left_behind(case)
+    case.studio.rows("INSERT INTO quel.pending_job (job_id, adoptions) VALUES (%s, 50)", case.jobs[0])
 
 
 def _production_left_open(case: Case) -> None:
+    """A job that quel made, as a row: the end of its production was written over by somebody."""
     attach_id = case.studio.attachment_row("generated-images-of-another-server/1.webp")
     case.before = (attach_id,)
     job_id = case.order(
@@ -176,6 +184,13 @@ def _production_left_open(case: Case) -> None:
         json.dumps([attach_id]),
         job_id,
     )
+    case.studio.rows(
+        "INSERT INTO quel.job (job_id, path, customer, payer_kind, payer_id, ledger_member_id, price,"
+        " result_owner, plan) VALUES (%s, 'fashion', '', 'member', %s, %s, 5, '', '{}')",
+        job_id,
+        case.member,
+        case.member,
+    )
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -187,6 +202,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "prepared pictures are gone": Scenario(_inputs_are_gone),
     "answers are gone": Scenario(_answers_are_gone, calls=4),
     "credits run dry": Scenario(_credits_run_dry, stored=1, failed=1),
+    "credits are gone before the call": Scenario(_credits_are_gone, "failed", stored=0, failed=2, calls=0),
     "the bucket refuses one": Scenario(_bucket_refuses_one, stored=1, failed=1),
     "no reference can be used": Scenario(_no_reference, "failed", stored=0, failed=2, calls=0),
     "nobody can pay": Scenario(_order, "failed", stored=0, failed=2, calls=0, credits=9),
