@@ -1,0 +1,88 @@
+"""What a row of the shared table is: a job that quel makes, or one that belongs to another program.
+
+Told from the job's type, its path and the names of its input's keys alone, before anything is parsed.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from quel.core.job import JobType
+
+
+class Kind(StrEnum):
+    """The kinds of jobs that share the product's tables; UNKNOWN is one that nobody here can tell."""
+
+    IMAGES = "images"
+    MULTIVIEW = "multiview"
+    LANDING = "landing"
+    MODIFY = "modify"
+    VIDEO = "video"
+    UNKNOWN = "unknown"
+
+
+MADE_HERE: frozenset[Kind] = frozenset({Kind.IMAGES})
+"""The kinds quel makes. Any other is passed on or refused, and never made as something else."""
+
+TELLING_KEYS = frozenset(
+    {
+        "basePrompt",
+        "individualImageAttachIds",
+        "combinations",
+        "stages",
+        "uploadedAttachIds",
+        "mergedImages",
+        "mergedImageAttachId",
+    }
+)
+"""Only a job of images has these."""
+
+READ_KEYS = TELLING_KEYS | {
+    "prompt",
+    "quantity",
+    "angle",
+    "cameraAngle",
+    "shot",
+    "shotType",
+    "isPreEdited",
+}
+"""The top-level keys that say what images to make."""
+
+COMMON_KEYS = frozenset({"userId", "aspect-ratio", "aspectRatio"})
+"""Keys that quel reads and that jobs of every kind carry: they tell nothing."""
+
+_MASK_KEY = "maskDataUrl"
+_VIDEO_KEY = "imageBase64"
+_BY_PATH = {kind.value: kind for kind in (Kind.MULTIVIEW, Kind.LANDING, Kind.VIDEO)}
+
+
+def kind_of(job_type: str | None, path: str | None, keys: Collection[str] | None) -> Kind:
+    """The kind of a job, from its job_type, its path (else its production's) and its input's keys.
+
+    `keys` are the top-level keys of job_input_data, None where that is no JSON object. Case and blanks of
+    the path do not matter. What is merely wrong (an empty input, a list, text) counts as a job of images:
+    its validation says what is wrong with it.
+    """
+    names = frozenset(keys or ())
+    if _MASK_KEY in names:
+        return Kind.MODIFY
+    by_path = _BY_PATH.get((path or "").strip().lower())
+    if by_path is not None:
+        return by_path
+    if _VIDEO_KEY in names and not names & TELLING_KEYS:
+        return Kind.VIDEO
+    if job_type not in list(JobType) or _says_nothing_known(names):
+        return Kind.UNKNOWN
+    return Kind.IMAGES
+
+
+def _says_nothing_known(names: frozenset[str]) -> bool:
+    return bool(names - COMMON_KEYS) and not names & READ_KEYS
+
+
+def foreign_reason(kind: Kind) -> str:
+    """Why a job of a kind that is not made here is refused, for the customer."""
+    if kind is Kind.UNKNOWN:
+        what = "quel does not know this kind of job: it reads neither such a type nor such keys of an input."
+    else:
+        what = f"This is a {kind} job, and quel does not make those."
+    return f"{what} Nothing was made of it, and quel charged nothing."
