@@ -14,6 +14,7 @@ from quel.core.closing import ClosedJob, Remains
 from quel.core.delivery import Delivery, DeliveryEnd
 from quel.core.generation import Progress, Turn
 from quel.core.intake import JobFacts, Start
+from quel.core.kind import Kind
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.preparation import FailedImage, Preparation, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
@@ -75,6 +76,12 @@ class Intake(Protocol):
 
     def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> bool:
         """pending → processing with the plan's rows; False when another message was faster."""
+
+    def park(self, job_id: UUID) -> None:
+        """Notes that quel has a pending job in hand, so that the sweep minds it whatever its age."""
+
+    def unclaimed_kind(self, job_id: UUID) -> Kind | None:
+        """The kind of a job quel has no plan of; None where it has one, or there is no such row."""
 
 
 class Preparations(Protocol):
@@ -251,6 +258,17 @@ class SetAside(Protocol):
         """Notes an entry of a raw list with the reason."""
 
 
+class ForwardList(Protocol):
+    """Where ids of jobs quel does not make are passed on to."""
+
+    @property
+    def name(self) -> str:
+        """The list's name."""
+
+    def pass_on(self, job_id: UUID) -> None:
+        """Hands an id over; twice does no harm."""
+
+
 class Sweeps(Protocol):
     """The rows of sweep_stuck_jobs."""
 
@@ -281,3 +299,6 @@ class Queues(Protocol):
 
     def jobs_to_fetch(self) -> set[UUID] | None:
         """The jobs on the raw lists or on the way to fetch_job; None when there are too many to tell."""
+
+    def foreign_ids(self) -> set[UUID] | None:
+        """The jobs on other consumers' lists; None when there are too many to tell."""
