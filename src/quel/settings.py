@@ -103,13 +103,21 @@ class Settings(BaseModel):
         DEFAULT_INGEST_QUEUES, alias="QUEL_INGEST_QUEUES"
     )
     """Redis lists that carry raw job ids, with commas between; replaces all other lists."""
+    foreign_lists: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        ("jobs:video",), alias="QUEL_FOREIGN_LISTS"
+    )
+    """Redis lists of other consumers, with commas between: the sweep leaves alone what lies on them."""
+    forward_queue: str = Field("", alias="QUEL_FORWARD_QUEUE")
+    """Redis list that ids of jobs quel does not make are passed on to; without it they are refused."""
+    adopt_within_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        86400.0, alias="QUEL_ADOPT_WITHIN_S"
+    )
+    """Seconds since its creation in which the sweep takes up a job quel never had in hand."""
     ingest_block_s: Seconds = Field(30.0, alias="ingest_block_s")
     stuck_after_s: Seconds = Field(600.0, alias="QUEL_STUCK_AFTER_S")
     """Seconds of silence after which a job counts as stuck."""
     max_recoveries: NotNegative = Field(3, alias="QUEL_MAX_RECOVERIES")
     """Recoveries in a row without a new image after which a job is closed."""
-    adopt_within_s: float = Field(86_400.0, alias="QUEL_ADOPT_WITHIN_S", ge=0)
-    """TEMP"""
     default_path: str = Field("fashion", alias="QUEL_DEFAULT_PATH")
     """The path of jobs that name none."""
     unknown_path: Literal["use_default", "reject"] = Field("use_default", alias="QUEL_UNKNOWN_PATH")
@@ -166,6 +174,12 @@ class Settings(BaseModel):
         return urlunsplit(parts._replace(path="/1"))
 
     @property
+    def others_lists(self) -> tuple[str, ...]:
+        """Every list whose ids are another consumer's."""
+        passed_on = (self.forward_queue,) if self.forward_queue else ()
+        return tuple(dict.fromkeys((*self.foreign_lists, *passed_on)))
+
+    @property
     def storage_base_url(self) -> str:
         """Where public objects are read, with a slash at its end."""
         if self.supabase_storage_base_url:
@@ -202,6 +216,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
     _check_urls(settings)
+    _check_lists(settings)
     return settings
 
 
@@ -258,6 +273,20 @@ def _check_urls(settings: Settings) -> None:
             raise SettingsError(f"{name} is no URL of the kind it must be (it does not start as one).")
         if not _has_readable_address(value):
             raise SettingsError(f"{name} holds a host or port that cannot be read.")
+
+
+def _check_lists(settings: Settings) -> None:
+    """A list that quel takes ids from is nobody else's: what it passed on there would come back for ever."""
+    others = {
+        "QUEL_FOREIGN_LISTS": settings.foreign_lists,
+        "QUEL_FORWARD_QUEUE": (settings.forward_queue,),
+    }
+    for name, lists in others.items():
+        for shared in sorted(set(lists) & set(settings.ingest_queues)):
+            raise SettingsError(
+                f"{name} and QUEL_INGEST_QUEUES both name the list {shared}: what quel takes ids from"
+                " cannot be another consumer's."
+            )
 
 
 def _has_readable_address(url: str) -> bool:

@@ -17,6 +17,7 @@ from quel.adapters.postgres.turn_rows import TurnRows
 from quel.adapters.redis.blobs import Blobs
 from quel.adapters.redis.cancellations import Cancellations
 from quel.adapters.redis.client import connect
+from quel.adapters.redis.forward_list import ForwardList
 from quel.adapters.redis.ingest import SetAside
 from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.queues import Queues
@@ -142,10 +143,16 @@ class World:
         return SetAside(self.redis)
 
     @cached_property
+    def forward_list(self) -> ForwardList | None:
+        """Where jobs that quel does not make go, if there is such a list."""
+        name = self.settings.forward_queue
+        return ForwardList(self.redis, name) if name else None
+
+    @cached_property
     def queues(self) -> Queues:
         """The broker and the raw lists."""
         broker = connect(self.settings.broker_redis, patient=self._patient)
-        return Queues(broker, self.redis, self.settings.ingest_queues)
+        return Queues(broker, self.redis, self.settings.ingest_queues, self.settings.others_lists)
 
     @cached_property
     def storage(self) -> SupabaseStorage:

@@ -98,6 +98,40 @@ def test_backfill_writes_what_a_null_counts_for_and_touches_nothing_else(world, 
     assert written[productions[cinema]] == "cinema"  # what all its jobs are: nothing counts otherwise
 
 
+def test_backfill_leaves_other_kinds_and_their_productions_as_they_are(world, studio):
+    def foreign(data, **columns):
+        return studio.job("simple_general", data, total_images=1, member=None, path=None, **columns)
+
+    mask = {"maskDataUrl": "data:image/png;base64,iVBO", "prompt": "a hat"}
+    left = [
+        foreign(mask),
+        foreign({"imageBase64": "iVBO", "prompt": "waves"}),
+        foreign({"script": "none of quel's"}),
+        job(studio, None, production_path="multiview"),
+    ]
+    mixed = studio.production(None)
+    left.append(foreign(mask, production=mixed))
+    of_quel = job(studio, None)
+    beside = studio.job(
+        "single_batch", {"basePrompt": "x"}, total_images=1, member=None, path=None, production=mixed
+    )
+    empty = studio.production(None)
+    rows = studio.rows("SELECT * FROM quel_production_jobs WHERE job_id = ANY(%s) ORDER BY job_id", left)
+    before = paths(studio)
+    dry = quel(world, studio, "backfill-paths", "--dry-run")
+    assert dry.stdout.strip() == "2 jobs and 2 productions have no path."
+    answer = quel(world, studio, "backfill-paths")
+    assert (answer.returncode, answer.stdout.strip()) == (
+        0,
+        "2 jobs and 2 productions have their path now.",
+    )
+    written = {of_quel, beside, empty, studio.job_row(of_quel)["production_id"]}
+    assert paths(studio) == before | dict.fromkeys(written, "fashion")
+    assert rows == studio.rows(
+        "SELECT * FROM quel_production_jobs WHERE job_id = ANY(%s) ORDER BY job_id", left
+    )
+
+
 def test_backfill_goes_on_past_one_batch_and_waits_for_nobody(studio):
     production = studio.production(None, path="fashion")
     studio.rows(

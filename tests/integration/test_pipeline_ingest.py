@@ -52,6 +52,13 @@ def test_an_id_is_read_in_capitals_and_with_blanks_around_it(studio, workers):
     assert {row["job_status"] for row in rows.values()} == {"completed"}
 
 
+def test_an_id_is_read_out_of_an_object(studio, workers):
+    jobs = [text_job(studio, "a hill") for _ in range(2)]
+    studio.redis.lpush("jobs:queue", json.dumps({"job_id": str(jobs[0])}), f'{{"job_id":"{jobs[1]}"}}')
+    rows = studio.wait(jobs)
+    assert {row["job_status"] for row in rows.values()} == {"completed"}
+
+
 def test_junk_is_set_aside_where_an_operator_finds_it_and_stops_nothing(studio, workers):
     marker = f"no id {uuid4()}"
     unknown = str(uuid4())

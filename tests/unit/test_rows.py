@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from quel.core.job import JobPlan, JobRequest, JobType, Problem
+from quel.core.kind import MADE_HERE, foreign_reason, kind_of
 from quel.core.plan import make_plan
 from quel.core.request import decode_input, parse_request
 
@@ -31,6 +32,11 @@ def plan_of(row: dict) -> JobPlan | tuple[Problem, ...]:
     return make_plan(request, total_images=total_images, job_id=job_id, max_images=MAX_IMAGES)
 
 
+def keys_of(row: dict) -> list[str] | None:
+    data = row["job_input_data"]
+    return list(data) if isinstance(data, dict) else None
+
+
 def attach_ids_of(plan: JobPlan) -> set[int | None]:
     return {ask.attach_id for stage in plan.request.stages for ask in stage.references}
 
@@ -39,8 +45,12 @@ def attach_ids_of(plan: JobPlan) -> set[int | None]:
 def test_a_hostile_row_ends_as_it_says(file):
     row = read_row(file)
     expect = row["expect"]
+    kind = kind_of(row["job_type"], row["quel_production_path"], keys_of(row))
+    assert (kind in MADE_HERE) == (expect["failed_by"] != "kind")
     plan = plan_of(row)
-    if expect["failed_by"] == "input":
+    if expect["failed_by"] == "kind":
+        assert expect["error_names"] in foreign_reason(kind)
+    elif expect["failed_by"] == "input":
         assert isinstance(plan, tuple)
         assert any(expect["error_names"] in problem.message for problem in plan)
     elif expect["failed_by"] == "references":
@@ -78,7 +88,7 @@ def test_what_a_hostile_row_expects_is_consistent(file):
     expect = read_row(file)["expect"]
     assert set(expect) == {"status", "images", "error_names", "failed_by", "because"}
     assert (expect["status"] == "failed") == (expect["failed_by"] is not None) == (expect["images"] == 0)
-    assert expect["failed_by"] in (None, "input", "references")
+    assert expect["failed_by"] in (None, "kind", "input", "references")
 
 
 def test_the_rows_cover_every_path_and_every_job_type():

@@ -24,6 +24,9 @@ CONTRACT = [
     "GEMINI_API_VERSION",
     "IMAGE_PER_PRICE",
     "QUEL_INGEST_QUEUES",
+    "QUEL_FOREIGN_LISTS",
+    "QUEL_FORWARD_QUEUE",
+    "QUEL_ADOPT_WITHIN_S",
     "QUEL_GEMINI_RPM",
     "QUEL_GEMINI_RPD",
     "QUEL_GEMINI_CONCURRENCY",
@@ -61,6 +64,8 @@ def test_the_defaults_are_those_of_the_contract():
     assert settings.redis == "redis://localhost:6379/0"
     assert settings.broker_redis == "redis://localhost:6379/1"
     assert settings.ingest_queues == ("jobs:queue", "quel_jobs_queue")
+    assert (settings.foreign_lists, settings.forward_queue) == (("jobs:video",), "")
+    assert settings.adopt_within_s == 86_400
     assert (settings.gemini_model, settings.image_per_price) == ("gemini-nano-banana-2.1", 5)
     assert (settings.gemini_timeout_s, settings.gemini_max_attempts) == (120, 10)
     assert (settings.stuck_after_s, settings.max_recoveries) == (600, 3)
@@ -96,6 +101,25 @@ def test_the_environment_wins_over_the_file(file):
     assert read_settings(named | {"QUEL_DEFAULT_PATH": "cinema"}).default_path == "cinema"
 
 
+def test_foreign_lists_are_split_and_the_forward_queue_is_one_of_them():
+    settings = read_settings({"QUEL_FOREIGN_LISTS": "a, b", "QUEL_FORWARD_QUEUE": "jobs:go"})
+    assert settings.foreign_lists == ("a", "b")
+    assert settings.others_lists == ("a", "b", "jobs:go")
+    assert read_settings({"QUEL_FORWARD_QUEUE": "jobs:video"}).others_lists == ("jobs:video",)
+
+
+@pytest.mark.parametrize("name", ["QUEL_FOREIGN_LISTS", "QUEL_FORWARD_QUEUE"])
+def test_a_list_that_quel_takes_ids_from_is_nobody_elses(file, name):
+    with pytest.raises(SettingsError, match=f"{name} and QUEL_INGEST_QUEUES both name the list jobs:queue"):
+        read_settings({name: "jobs:queue"})
+    with pytest.raises(SettingsError, match=f"{name} and QUEL_INGEST_QUEUES"):
+        read_settings({name: "mine", "QUEL_INGEST_QUEUES": "jobs:queue, mine"})
+    with pytest.raises(SettingsError, match=f"{name} and QUEL_INGEST_QUEUES"):
+        read_settings(file("worker: {redis: {queue_name: mine}}") | {name: " mine "})
+    with pytest.raises(SettingsError, match="QUEL_FOREIGN_LISTS and QUEL_INGEST_QUEUES"):
+        read_settings({"QUEL_INGEST_QUEUES": "jobs:queue, jobs:video"})
+
+
 def test_limits_of_paths_reach_the_rules(file):
     settings = read_settings(file("worker: {modules: {beauty: {max_workers: 3}, eats: {enabled: false}}}"))
     limits = {limit["path"]: limit["most"] for limit in make_rules(settings).path_limits}
@@ -124,6 +148,9 @@ def test_a_wrong_key_of_the_file_is_named(file, text, key):
         ("QUEL_GEMINI_RPM", "many"),
         ("QUEL_GEMINI_RPM", "0"),
         ("QUEL_STUCK_AFTER_S", "-1"),
+        ("QUEL_ADOPT_WITHIN_S", "-1"),
+        ("QUEL_ADOPT_WITHIN_S", "a day"),
+        ("QUEL_ADOPT_WITHIN_S", "inf"),
         ("QUEL_UNKNOWN_PATH", "ignore"),
         ("QUEL_HTTP_PORT", "70000"),
         ("DATABASE_URL", "mysql://secret@x"),

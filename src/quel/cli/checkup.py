@@ -1,6 +1,7 @@
 """Asks every neighbour how it is, for `quel doctor`; one that does not answer stops no other check."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ def examine(world: "World") -> Iterator[Finding]:
         ("Provider quota", _quota),
         ("Pauses", _pauses),
         ("Sweep", _sweep),
+        ("Jobs left alone", _left_alone),
     )
     for check, ask in checks:
         yield from _guarded(check, world, ask)
@@ -131,3 +133,10 @@ def _sweep(world: "World") -> Iterator[Finding]:
 
     last_at = SweepHeartbeat(world.redis).last_at()
     yield health.judge_sweep(None if last_at is None else time.time() - last_at)
+
+
+def _left_alone(world: "World") -> Iterator[Finding]:
+    from quel.cli.connections import lost_rows
+
+    lost = lost_rows(world.database, world.settings).jobs()
+    yield health.judge_left_alone(Counter(job.kind for job in lost), world.settings.adopt_within_s)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from quel.adapters.postgres.browsing_rows import BrowsingRows
     from quel.adapters.postgres.database import Database
+    from quel.adapters.postgres.lost_rows import LostRows
     from quel.settings import Settings
 
 
@@ -31,6 +32,13 @@ def browsing_rows(database: "Database", settings: "Settings") -> "BrowsingRows":
 
     fall_back = settings.unknown_path == "use_default"
     return BrowsingRows(database, settings.default_path, fall_back=fall_back)
+
+
+def lost_rows(database: "Database", settings: "Settings") -> "LostRows":
+    """What the sweep leaves alone, with these settings."""
+    from quel.adapters.postgres.lost_rows import LostRows
+
+    return LostRows(database, stuck_after_s=settings.stuck_after_s, adopt_within_s=settings.adopt_within_s)
 
 
 def open_redis(url: str) -> "redis.Redis":

@@ -1,4 +1,4 @@
-"""`quel retry`: makes what is missing of an ended job, each image with the plan it had."""
+"""`quel retry`: makes what is missing of an ended job, each image with the plan it had; runs a lost one."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -6,10 +6,11 @@ from uuid import UUID
 
 import typer
 
-from quel.cli.connections import open_database, open_redis
+from quel.cli.connections import lost_rows, open_database, open_redis
 from quel.cli.console import err, out
 from quel.cli.nudging import nudge
 from quel.core.job import JobStatus
+from quel.core.kind import MADE_HERE, not_made_here
 from quel.core.reopening import EndedJob, Missing, Objection, OneImage, images_to_make
 from quel.core.settle import OPEN_STATUSES
 from quel.core.steps import Nudge, Stage
@@ -29,14 +30,21 @@ def retry(
 ) -> None:
     """Make the failed and cancelled images of an ended job again; what was delivered stays as it is.
 
-    Delivered images are charged as always, to the same payer. A job that was refused is fetched anew.
+    Delivered images are charged as always, to the same payer. A job that was refused is fetched anew, and so
+    is an open one that the sweep leaves alone for its age (`quel jobs --lost`).
     """
+    from quel.adapters.postgres.intake_rows import IntakeRows
     from quel.adapters.postgres.reopening_rows import ReopeningRows
     from quel.settings import settings
 
     if failed and image is not None:
         _stop("Choose --failed or --image, not both.", code=2)
     with open_database(settings()) as database:
+        facts = IntakeRows(database).load(job)
+        if facts is None:
+            _stop(f"There is no job {job}.", code=2)
+        if facts.kind not in MADE_HERE:
+            _stop(not_made_here(facts.kind))
         ended = ReopeningRows(database).load(job)
         if ended is not None:
             which = OneImage(image) if image is not None else Missing(failed_only=failed)
@@ -44,7 +52,7 @@ def retry(
         elif failed or image is not None:
             _stop("quel has no plan of this job, so it has no images to choose from: retry it whole.")
         else:
-            _retry_unplanned(settings(), database, job)
+            _retry_unplanned(settings(), database, facts)
 
 
 def _retry_planned(
@@ -64,19 +72,24 @@ def _retry_planned(
     _say(f"Made again: image {numbers}; {len(chosen) * job.price} credits if all of them succeed.")
 
 
-def _retry_unplanned(settings: "Settings", database: "Database", job_id: UUID) -> None:
-    from quel.adapters.postgres.intake_rows import IntakeRows
+def _retry_unplanned(settings: "Settings", database: "Database", facts: "JobFacts") -> None:
     from quel.adapters.postgres.reopening_rows import ReopeningRows
 
-    facts = IntakeRows(database).load(job_id)
-    if facts is None:
-        _stop(f"There is no job {job_id}.", code=2)
+    job_id, lost = facts.job_id, lost_rows(database, settings)
+    is_open = facts.status in OPEN_STATUSES
+    if is_open and lost.find(job_id) is None:
+        _stop(f"The job is still {facts.status}: only a job that has ended is taken up again.")
     _check_unplanned(settings, facts)
     _forget_cancellation(settings, job_id)
-    if not ReopeningRows(database).reopen_unplanned(job_id, facts.status):
+    moved = (
+        lost.take_in_hand(job_id)
+        if is_open
+        else ReopeningRows(database).reopen_unplanned(job_id, facts.status)
+    )
+    if not moved:
         _stop("The job moved at this very moment: look at it and try again.")
     nudge(Nudge(Stage.FETCH_JOB, job_id))
-    _say("The job is pending again and on its way to fetch_job.")
+    _say(f"The job is pending{'' if is_open else ' again'} and on its way to fetch_job.")
 
 
 def _check_unplanned(settings: "Settings", facts: "JobFacts") -> None:
@@ -84,8 +97,6 @@ def _check_unplanned(settings: "Settings", facts: "JobFacts") -> None:
     from quel.core.intake import Refuse, Start, decide
     from quel.wiring import make_rules
 
-    if facts.status in OPEN_STATUSES:
-        _stop(f"The job is still {facts.status}: only a job that has ended is taken up again.")
     decision = decide(replace(facts, status=JobStatus.PENDING), make_rules(settings).intake)
     if isinstance(decision, Refuse):
         _stop(decision.reason)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quel.core.kind import MADE_HERE, Kind
+
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
 SWEEP_SILENT_AFTER_S = 180.0
@@ -116,6 +118,18 @@ def judge_sweep(silent_s: float | None) -> Finding:
             check, f"The last was {silent_s:.0f} s ago: is `periodiq quel.actors` running, with workers?"
         )
     return ok(check, f"the last was {silent_s:.0f} s ago")
+
+
+def judge_left_alone(lost: Mapping[Kind, int], adopt_within_s: float) -> Finding:
+    """The open jobs that the sweep leaves alone, by kind: another program's, or quel's and too old."""
+    check = "Jobs left alone"
+    old = sum(number for kind, number in lost.items() if kind in MADE_HERE)
+    others = [f"{number} {kind}" for kind, number in sorted(lost.items()) if kind not in MADE_HERE]
+    parts = [f"{old} older than {adopt_within_s:.0f} s"] if old else []
+    parts += [f"{', '.join(others)} of other kinds"] if others else []
+    if not parts:
+        return ok(check, "none")
+    return note(check, f"{' and '.join(parts)}: `quel jobs --lost` lists them; `quel retry` runs an old one.")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choose_payer
 from quel.core.job import JobPlan, JobStatus, Problem
+from quel.core.kind import MADE_HERE, Kind, kind_of
 from quel.core.plan import make_plan
 from quel.core.request import parse_request
 
@@ -30,6 +31,12 @@ class JobFacts:
     organization: Organization | None
     members: Mapping[UUID, int]
     stored_attach_ids: tuple[int, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """What the row is."""
+        keys = self.input_data if isinstance(self.input_data, dict) else None
+        return kind_of(self.job_type, given_path((self.job_path, self.production_path)), keys)
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,13 @@ class Park:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """Pass the job on to whoever makes its kind, or refuse it: it is none of quel's."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True)
 class LookAgain:
     """The job was claimed before: only see what its rows call for."""
 
@@ -102,12 +116,12 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Ignore:
-    """The job has ended; a second message changes nothing."""
+    """The job has ended, or belongs to another program: a message changes nothing."""
 
     status: JobStatus
 
 
-Decision = Start | Refuse | Park | LookAgain | Cancelled | Ignore
+Decision = Start | Refuse | Park | Foreign | LookAgain | Cancelled | Ignore
 
 
 def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
@@ -116,9 +130,11 @@ def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
         case JobStatus.PROCESSING:
             return LookAgain()
         case JobStatus.CANCELLED | JobStatus.USER_CANCELLED:
-            return Cancelled()
+            return Cancelled() if facts.kind in MADE_HERE else Ignore(facts.status)
         case JobStatus.COMPLETED | JobStatus.FAILED:
             return Ignore(facts.status)
+    if facts.kind not in MADE_HERE:
+        return Foreign(facts.kind)
     choice = choose_path((facts.job_path, facts.production_path), policy)
     if isinstance(choice, Problem):
         return Refuse("unknown_path", choice.message)
@@ -135,7 +151,7 @@ _MOST_PROBLEMS = 5  # enough to mend an input by; a hostile one could name thous
 
 def choose_path(names: Collection[str | None], policy: IntakePolicy) -> PathChoice | Problem:
     """The first name that is not blank, if it is known; else the default, or a problem (SPEC 7)."""
-    named = next((name.strip() for name in names if name and name.strip()), None)
+    named = given_path(names)
     if named is None:
         return PathChoice(policy.default_path)
     if named.lower() in policy.known_paths:
@@ -144,6 +160,11 @@ def choose_path(names: Collection[str | None], policy: IntakePolicy) -> PathChoi
         known = ", ".join(sorted(policy.known_paths))
         return Problem("quel_production_path", f'quel_production_path "{named}" is none of {known}.')
     return PathChoice(policy.default_path, fell_back_from=named)
+
+
+def given_path(names: Collection[str | None]) -> str | None:
+    """The first name that is not blank: the job's own path, else its production's."""
+    return next((name.strip() for name in names if name and name.strip()), None)
 
 
 def _plan(facts: JobFacts, policy: IntakePolicy) -> JobPlan | tuple[Problem, ...]:

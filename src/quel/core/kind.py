@@ -52,6 +52,9 @@ COMMON_KEYS = frozenset({"userId", "aspect-ratio", "aspectRatio"})
 
 _MASK_KEY = "maskDataUrl"
 _VIDEO_KEY = "imageBase64"
+KNOWN_KEYS = READ_KEYS | COMMON_KEYS | {_MASK_KEY, _VIDEO_KEY}
+"""Every key that a kind is told by; of the others it only matters whether there is one."""
+
 _BY_PATH = {kind.value: kind for kind in (Kind.MULTIVIEW, Kind.LANDING, Kind.VIDEO)}
 
 
@@ -81,8 +84,11 @@ def _says_nothing_known(names: frozenset[str]) -> bool:
 
 def foreign_reason(kind: Kind) -> str:
     """Why a job of a kind that is not made here is refused, for the customer."""
+    return f"{not_made_here(kind)} Nothing was made of it, and quel charged nothing."
+
+
+def not_made_here(kind: Kind) -> str:
+    """What a job of a kind that is not made here is, as a sentence."""
     if kind is Kind.UNKNOWN:
-        what = "quel does not know this kind of job: it reads neither such a type nor such keys of an input."
-    else:
-        what = f"This is a {kind} job, and quel does not make those."
-    return f"{what} Nothing was made of it, and quel charged nothing."
+        return "quel does not know this kind of job: it reads neither such a type nor such keys of an input."
+    return f"This is a {kind} job, and quel does not make those."

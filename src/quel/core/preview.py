@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from quel.core.intake import IntakePolicy, PathChoice, choose_path
-from quel.core.job import ImagePlan, JobPlan, JobRequest, Problem, StageRequest
+from quel.core.intake import IntakePolicy, PathChoice, choose_path, given_path
+from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
+from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.models import Model
 from quel.core.paths import PATHS
 from quel.core.picture import PictureAsk, SortedReferences
@@ -29,6 +30,12 @@ class Subject:
     total_images: int
     input_data: object
     paths: tuple[str | None, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """What the row is."""
+        keys = self.input_data if isinstance(self.input_data, dict) else None
+        return kind_of(str(self.job_type), given_path(self.paths), keys)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,9 @@ class Preview:
 
 def preview(subject: Subject, policy: IntakePolicy, model: Model, *, fail_on_missing: bool) -> Preview:
     """The plan of a job as fetch_job and prepare_inputs would make it. `fail_on_missing` as the setting."""
+    if subject.kind not in MADE_HERE and subject.job_type in list(JobType):
+        foreign = Problem("job_input_data", not_made_here(subject.kind))
+        return _impossible(subject, model, given_path(subject.paths), [foreign])
     choice = choose_path(subject.paths, policy)
     if isinstance(choice, Problem):
         return _impossible(subject, model, None, [choice])

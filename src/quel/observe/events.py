@@ -26,6 +26,7 @@ class Event(StrEnum):
     JOB_REFUSED = "job.refused"
     JOB_IGNORED = "job.ignored"
     JOB_PARKED = "job.parked"
+    JOB_FORWARDED = "job.forwarded"
     PATH_FALLBACK = "job.path_fallback"
     PLAN_MADE = "job.plan_made"
     STAGE_STARTED = "stage.started"

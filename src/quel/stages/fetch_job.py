@@ -1,4 +1,7 @@
-"""fetch_job: reads and validates a job, checks its payer, claims it. A second message changes nothing."""
+"""fetch_job: reads and validates a job, checks its payer, claims it. A second message changes nothing.
+
+What is not quel's to make is passed on or refused before anything of it is parsed or any payer looked at.
+"""
 
 from uuid import UUID
 
@@ -6,16 +9,18 @@ from quel.core.intake import (
     Cancelled,
     Claimed,
     ClaimedMeanwhile,
+    Foreign,
     Ignore,
     LookAgain,
     Park,
+    PathChoice,
     Refuse,
     Start,
     choose_path,
     decide,
 )
 from quel.core.intake import JobFacts as Facts
-from quel.core.job import Problem
+from quel.core.kind import MADE_HERE, Kind, foreign_reason
 from quel.core.result_path import result_owner
 from quel.core.steps import Nudge, Stage, next_steps
 from quel.observe.events import Event, emit
@@ -34,7 +39,8 @@ def fetch_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
     if facts is None:
         raise UnknownJob
     choice = choose_path((facts.job_path, facts.production_path), services.rules.intake)
-    with about(path=None if isinstance(choice, Problem) else choice.path):
+    path = choice.path if isinstance(choice, PathChoice) and facts.kind in MADE_HERE else None
+    with about(path=path):
         return _decide(services, facts)
 
 
@@ -42,14 +48,17 @@ def _decide(services: Services, facts: Facts) -> tuple[Nudge, ...]:
     job_id = facts.job_id
     emit(Event.JOB_FETCHED, type=facts.job_type, status=facts.status.value, ordered=facts.total_images)
     decision = decide(facts, services.rules.intake)
-    if not isinstance(decision, Ignore) and services.cancellations.is_cancelled(job_id):
+    if not isinstance(decision, Ignore | Foreign) and services.cancellations.is_cancelled(job_id):
         decision = Cancelled()
     match decision:
         case Start():
             return _start(services, facts, decision)
         case Refuse():
             _refuse(services, job_id, decision)
+        case Foreign(kind):
+            _leave_to_others(services, job_id, kind)
         case Park(path):
+            services.intake.park(job_id)
             emit(Event.JOB_PARKED, path=path)
         case Ignore(status):
             emit(Event.JOB_IGNORED, status=status.value)
@@ -92,6 +101,18 @@ def _tell_plan(facts: Facts, start: Start) -> None:
         adopted=len(start.stored_attach_ids),
         payer=start.payer.kind.value,
     )
+
+
+def _leave_to_others(services: Services, job_id: UUID, kind: Kind) -> None:
+    """Passes a job on to the program that makes its kind, or refuses it where no such program is known."""
+    forward_list = services.forward_list
+    if forward_list is not None:
+        forward_list.pass_on(job_id)
+        emit(Event.JOB_FORWARDED, kind=kind.value, list=forward_list.name)
+    elif services.cancellations.is_cancelled(job_id):
+        emit(Event.JOB_IGNORED, status="cancelled", kind=kind.value)
+    else:
+        _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind)))
 
 
 def _look_again(services: Services, job_id: UUID) -> tuple[Nudge, ...]:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from quel.core.closing import ClosedJob
 from quel.core.job import JobStatus
+from quel.core.kind import MADE_HERE
 from quel.core.steps import Nudge
 from quel.observe.events import Event, emit
 from quel.observe.logs import about
@@ -13,6 +14,9 @@ from quel.stages.services import Services
 
 def finalize_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
     """Closes job and production in one transaction, then clears away what the job leaves."""
+    if services.intake.unclaimed_kind(job_id) not in {None, *MADE_HERE}:
+        emit(Event.JOB_IGNORED, status="another program's")
+        return ()  # another program's job, which closes it itself
     cancelled = services.cancellations.is_cancelled(job_id)
     closed = services.closings.close(job_id, cancelled=cancelled)
     if (

@@ -14,6 +14,7 @@ from quel.core.closing import ClosedJob, Remains
 from quel.core.delivery import Delivery, DeliveryEnd
 from quel.core.generation import Progress, Turn, Unpayable
 from quel.core.intake import ClaimEnd, JobFacts, Start
+from quel.core.kind import Kind
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.preparation import FailedImage, Preparation, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
@@ -75,6 +76,12 @@ class Intake(Protocol):
 
     def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> ClaimEnd:
         """pending → processing with the plan's rows, its credits held; or why not."""
+
+    def park(self, job_id: UUID) -> None:
+        """Notes that quel has a pending job in hand, so that the sweep minds it whatever its age."""
+
+    def unclaimed_kind(self, job_id: UUID) -> Kind | None:
+        """The kind of a job quel has no plan of; None where it has one, or there is no such row."""
 
 
 class Preparations(Protocol):
@@ -254,6 +261,17 @@ class SetAside(Protocol):
 
     def keep(self, entry: bytes, *, source: str, reason: str) -> None:
         """Notes an entry of a raw list with the reason."""
+
+
+class ForwardList(Protocol):
+    """Where ids of jobs quel does not make are passed on to."""
+
+    @property
+    def name(self) -> str:
+        """The list's name."""
+
+    def pass_on(self, job_id: UUID) -> None:
+        """Hands an id over; twice does no harm."""
 
 
 class Sweeps(Protocol):

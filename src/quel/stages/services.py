@@ -84,6 +84,10 @@ class Services(Protocol):
         """The list of what was no job."""
 
     @property
+    def forward_list(self) -> ports.ForwardList | None:
+        """Where jobs that quel does not make go, if there is such a list."""
+
+    @property
     def sweeps(self) -> ports.Sweeps:
         """The rows of sweep_stuck_jobs."""
 

@@ -14,11 +14,13 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
 from quel.adapters.postgres.payer_rows import lock_balance, read_held
 from quel.adapters.postgres.progress import lock_job
 from quel.core.credits import Organization, cannot_afford
 from quel.core.intake import Claimed, ClaimedMeanwhile, ClaimEnd, JobFacts, Refuse, Start, as_uuid
 from quel.core.job import JobPlan, JobStatus
+from quel.core.kind import Kind
 from quel.core.request.values import attach_id
 from quel.core.steps import ImageState
 
@@ -77,6 +79,20 @@ WHERE production_id = :production_id AND production_status IS DISTINCT FROM 'pro
 """)
 
 
+_PARK = text("""
+INSERT INTO quel.pending_job (job_id)
+SELECT job_id FROM public.quel_production_jobs WHERE job_id = :job_id
+ON CONFLICT (job_id) DO NOTHING
+""")
+
+_UNCLAIMED = text(f"""
+SELECT {KIND_COLUMNS}
+FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
+WHERE j.job_id = :job_id AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
+""")  # noqa: S608 - a constant of ours
+
+
 class IntakeRows:
     """The rows fetch_job reads and writes."""
 
@@ -95,6 +111,16 @@ class IntakeRows:
         cover it besides what is held for its other jobs.
         """
         return self._database.run(lambda connection: _claim(connection, facts, start, price, result_owner))
+
+    def park(self, job_id: UUID) -> None:
+        """Notes that quel has a pending job in hand; twice is the same as once."""
+        self._database.run(lambda connection: connection.execute(_PARK, {"job_id": job_id}))
+
+    def unclaimed_kind(self, job_id: UUID) -> Kind | None:
+        """The kind of a job quel has no plan of; None where it has one, or there is no such row."""
+        values = KIND_PARAMETERS | {"job_id": job_id}
+        row = self._database.run(lambda connection: connection.execute(_UNCLAIMED, values).one_or_none())
+        return None if row is None else kind_of_row(row)
 
 
 def _load(connection: Connection, job_id: UUID) -> JobFacts | None:

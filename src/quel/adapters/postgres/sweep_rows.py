@@ -7,24 +7,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
 from quel.adapters.postgres.movement import is_unmoved
+from quel.core.intake import given_path
 from quel.core.job import JobStatus
-from quel.core.kind import MADE_HERE, kind_of
+from quel.core.kind import MADE_HERE
 from quel.core.settle import settle_production
 from quel.core.steps import ImageState
 from quel.core.stuck import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
 
 _ONE_SWEEP = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
 
-# Only the keys of the input: it may hold megabytes. They are read of rows that quel never had in hand, and of
-# those only the young ones are looked at (QUEL_ADOPT_WITHIN_S): the rest are other programs', or forgotten.
-_PENDING = text("""
-SELECT j.job_id, j.job_type, coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')
-           AS path,
+# Of the rows that quel never had in hand only the young ones (QUEL_ADOPT_WITHIN_S): the rest are other
+# programs', or forgotten.
+_PENDING = text(f"""
+SELECT j.job_id,
        j.updated_at AS moved_at, extract(epoch FROM now() - j.updated_at)::float8 AS silent_s,
        coalesce(h.recoveries, 0) AS recoveries, hand.in_hand,
-       CASE WHEN NOT hand.in_hand AND jsonb_typeof(j.job_input_data) = 'object'
-            THEN ARRAY(SELECT jsonb_object_keys(j.job_input_data)) END AS keys
+       {KIND_COLUMNS}
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
@@ -34,7 +34,7 @@ WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
   AND j.updated_at <= now() - make_interval(secs => :grace_s)
   AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
 ORDER BY hand.in_hand DESC, j.created_at LIMIT :most
-""")
+""")  # noqa: S608 - a constant of ours
 
 _PROCESSING = text("""
 SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
@@ -51,14 +51,12 @@ WHERE j.job_status = 'processing'
 GROUP BY q.job_id ORDER BY q.created_at LIMIT :most
 """)
 
-_ORPHANS = text("""
-SELECT j.job_id, j.job_type, coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')
-           AS path,
+_ORPHANS = text(f"""
+SELECT j.job_id,
        j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions, hand.in_hand,
        coalesce(jsonb_array_length(CASE jsonb_typeof(j.generated_attach_ids)
            WHEN 'array' THEN j.generated_attach_ids END), 0) AS stored,
-       CASE WHEN NOT hand.in_hand AND jsonb_typeof(j.job_input_data) = 'object'
-            THEN ARRAY(SELECT jsonb_object_keys(j.job_input_data)) END AS keys
+       {KIND_COLUMNS}
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
@@ -67,15 +65,13 @@ WHERE j.job_status = 'processing' AND j.updated_at < now() - make_interval(secs 
   AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
   AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
 ORDER BY j.created_at LIMIT :most
-""")
+""")  # noqa: S608 - a constant of ours
 
 # Whoever ends or cancels a job may have written completed_at as well: then the images that are open tell.
-_MARKED = text("""
-SELECT j.job_id, j.job_type, coalesce(nullif(btrim(j.quel_production_path), ''), p.quel_production_path, '')
-           AS path,
+_MARKED = text(f"""
+SELECT j.job_id,
        hand.in_hand,
-       CASE WHEN NOT hand.in_hand AND jsonb_typeof(j.job_input_data) = 'object'
-            THEN ARRAY(SELECT jsonb_object_keys(j.job_input_data)) END AS keys
+       {KIND_COLUMNS}
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 CROSS JOIN LATERAL (
@@ -88,7 +84,7 @@ WHERE (j.job_status IN ('cancelled', 'user_cancelled') AND j.completed_at IS NUL
        WHERE i.state NOT IN ('stored', 'failed', 'cancelled')
          AND e.job_status NOT IN ('pending', 'processing'))
 LIMIT :most
-""")
+""")  # noqa: S608 - a constant of ours
 
 _FLOW = text("""
 SELECT coalesce(extract(epoch FROM now() - max(updated_at)), 1e9) FROM quel.image
@@ -169,13 +165,13 @@ class SweepRows:
 
         def work(connection: Connection) -> OpenJobs:
             most, after = {"most": _MOST}, {"stuck_after_s": stuck_after_s}
-            young = most | {"adopt_within_s": min(adopt_within_s, _EVER_S)}
+            young = most | KIND_PARAMETERS | {"adopt_within_s": min(adopt_within_s, _EVER_S)}
             quiet = young | {"grace_s": min(GRACE_S, stuck_after_s)}
             return OpenJobs(
                 pending=tuple(
                     PendingJob(
                         row.job_id,
-                        row.path.strip().lower() or default_path,
+                        (given_path((row.job_path, row.production_path)) or default_path).lower(),
                         row.moved_at,
                         row.silent_s,
                         row.recoveries,
@@ -257,7 +253,7 @@ _EVER_S = 10.0 * 366 * 86_400  # a longer interval than any row is old would ove
 
 def _made_here(rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
     """The rows that quel had in hand, and of the others those of a kind that it makes."""
-    return (row for row in rows if row.in_hand or kind_of(row.job_type, row.path, row.keys) in MADE_HERE)
+    return (row for row in rows if row.in_hand or kind_of_row(row) in MADE_HERE)
 
 
 def _processing(row: Row[Any]) -> ProcessingJob:

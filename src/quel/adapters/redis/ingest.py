@@ -10,7 +10,7 @@ quel:ingest:rejected                 list: JSON of what was set aside, newest fi
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -134,7 +134,13 @@ def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> 
         for member in client.zrange(_BRIDGES, 0, -1):
             source, _, bridge = _text(member).rpartition(":")
             lists.append(_moving(source, bridge))
-        entries: list[bytes] = []
+    return ids_on(client, lists, most=most)
+
+
+def ids_on(client: redis.Redis, lists: Iterable[str], *, most: int) -> set[UUID] | None:
+    """The job ids on some lists, or None when there are more than `most` entries. Raises NeighbourDown."""
+    entries: list[bytes] = []
+    with redis_errors():
         for name in lists:
             if client.type(name) != b"list":
                 continue

@@ -6,7 +6,7 @@ from uuid import UUID
 import redis
 
 from quel.adapters.redis.client import redis_errors
-from quel.adapters.redis.ingest import waiting_ids
+from quel.adapters.redis.ingest import ids_on, waiting_ids
 from quel.core.steps import Stage
 
 _NAMESPACE = "dramatiq"
@@ -15,12 +15,22 @@ _MOST = 5_000
 
 
 class Queues:
-    """Reads the broker's database (`broker`) and the raw lists. Every method raises NeighbourDown."""
+    """Reads the broker's database (`broker`) and the raw lists. Every method raises NeighbourDown.
 
-    def __init__(self, broker: redis.Redis, lists: redis.Redis, sources: tuple[str, ...]) -> None:
+    `sources` are the lists quel takes ids from, `foreign` those of other consumers.
+    """
+
+    def __init__(
+        self,
+        broker: redis.Redis,
+        lists: redis.Redis,
+        sources: tuple[str, ...],
+        foreign: tuple[str, ...] = (),
+    ) -> None:
         self._broker = broker
         self._lists = lists
         self._sources = sources
+        self._foreign = foreign
 
     def backlog(self, stage: Stage) -> int:
         """The messages of a stage that no worker has fetched; neither running nor delayed ones."""
@@ -34,8 +44,8 @@ class Queues:
         return None if messages is None or entries is None else messages | entries
 
     def foreign_ids(self) -> set[UUID] | None:
-        """TEMP"""
-        return set()
+        """The jobs on the lists of other consumers; None where there are too many to look through."""
+        return ids_on(self._lists, self._foreign, most=_MOST)
 
     def _messages(self) -> set[UUID] | None:
         jobs: set[UUID] = set()

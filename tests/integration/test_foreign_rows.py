@@ -1,0 +1,141 @@
+"""Rows of the shared table that quel does not make: passed on untouched or refused, and never made."""
+
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.books import PRICE, ledger_of_production, member_balance, production_of
+from tests.integration.surroundings import until
+
+PIXELS = "data:image/png;base64," + "iVBORw0KGgo" * 20_000
+FORWARD = "jobs:go"
+
+
+def inputs(token):
+    """An input of each kind that quel does not make, by kind, with the path its row has."""
+    user = {"userId": str(uuid4())}
+    layers = [{"color": "#ff0000", "prompt": token, "referenceImage": PIXELS}]
+    return {
+        "multiview": ("multiview", {"sourceAttachId": 7, "angles": [0, 90], "originalPrompt": token} | user),
+        "landing": (" Landing", {"prompt": token, "templatePrompt": "a loft", "modelId": "gemini:x"} | user),
+        "modify": (None, {"maskDataUrl": PIXELS, "prompt": token, "layers": layers, "quantity": 2} | user),
+        "modify of a path": ("fashion", {"maskDataUrl": PIXELS, "basePrompt": token} | user),
+        "video": (None, {"imageBase64": PIXELS, "prompt": token} | user),
+        "video by path": ("video", {"prompt": token} | user),
+        "unknown": ("fashion", {"script": token, "voiceId": 3, "aspect-ratio": "1:1"} | user),
+    }
+
+
+def foreign_jobs(studio, token, member, **columns):
+    return {
+        kind: studio.job("simple_general", data, total_images=2, member=member, path=path, **columns)
+        for kind, (path, data) in inputs(token).items()
+    }
+
+
+def ordinary_job(studio, token):
+    return studio.job("simple_general", {"prompt": token}, total_images=1, member=studio.member(100))
+
+
+def whole_rows(studio, jobs):
+    """Every column of the jobs and of their productions, and whatever the pipeline has of its own."""
+    ids = list(jobs.values())
+    return (
+        [studio.job_row(job_id) for job_id in ids],
+        [production_of(studio, job_id) for job_id in ids],
+        studio.rows("SELECT * FROM quel.job WHERE job_id = ANY(%s)", ids),
+        studio.rows("SELECT * FROM quel.pending_job WHERE job_id = ANY(%s)", ids),
+        [ledger_of_production(studio, job_id) for job_id in ids],
+    )
+
+
+def forwarded(studio):
+    return [entry.decode() for entry in studio.redis.lrange(FORWARD, 0, -1)]
+
+
+def all_are_handled(studio):
+    """Whether every id has left the lists and every message to fetch_job is done with."""
+    until(lambda: not studio.redis.llen("jobs:queue"), "the list is empty")
+    until(lambda: not list(studio.redis.scan_iter("quel:ingest:moving:*")), "nothing is in transit")
+
+
+def push_and_wait_for_the_last(studio, token, *job_ids):
+    """Pushes the jobs with an ordinary one before and behind them; the ordinary ones complete."""
+    first, last = ordinary_job(studio, token), ordinary_job(studio, token)
+    studio.push(first, *job_ids, last)
+    rows = studio.wait([first, last])
+    assert {row["job_status"] for row in rows.values()} == {"completed"}
+    all_are_handled(studio)
+
+
+def test_without_a_list_they_are_refused_with_a_sentence_and_nobody_pays(world, pipeline):
+    studio, token = pipeline.studio, uuid4().hex
+    poor = studio.member(1)  # the payer is never looked at: this is no job without credits
+    pipeline.workers()
+    jobs = foreign_jobs(studio, token, poor)
+    push_and_wait_for_the_last(studio, token, *jobs.values())
+    rows = studio.wait(list(jobs.values()))
+    for kind, job_id in jobs.items():
+        row = rows[job_id]
+        assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("failed", 0, 2), kind
+        named = "does not know this kind" if kind == "unknown" else f"a {kind.split()[0]} job"
+        assert named in row["error_message"], kind
+        assert "charged nothing" in row["error_message"]
+        assert row["completed_at"] is not None
+        assert production_of(studio, job_id)["production_status"] == "failed"
+        assert ledger_of_production(studio, job_id) == []
+    assert len(world.calls(token)) == 2  # those of the ordinary jobs
+    assert member_balance(studio, poor) == 1
+    assert len(studio.rows("SELECT * FROM quel_credits")) == 2
+    assert pipeline.processes[0].log.read_text().count('"code": "foreign_kind"') == len(jobs)
+
+
+def test_with_a_list_their_ids_are_passed_on_and_not_a_column_changes(world, pipeline):
+    studio, token = pipeline.studio, uuid4().hex
+    pipeline.workers(QUEL_FORWARD_QUEUE=FORWARD)
+    jobs = foreign_jobs(studio, token, studio.member(100))
+    before = whole_rows(studio, jobs)
+    push_and_wait_for_the_last(studio, token, *jobs.values())
+    until(lambda: len(forwarded(studio)) == len(jobs), "all are passed on")
+    assert sorted(forwarded(studio)) == sorted(map(str, jobs.values()))
+    push_and_wait_for_the_last(studio, token, *jobs.values())  # a second message is passed on as well
+    until(lambda: len(forwarded(studio)) == 2 * len(jobs), "all are passed on again")
+    assert whole_rows(studio, jobs) == before
+    assert len(world.calls(token)) == 4
+    assert pipeline.processes[0].log.read_text().count("job.forwarded") == 2 * len(jobs)
+
+
+@pytest.mark.parametrize("settings", [{}, {"QUEL_FORWARD_QUEUE": FORWARD}], ids=["no list", "a list"])
+def test_a_cancelled_or_begun_one_is_left_to_its_own_program(world, pipeline, settings):
+    studio, token = pipeline.studio, uuid4().hex
+    member = studio.member(100)
+    pipeline.workers(**settings)
+    jobs = {}
+    for status in ("processing", "completed", "failed", "cancelled", "user_cancelled"):
+        of_status = foreign_jobs(studio, token, member, job_status=status)
+        jobs |= {f"{status} {kind}": job_id for kind, job_id in of_status.items()}
+    pending = foreign_jobs(studio, token, member)
+    jobs |= pending
+    for job_id in jobs.values():
+        studio.cancel(job_id)
+    before = whole_rows(studio, jobs)
+    push_and_wait_for_the_last(studio, token, *jobs.values())
+    for job_id in jobs.values():
+        pipeline.send("finalize_job", str(job_id))
+    assert whole_rows(studio, jobs) == before
+    if settings:
+        until(lambda: len(forwarded(studio)) == len(pending), "the pending ones are passed on")
+        assert set(forwarded(studio)) == set(map(str, pending.values()))
+    assert len(world.calls(token)) == 2
+
+
+def test_a_job_of_quels_own_is_closed_when_cancelled_although_a_list_is_set(pipeline):
+    studio = pipeline.studio
+    member = studio.member(100)
+    pipeline.workers(QUEL_FORWARD_QUEUE=FORWARD)
+    job_id = studio.job("simple_general", {"prompt": "a hill"}, total_images=1, member=member)
+    studio.cancel(job_id)
+    studio.push(job_id)
+    assert studio.wait([job_id])[job_id]["job_status"] == "user_cancelled"
+    assert forwarded(studio) == []
+    assert member_balance(studio, member) == 100 >= PRICE
