@@ -1,5 +1,6 @@
 """Rows of the shared table that quel does not make: passed on untouched or refused, and never made."""
 
+import json
 from uuid import uuid4
 
 import pytest
@@ -139,3 +140,90 @@ def test_a_job_of_quels_own_is_closed_when_cancelled_although_a_list_is_set(pipe
     assert studio.wait([job_id])[job_id]["job_status"] == "user_cancelled"
     assert forwarded(studio) == []
     assert member_balance(studio, member) == 100 >= PRICE
+
+
+WITHIN_A_SWEEP_S, HALF_A_YEAR_S, LONG_AGO_S = 120, 180 * 86_400, 700
+
+
+def aged(studio, job_ids, seconds):
+    """Makes rows that much older, without their trigger noticing."""
+    studio.rows(
+        "ALTER TABLE quel_production_jobs DISABLE TRIGGER USER;"
+        " UPDATE quel_production_jobs SET created_at = created_at - make_interval(secs => %s),"
+        " updated_at = updated_at - make_interval(secs => %s) WHERE job_id = ANY(%s);"
+        " ALTER TABLE quel_production_jobs ENABLE TRIGGER USER",
+        seconds,
+        seconds,
+        list(job_ids),
+    )
+
+
+def ordinary_jobs(studio, token, number, **columns):
+    member = studio.member(1_000)
+    return {
+        number: studio.job("simple_general", {"prompt": token}, total_images=1, member=member, **columns)
+        for number in range(number)
+    }
+
+
+def test_three_sweeps_leave_foreign_rows_as_they_are_and_find_the_lost_ordinary_ones(world, pipeline):
+    studio, token = pipeline.studio, uuid4().hex
+    foreign = {}
+    for status in ("pending", "processing", "user_cancelled"):
+        for kind, job_id in foreign_jobs(studio, token, studio.member(100), job_status=status).items():
+            foreign[f"{status} {kind}"] = job_id
+    on_their_list = ordinary_jobs(studio, token, 2)  # what a video server's list names is none of quel's
+    old = ordinary_jobs(studio, token, 2)
+    old_elsewhere = ordinary_jobs(studio, token, 1, job_status="processing")
+    left_alone = {**foreign, "listed": on_their_list[0], "listed as JSON": on_their_list[1]}
+    left_alone |= {f"old {number}": job_id for number, job_id in old.items()}
+    left_alone |= {"old and begun": old_elsewhere[0]}
+    studio.push(on_their_list[0], foreign["pending video"], queue="jobs:video")
+    studio.redis.lpush("jobs:video", json.dumps({"job_id": str(on_their_list[1])}))
+    aged(studio, [*foreign.values(), *on_their_list.values()], LONG_AGO_S)
+    aged(studio, [*old.values(), *old_elsewhere.values()], HALF_A_YEAR_S)
+    lost = ordinary_jobs(studio, token, 3)
+    begun = ordinary_jobs(studio, token, 1, job_status="processing")
+    aged(studio, lost.values(), WITHIN_A_SWEEP_S)
+    aged(studio, begun.values(), LONG_AGO_S)
+    before = whole_rows(studio, left_alone)
+    pipeline.workers()
+    pipeline.sweep(times=3)
+    rows = studio.wait([*lost.values(), *begun.values()])
+    assert {row["job_status"] for row in rows.values()} == {"completed"}
+    assert whole_rows(studio, left_alone) == before
+    assert len(world.calls(token)) == len(lost) + len(begun)
+    assert studio.redis.llen("jobs:video") == 3
+
+
+def test_what_quel_had_in_hand_is_found_whatever_its_age(pipeline, tmp_path):
+    studio = pipeline.studio
+    pipeline.workers("fetch_job", QUEL_CONFIG=disabled_eats(tmp_path))
+    member = studio.member(100)
+    job_id = studio.job("simple_general", {"prompt": "a pie"}, total_images=1, member=member, path="eats")
+    studio.push(job_id)
+    until(lambda: studio.rows("SELECT 1 FROM quel.pending_job"), "the job is parked")
+    pipeline.kill()
+    aged(studio, [job_id], HALF_A_YEAR_S)
+    pipeline.workers()
+    pipeline.sweep_until(lambda: studio.job_row(job_id)["completed_at"])
+    assert studio.job_row(job_id)["job_status"] == "completed"
+
+
+def disabled_eats(tmp_path):
+    path = tmp_path / "quel.yaml"
+    path.write_text("worker: {modules: {eats: {enabled: false}}}")
+    return path
+
+
+def test_a_foreign_list_that_is_too_long_to_read_makes_the_sweep_keep_to_its_own(world, pipeline):
+    studio, token = pipeline.studio, uuid4().hex
+    studio.redis.lpush("jobs:video", *(str(uuid4()) for _ in range(5_001)))
+    [lost] = ordinary_jobs(studio, token, 1).values()
+    aged(studio, [lost], WITHIN_A_SWEEP_S)
+    pipeline.workers()
+    pipeline.sweep(times=2)
+    assert studio.job_row(lost)["job_status"] == "pending"
+    studio.redis.delete("jobs:video")
+    pipeline.sweep()
+    assert studio.wait([lost])[lost]["job_status"] == "completed"
