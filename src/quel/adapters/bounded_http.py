@@ -9,7 +9,7 @@ what is unpacked, too), and proxies or credentials of the environment not used.
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from ssl import SSLContext
@@ -32,27 +32,16 @@ class AnswerTooLargeError(httpx.TransportError):
     """The answer is larger than its bound."""
 
 
-def bounded_client(
-    *,
-    timeout_s: float,
-    max_answer_bytes: int,
-    max_connections: int,
-    on_answer: Callable[[httpx.Response], None] | None = None,
-) -> httpx.Client:
+def bounded_client(*, timeout_s: float, max_answer_bytes: int, max_connections: int) -> httpx.Client:
     """A thread-safe client for one process, made after the fork and closed by its owner.
 
-    `timeout_s` is the deadline of a call, `max_connections` how many run at once (the next one waits, within
-    its own deadline). `on_answer` sees every answer before the caller. Calls raise httpx.TransportError: its
-    subclasses above, ConnectError, NetworkError or ProtocolError. httpx hangs the request, with its
-    credentials, on what it raises: such an exception is read where it is caught, never kept or logged.
+    `timeout_s` is the deadline of a call, `max_connections` how many run at once (the next one waits for its
+    turn, within its own deadline). Calls raise httpx.TransportError: its subclasses above, ConnectError,
+    NetworkError or ProtocolError. httpx hangs the request, with its credentials, on what it raises: such an
+    exception is read where it is caught, never kept or logged.
     """
-    return httpx.Client(
-        transport=BoundedTransport(timeout_s, max_answer_bytes, max_connections),
-        headers={"accept-encoding": "identity"},
-        follow_redirects=False,
-        trust_env=False,
-        event_hooks={"response": [on_answer]} if on_answer else {},
-    )
+    transport = BoundedTransport(timeout_s, max_answer_bytes, max_connections)
+    return httpx.Client(transport=transport, follow_redirects=False, trust_env=False)
 
 
 class BoundedTransport(httpx.BaseTransport):
@@ -71,6 +60,7 @@ class BoundedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, read whole. Raises httpx.TransportError."""
+        request.headers["accept-encoding"] = "identity"
         url = request.url
         core_request = httpcore.Request(
             method=request.method,
