@@ -29,6 +29,7 @@ from quel.core.models import model_for
 from quel.core.paths import PATHS
 from quel.core.retry import RetryPolicy
 from quel.settings import MissingReference, Settings
+from quel.stages.gathering import DOWNLOADS_AT_ONCE
 from quel.stages.ports import Doorbell, Leases
 from quel.stages.services import Rules
 
@@ -164,7 +165,7 @@ class World:
             bucket=self.settings.supabase_bucket,
             public_base_url=self.settings.storage_base_url,
             max_reference_bytes=self.settings.max_reference_bytes,
-            connections=self._threads + 6,
+            connections=self._threads * DOWNLOADS_AT_ONCE,
         )
         self._closers.append(storage.close)
         return storage

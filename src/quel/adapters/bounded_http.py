@@ -3,13 +3,14 @@
 httpx's timeouts hold for one socket operation, so a server that sends a byte a second outlives them. Here a
 call has one deadline from waiting for a connection to the answer's last byte, looked at before every socket
 operation; the answer is read whole, and counted, inside it. Only the operating system's name resolution
-keeps its own time. Redirects are not followed, compressed answers not asked for (so that the bound holds for
-what is unpacked, too), and proxies or credentials of the environment not used.
+keeps its own time. Calls wait for a connection in the order they came, and no other thread touches the one
+they get. Redirects are not followed, compressed answers not asked for (so that the bound holds for what is
+unpacked, too), and proxies or credentials of the environment not used.
 """
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from ssl import SSLContext
@@ -18,8 +19,11 @@ from typing import Any
 import httpcore
 import httpx
 
+from quel.adapters.fair_pool import FairPool
+
 _LONGEST_CONNECT_S = 10.0  # an address that has not answered by then is given up for the next one
 _KEEPALIVE_S = 30.0
+_HOSTS = 2  # Storage's API, and where public objects are read: a call to the other ends no idle connection
 
 _ends_at: ContextVar[float] = ContextVar("ends_at")  # on the monotonic clock, of this thread's current call
 
@@ -32,27 +36,16 @@ class AnswerTooLargeError(httpx.TransportError):
     """The answer is larger than its bound."""
 
 
-def bounded_client(
-    *,
-    timeout_s: float,
-    max_answer_bytes: int,
-    max_connections: int,
-    on_answer: Callable[[httpx.Response], None] | None = None,
-) -> httpx.Client:
+def bounded_client(*, timeout_s: float, max_answer_bytes: int, max_connections: int) -> httpx.Client:
     """A thread-safe client for one process, made after the fork and closed by its owner.
 
-    `timeout_s` is the deadline of a call, `max_connections` how many run at once (the next one waits, within
-    its own deadline). `on_answer` sees every answer before the caller. Calls raise httpx.TransportError: its
-    subclasses above, ConnectError, NetworkError or ProtocolError. httpx hangs the request, with its
-    credentials, on what it raises: such an exception is read where it is caught, never kept or logged.
+    `timeout_s` is the deadline of a call, `max_connections` how many run at once (the next one waits for its
+    turn, within its own deadline). Calls raise httpx.TransportError: its subclasses above, ConnectError,
+    NetworkError or ProtocolError. httpx hangs the request, with its credentials, on what it raises: such an
+    exception is read where it is caught, never kept or logged.
     """
-    return httpx.Client(
-        transport=BoundedTransport(timeout_s, max_answer_bytes, max_connections),
-        headers={"accept-encoding": "identity"},
-        follow_redirects=False,
-        trust_env=False,
-        event_hooks={"response": [on_answer]} if on_answer else {},
-    )
+    transport = BoundedTransport(timeout_s, max_answer_bytes, max_connections)
+    return httpx.Client(transport=transport, follow_redirects=False, trust_env=False)
 
 
 class BoundedTransport(httpx.BaseTransport):
@@ -61,16 +54,23 @@ class BoundedTransport(httpx.BaseTransport):
     def __init__(self, timeout_s: float, max_answer_bytes: int, max_connections: int) -> None:
         self._timeout_s = timeout_s
         self._max_answer_bytes = max_answer_bytes
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=max_connections,
-            max_keepalive_connections=max_connections,
-            keepalive_expiry=_KEEPALIVE_S,
-            network_backend=_DeadlineBackend(),
-        )
+        ssl_context = httpx.create_ssl_context()
+        # One pool a call, not one for all: with more callers than connections, or two hosts, httpcore 1.0.9's
+        # closes what it has just given to another thread, whose answer is lost or waited for to the deadline.
+        self._pools = [
+            httpcore.ConnectionPool(
+                ssl_context=ssl_context,
+                max_connections=_HOSTS,
+                keepalive_expiry=_KEEPALIVE_S,
+                network_backend=_DeadlineBackend(),
+            )
+            for _ in range(max_connections)
+        ]
+        self._unused = FairPool(self._pools)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The answer, read whole. Raises httpx.TransportError."""
+        request.headers["accept-encoding"] = "identity"
         url = request.url
         core_request = httpcore.Request(
             method=request.method,
@@ -81,8 +81,8 @@ class BoundedTransport(httpx.BaseTransport):
         )
         token = _ends_at.set(time.monotonic() + self._timeout_s)
         try:
-            with _httpx_errors():
-                return self._read_whole(self._pool.handle_request(core_request))
+            with _httpx_errors(), self._unused.borrow(self._timeout_s) as pool:
+                return self._read_whole(pool.handle_request(core_request))
         finally:
             _ends_at.reset(token)
 
@@ -106,7 +106,8 @@ class BoundedTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Closes every connection."""
-        self._pool.close()
+        for pool in self._pools:
+            pool.close()
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def _httpx_errors() -> Iterator[None]:
     """Speaks httpx outwards, in words of its own: httpcore's may quote a header."""
     try:
         yield
-    except httpcore.TimeoutException:
+    except (httpcore.TimeoutException, TimeoutError):
         raise DeadlineExceededError("The call was not over at its deadline.") from None
     except httpcore.ConnectError:
         raise httpx.ConnectError("No connection could be made.") from None
@@ -176,8 +177,9 @@ class _DeadlineStream(httpcore.NetworkStream):
         connection = self._stream.get_extra_info("socket")
         unsent = memoryview(buffer)
         while unsent:
-            connection.settimeout(_left_s(httpcore.WriteTimeout))
+            left_s = _left_s(httpcore.WriteTimeout)
             try:
+                connection.settimeout(left_s)
                 unsent = unsent[connection.send(unsent) :]
             except TimeoutError:
                 raise httpcore.WriteTimeout from None

@@ -16,7 +16,7 @@ from quel.observe.events import Event, emit
 from quel.observe.logs import about
 from quel.stages.services import Services
 
-_DOWNLOADS_AT_ONCE = 6
+DOWNLOADS_AT_ONCE = 6  # of one job, each on a thread of its own
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _fetch_all(
     def fetch(reference: Reference) -> PictureBytes | ReferenceUnavailable | NeighbourDown:
         return _fetch(services, reference, paths)
 
-    with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
         futures = {
             attach_id: pool.submit(copy_context().run, fetch, reference)
             for attach_id, reference in categories.items()
