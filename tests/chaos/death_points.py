@@ -111,6 +111,7 @@ _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("before:send.finalize_job", THE_NEXT, Repair.SWEEP),
     ("before:ack.persist_output", A_MESSAGE, Repair.MESSAGE),
     ("after:send.finalize_job", A_MESSAGE, Repair.MESSAGE),
+    ("before:IntakeRows.unclaimed_kind", A_MESSAGE, Repair.MESSAGE),
     ("before:ClosingRows.close", A_MESSAGE, Repair.MESSAGE),
     ("committing:ClosingRows.close", AN_ATTEMPT, Repair.MESSAGE),
     ("after:ClosingRows.close", BYTES, Repair.NOTHING),

@@ -18,7 +18,9 @@ NOT_PROVOKED = (
 
 
 def live(studio: Studio, gemini: Gemini) -> None:
-    """Jobs that end well, are refused, fail, lose a reference; junk; at last a quota that closes the gate."""
+    """Jobs that end well, are refused, fail, lose a reference, are another program's; junk; at last a quota
+    that closes the gate.
+    """
     member = studio.member(1_000)
     studio.redis.lpush("jobs:queue", "not a job")
     gone = {"attachId": 999_999, "type": "model"}
@@ -30,7 +32,7 @@ def live(studio: Studio, gemini: Gemini) -> None:
 
     jobs = [job(here, path=path) for path in ("fashion", "beauty", "eats", "cinema", "cartoon")]
     jobs += [job(here, gone), job(total_images=10_000)]
-    studio.push(*jobs)
+    studio.push(job(path="multiview"), *jobs)
     studio.wait(jobs, timeout_s=60)
     for fault in (faults.server_error(503), faults.permission_denied()):
         gemini.fail_next(fault)

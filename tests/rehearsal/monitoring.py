@@ -88,7 +88,8 @@ def main() -> int:
 def _process(world: quel.sandbox.World, directory: Path, kind: str) -> Iterator[int]:
     """Workers or a scheduler that tell metrics; their port."""
     port = free_port()
-    environment = world.environment() | {"QUEL_HTTP_PORT": str(port), "QUEL_GEMINI_RPM": "60"}
+    settings = {"QUEL_HTTP_PORT": str(port), "QUEL_GEMINI_RPM": "60", "QUEL_FORWARD_QUEUE": "jobs:go"}
+    environment = world.environment() | settings
     if kind == "workers":
         migrate(environment)
     start = workers if kind == "workers" else scheduler

@@ -45,6 +45,12 @@ def test_a_stored_image_is_counted_with_its_credits_for_the_path_of_the_block() 
     assert (stored, credits) == (1, 5)
 
 
+def test_a_job_that_is_passed_on_is_counted_by_its_kind() -> None:
+    forwarded = Growth("quel_jobs_forwarded_total", kind="video")
+    emit(Event.JOB_FORWARDED, kind="video", list="jobs:go")
+    assert forwarded == 1
+
+
 def test_every_paid_call_adds_its_cost_and_its_seconds() -> None:
     calls = Growth("quel_provider_calls_total", path="eats", status="made", code="")
     cost = Growth("quel_provider_cost_dollars_total", path="eats")

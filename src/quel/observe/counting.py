@@ -87,6 +87,7 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.ENTRY_SET_ASIDE: lambda _, told: metrics.ENTRIES_SET_ASIDE.labels(told["reason"]).inc(),
     Event.INGEST_RESCUED: lambda _, told: metrics.INGEST_RESCUED.labels(told["list"]).inc(told["entries"]),
     Event.JOB_REFUSED: _job_refused,
+    Event.JOB_FORWARDED: lambda _, told: metrics.JOBS_FORWARDED.labels(told["kind"]).inc(),
     Event.JOB_FINISHED: _job_finished,
     Event.JOB_RECOVERED: lambda _, told: metrics.JOBS_RECOVERED.labels(told["cause"]).inc(),
     Event.REFERENCE_FETCHED: lambda path, _: metrics.REFERENCES.labels(path, "fetched").inc(),

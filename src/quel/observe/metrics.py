@@ -18,6 +18,7 @@ INGEST_RESCUED = Counter("quel_ingest_rescued_total", "Ids put back for a dead p
 
 JOBS = Counter("quel_jobs_total", "Jobs that ended.", ["path", "outcome"])
 JOBS_REFUSED = Counter("quel_jobs_refused_total", "Jobs refused before any image.", ["path", "code"])
+JOBS_FORWARDED = Counter("quel_jobs_forwarded_total", "Jobs of other kinds that were passed on.", ["kind"])
 JOB_SECONDS = Histogram(
     "quel_job_duration_seconds",
     "From claiming a job to closing it.",

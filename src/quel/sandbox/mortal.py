@@ -45,7 +45,7 @@ DURING_S = 0.4
 _CALLS: dict[type, tuple[str, ...]] = {
     Ingest: ("take", "done", "rescue"),
     SetAside: ("keep",),
-    IntakeRows: ("load", "claim"),
+    IntakeRows: ("load", "claim", "unclaimed_kind"),
     PreparationRows: ("load", "attachment_paths", "finish"),
     TurnRows: ("due", "take", "made", "put_back", "unprepare", "fail", "fail_unpayable"),
     DeliveryRows: ("load", "deliver", "fail", "make_again"),
