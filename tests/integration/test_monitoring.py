@@ -17,7 +17,7 @@ from promql_parser import Matcher, MatchOp, VectorSelector
 
 from quel.sandbox.ports import free_port
 from tests.integration.surroundings import Pipeline
-from tests.rehearsal.life import NOT_PROVOKED, live
+from tests.rehearsal.life import NOT_PROVOKED, SETTINGS, live
 
 PATIENCE_S = 40.0  # of a scrape, and of the look at what waits every ten seconds
 RULE = next(each for each in render(ROOT / "deploy/overlays/production") if each["kind"] == "PrometheusRule")
@@ -55,7 +55,7 @@ def unanswered(wanted: Mapping[str, VectorSelector], told: Sequence[Sample]) -> 
 
 def test_every_query_asks_for_something_that_is_told(pipeline: Pipeline) -> None:
     working, ticking = free_port(), free_port()
-    pipeline.workers(QUEL_HTTP_PORT=working, QUEL_GEMINI_RPM=60)
+    pipeline.workers(QUEL_HTTP_PORT=working, **SETTINGS)
     pipeline.scheduler(QUEL_HTTP_PORT=ticking)
     live(pipeline.studio, pipeline.world.gemini)
     wanted = {

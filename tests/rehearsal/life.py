@@ -16,6 +16,9 @@ NOT_PROVOKED = (
 )
 """Counters of mishaps that do not happen here; a counter without a count has no series."""
 
+SETTINGS = {"QUEL_GEMINI_RPM": "60", "QUEL_FORWARD_QUEUE": "jobs:go"}
+"""What the processes are started with beside the world's own settings."""
+
 
 def live(studio: Studio, gemini: Gemini) -> None:
     """Jobs that end well, are refused, fail, lose a reference, are another program's; junk; at last a quota

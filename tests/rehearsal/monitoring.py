@@ -26,7 +26,7 @@ import quel.sandbox
 from quel.sandbox.ports import free_port
 from quel.sandbox.processes import migrate, scheduler, workers
 from quel.sandbox.studio import Studio
-from tests.rehearsal.life import NOT_PROVOKED, live
+from tests.rehearsal.life import NOT_PROVOKED, SETTINGS, live
 
 PROVOKED = {"QuelEntriesSetAside", "QuelProviderAccount"}
 AT_THE_OUTAGE = {"QuelNeighbourDown"}
@@ -88,8 +88,7 @@ def main() -> int:
 def _process(world: quel.sandbox.World, directory: Path, kind: str) -> Iterator[int]:
     """Workers or a scheduler that tell metrics; their port."""
     port = free_port()
-    settings = {"QUEL_HTTP_PORT": str(port), "QUEL_GEMINI_RPM": "60", "QUEL_FORWARD_QUEUE": "jobs:go"}
-    environment = world.environment() | settings
+    environment = world.environment() | SETTINGS | {"QUEL_HTTP_PORT": str(port)}
     if kind == "workers":
         migrate(environment)
     start = workers if kind == "workers" else scheduler
