@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from quel.cli.connections import open_database, open_redis
+from quel.cli.connections import check_redis, open_database, open_lists
 from quel.cli.console import err, out
 from quel.cli.nudging import nudge
 from quel.core.job import JobStatus
@@ -36,6 +36,7 @@ def retry(
 
     if failed and image is not None:
         _stop("Choose --failed or --image, not both.", code=2)
+    check_redis(settings())
     with open_database(settings()) as database:
         ended = ReopeningRows(database).load(job)
         if ended is not None:
@@ -95,7 +96,7 @@ def _check_unplanned(settings: "Settings", facts: "JobFacts") -> None:
 def _forget_cancellation(settings: "Settings", job_id: UUID) -> None:
     from quel.adapters.redis.cancellations import Cancellations
 
-    Cancellations(open_redis(settings.redis)).clear(job_id)
+    Cancellations(open_lists(settings)).clear(job_id)
 
 
 def _say(sentence: str) -> None:
