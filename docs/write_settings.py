@@ -25,7 +25,37 @@ This page is written by `python docs/write_settings.py`.
 |---|---|---|
 """
 
-FILE = """| `QUEL_CONFIG` | – | A YAML file of the shape below; the environment wins over it. |
+REST = """| `QUEL_CONFIG` | – | A YAML file of the shape below; the environment wins over it. |
+
+A price or model that is not set is a default that costs money: `quel doctor` notes it, and so does the line
+`process.started` that a worker logs (`costly_defaults`).
+
+## Redis
+
+**TLS.** `REDIS_URL` decides by its scheme: `rediss://` speaks TLS, `redis://` does not. Of the parts,
+`REDIS_USE_TLS` decides; where it is not set, TLS is spoken if `REDIS_PASSWORD` is set and `REDIS_HOST` is
+not loopback (localhost, 127.0.0.0/8, ::1, the path of a socket). The broker's database is reached the same
+way. The certificate and the name in it are verified against the system's authorities; `SSL_CERT_FILE` names
+others, for a URL also `?ssl_ca_certs=FILE`. A server that speaks no TLS does not say so, it keeps silent:
+then workers wait for it, and the doctor says that TLS was asked for.
+
+**Databases.** Raw lists, cancel keys and quel's own keys are in the database of `REDIS_URL`, messages in
+the one of `QUEL_BROKER_REDIS_URL`: where that is not set, database 1 of the same server. A database that a
+server does not have ends workers and scheduler at their start with exit code 2 and a sentence that names
+the variable; a server that is away is waited for.
+
+A server with a single database (`databases 1`, many managed services): set `QUEL_BROKER_REDIS_URL` to the
+same URL as `REDIS_URL`. No key is in the other's way: messages are under `dramatiq:`, quel's keys under
+`quel:`, cancel keys under `job:`, and raw lists have the names you give them, which must not begin with any
+of these. What it costs: for each worker, scheduler or command that has ended, the broker runs `KEYS` once
+or more, which looks at every key of the database and holds Redis up meanwhile. With `SET cache:1` to
+`cache:N` in the sandbox's Valkey 9.1 on two cores of an AMD EPYC one took 0.3 ms at 10,000 keys, 1.8 ms
+at 100,000 and 35 ms at 1,000,000 (`redis.Redis().keys("dramatiq:__acks__.x*")`, median of 9). So a database
+that other programs fill is shared only where nothing else is to be had; and `FLUSHDB` takes messages with
+it.
+
+Redis in cluster mode, also a cluster of one node, cannot be used, and ends the start in the same way: quel
+moves ids between two lists, and the broker's scripts use keys that lie on other nodes.
 
 ## The settings file
 
@@ -35,7 +65,7 @@ A key that quel does not know is an error that names it.
 worker:
   redis:
     queue_name: quel_jobs_queue   # one more raw list, beside the defaults
-    timeout: 30s                  # the longest wait of one blocking read: 30s, 500ms, 1m30s
+    timeout: 30s                  # the longest wait of one blocking read (10ms or more); see below
   modules:
     fashion: {enabled: true, max_workers: 5}   # images of this path generated at once, over all processes
     beauty: {enabled: false}                   # its jobs wait as pending until it is enabled again
@@ -45,6 +75,10 @@ worker:
 ```
 
 Without a file, and for paths it does not name, nothing is limited and everything is enabled.
+
+`timeout` shortens the wait of one blocking read of a raw list. It cannot lengthen it: no read waits longer
+than a second, whatever it says, so that a worker that is told to end does so soon; the next read follows at
+once. An id that is pushed meanwhile ends the wait, so a long one would bring no id sooner.
 """
 
 
@@ -68,7 +102,7 @@ def page() -> str:
     """The page."""
     variables = [field for field in Settings.model_fields.values() if str(field.alias).isupper()]
     rows = [f"| `{field.alias}` | {default(field)} | {field.description} |\n" for field in variables]
-    return INTRODUCTION + "".join(rows) + FILE
+    return INTRODUCTION + "".join(rows) + REST
 
 
 if __name__ == "__main__":

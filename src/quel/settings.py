@@ -11,15 +11,17 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from quel.core.errors import SettingsError
+from quel.core.redis_url import check_parts, url_of_parts, with_database
 from quel.settings_file import PathLimits, SettingsFile
 
 DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
+_BROKER_DATABASE = 1
 
 
 class MissingReference(StrEnum):
@@ -42,6 +44,7 @@ def _without_slash(value: str) -> str:
 Url = Annotated[str, AfterValidator(_without_slash)]
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -57,17 +60,17 @@ class Settings(BaseModel):
     redis_url: str = Field("", alias="REDIS_URL", repr=False)
     """Redis with raw lists, cancel keys and quel's own keys; wins over the five below."""
     redis_host: str = Field("localhost", alias="REDIS_HOST")
-    """Host of Redis."""
-    redis_port: Positive = Field(6379, alias="REDIS_PORT")
+    """Host of Redis: a name, an address, or the path of a socket."""
+    redis_port: Port = Field(6379, alias="REDIS_PORT")
     """Port of Redis."""
     redis_username: str = Field("", alias="REDIS_USERNAME")
     """User at Redis."""
     redis_password: str = Field("", alias="REDIS_PASSWORD", repr=False)
     """Password at Redis."""
-    redis_use_tls: bool = Field(False, alias="REDIS_USE_TLS")
-    """Speak TLS with Redis; its certificate is verified."""
+    redis_use_tls: bool | None = Field(None, alias="REDIS_USE_TLS")
+    """TLS with REDIS_HOST, `true` or `false`; unset: where a password is set and it is not loopback."""
     broker_redis_url: str = Field("", alias="QUEL_BROKER_REDIS_URL", repr=False)
-    """Redis database of the broker alone; by default database 1 of the same server."""
+    """Redis database of the broker alone; by default database 1 of the same server (see below)."""
 
     supabase_url: Url = Field("", alias="SUPABASE_URL")
     """Where Supabase answers, as `https://project.supabase.co`."""
@@ -84,8 +87,8 @@ class Settings(BaseModel):
     """The image model; `quel doctor` says whether the provider still knows it."""
     gemini_base_url: Url = Field("", alias="GEMINI_BASE_URL")
     """The provider's address, for gateways and tests; by default Google's."""
-    gemini_api_version: str = Field("", alias="GEMINI_API_VERSION")
-    """The API version in the provider's address; by default the SDK's."""
+    gemini_api_version: str = Field("v1beta", alias="GEMINI_API_VERSION")
+    """The API version in the provider's address."""
     gemini_rpm: Positive | None = Field(None, alias="QUEL_GEMINI_RPM")
     """Provider calls a minute, over all processes and hosts; no limit when unset."""
     gemini_rpd: Positive | None = Field(None, alias="QUEL_GEMINI_RPD")
@@ -132,7 +135,7 @@ class Settings(BaseModel):
     """Pixels a reference may have once decoded."""
     blob_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_BLOB_BUDGET_BYTES")
     """Bytes of pictures between stages at which Redis takes on no further work."""
-    http_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, alias="QUEL_HTTP_PORT")
+    http_port: Port | None = Field(None, alias="QUEL_HTTP_PORT")
     """Port for /livez, /readyz and /metrics; one already taken stops nothing. Off when unset."""
     log_format: Literal["auto", "json", "console"] = Field("auto", alias="QUEL_LOG_FORMAT")
     """`json`, `console`, or `auto`: console on a terminal, JSON elsewhere."""
@@ -156,22 +159,32 @@ class Settings(BaseModel):
     @property
     def redis(self) -> str:
         """The URL of the Redis database with raw lists, cancel keys and quel's own keys."""
-        if self.redis_url:
-            return self.redis_url
-        scheme = "rediss" if self.redis_use_tls else "redis"
-        user = quote(self.redis_username, safe="")
-        login = f"{user}:{quote(self.redis_password, safe='')}@" if user or self.redis_password else ""
-        return f"{scheme}://{login}{self.redis_host}:{self.redis_port}/0"
+        return self.redis_url or url_of_parts(
+            self.redis_host,
+            self.redis_port,
+            username=self.redis_username,
+            password=self.redis_password,
+            tls=self.redis_use_tls,
+        )
 
     @property
     def broker_redis(self) -> str:
         """The URL of Dramatiq's own Redis database: by default database 1 of the same server."""
-        if self.broker_redis_url:
-            return self.broker_redis_url
-        parts = urlsplit(self.redis)
-        if parts.scheme == "unix":
-            return urlunsplit(parts._replace(query="db=1"))
-        return urlunsplit(parts._replace(path="/1"))
+        return self.broker_redis_url or with_database(self.redis, _BROKER_DATABASE)
+
+    @property
+    def redis_urls(self) -> dict[str, str]:
+        """Both Redis databases, each under the variable that moves it."""
+        return {"REDIS_URL": self.redis, "QUEL_BROKER_REDIS_URL": self.broker_redis}
+
+    @property
+    def costly_defaults(self) -> dict[str, Any]:
+        """The variables that decide over money and are not set, with the defaults that hold (SPEC 1.1)."""
+        return {
+            str(type(self).model_fields[name].alias): getattr(self, name)
+            for name in ("image_per_price", "gemini_model")
+            if name not in self.model_fields_set
+        }
 
     @property
     def others_lists(self) -> tuple[str, ...]:
@@ -215,6 +228,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+    if not settings.redis_url:
+        check_parts(settings.redis_host, tls=settings.redis_use_tls)
     _check_urls(settings)
     _check_lists(settings)
     return settings

@@ -30,10 +30,13 @@ class PathLimits(_Shape):
 
 
 class RedisSection(_Shape):
-    """The raw list that is watched beside the defaults, and the longest wait of one blocking read."""
+    """The raw list that is watched beside the defaults, and the longest wait of one blocking read.
+
+    Redis counts a wait in whole milliseconds, and one of none as for ever: hence the least.
+    """
 
     queue_name: str | None = None
-    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_duration_s)] = 30.0
+    timeout: Annotated[float, Field(ge=0.01, allow_inf_nan=False), BeforeValidator(_duration_s)] = 30.0
 
 
 class FallbackSection(_Shape):

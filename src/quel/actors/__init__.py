@@ -1,11 +1,11 @@
 """`dramatiq quel.actors` runs the pipeline, `periodiq quel.actors` its clock; importing sets the broker."""
 
 import atexit
-import sys
 
 import dramatiq
 
 from quel.actors.arenas import share_arenas
+from quel.actors.refusal import refuse_to_start
 from quel.core.errors import SettingsError
 from quel.observe.logs import configure_logs
 from quel.observe.metric_files import count_in_files
@@ -17,8 +17,7 @@ try:
     # First of all: prometheus_client decides how it counts when it is first imported.
     _files = count_in_files() if _settings.http_port is not None else None
 except SettingsError as error:
-    print(f"quel cannot start: {error}", file=sys.stderr, flush=True)
-    sys.exit(2)
+    refuse_to_start(error)
 if _files is not None:
     atexit.register(_files.leave)  # the scheduler's way out; workers have their middleware
 

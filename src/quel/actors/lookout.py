@@ -1,7 +1,8 @@
 """One thread a process that looks at all of its queues at once, and wakes the consumers that have messages.
 
 What other processes send is found within a twentieth of a second at the price of one Redis command, however
-many queues there are.
+many queues there are. It also notices when a Redis that was away at the start has come up without the
+broker's database, which ends the process.
 """
 
 import threading
@@ -10,8 +11,10 @@ import dramatiq
 import redis
 
 from quel.actors.prompt_broker import PromptBroker
+from quel.actors.refusal import refuse_to_go_on
 from quel.adapters.redis.client import connect, redis_errors
-from quel.core.errors import QuelError
+from quel.adapters.redis.databases import check_databases
+from quel.core.errors import QuelError, SettingsError
 from quel.settings import Settings
 
 _EVERY_S = 0.05
@@ -33,14 +36,14 @@ class Lookout(dramatiq.Middleware):
     """Looks from worker boot to worker shutdown."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.broker_redis
+        self._settings = settings
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Starts to look at the queues this worker consumes."""
         if isinstance(broker, PromptBroker):
-            client = connect(self._url, socket_timeout_s=_SOCKET_TIMEOUT_S, patient=False)
+            client = connect(self._settings.broker_redis, socket_timeout_s=_SOCKET_TIMEOUT_S, patient=False)
             arguments = (broker, client, sorted(worker.consumers))
             self._thread = threading.Thread(target=self._run, args=arguments, name="lookout", daemon=True)
             self._thread.start()
@@ -59,8 +62,15 @@ class Lookout(dramatiq.Middleware):
                 with redis_errors():
                     found = look(keys=keys)
             except QuelError:
+                self._check_databases()
                 self._stop.wait(_AFTER_TROUBLE_S)
                 continue
             for number in found:
                 broker.wake(queues[number - 1])
         client.close()
+
+    def _check_databases(self) -> None:
+        try:
+            check_databases(self._settings.redis_urls)
+        except SettingsError as error:
+            refuse_to_go_on(error)

@@ -1,4 +1,4 @@
-"""Gives the scheduler a port for probes, and an end when it is told to end.
+"""Gives the scheduler a port for probes, and an end when it is told to end or its Redis will not do.
 
 `periodiq` has no hooks of its own, but it is the one process that sends ticks without being a worker: its
 port opens with its first tick, which comes at its start. It lives as long as a tick went out lately.
@@ -11,8 +11,11 @@ import time
 
 import dramatiq
 
+from quel.actors.refusal import refuse_to_start
 from quel.actors.runtime import runtime
 from quel.adapters.redis.client import connect, redis_errors
+from quel.adapters.redis.databases import check_databases
+from quel.core.errors import SettingsError
 from quel.observe import metrics
 from quel.observe.health import Check, ready
 from quel.observe.http_port import HttpPort
@@ -29,9 +32,17 @@ class SchedulerPort(dramatiq.Middleware):
         self._settings = settings
         self._ticked_at_s: float | None = None
 
+    def before_enqueue(self, broker: dramatiq.Broker, message: dramatiq.Message, delay: int | None) -> None:  # type: ignore[type-arg]  # Dramatiq leaves it open what an actor returns
+        """Out with a sentence, code 2, where Redis has no database that could take the tick."""
+        if self._is_tick(message):
+            try:
+                check_databases({"QUEL_BROKER_REDIS_URL": self._settings.broker_redis})
+            except SettingsError as error:
+                refuse_to_start(error)
+
     def after_enqueue(self, broker: dramatiq.Broker, message: dramatiq.Message, delay: int | None) -> None:  # type: ignore[type-arg]  # Dramatiq leaves it open what an actor returns
         """Notes a tick; the first one opens the port."""
-        if runtime.stages or "scheduled_at" not in message.options:
+        if not self._is_tick(message):
             return
         first = self._ticked_at_s is None
         self._ticked_at_s = time.monotonic()
@@ -39,6 +50,9 @@ class SchedulerPort(dramatiq.Middleware):
         if first:
             _end_on_sigterm()
             self._open()
+
+    def _is_tick(self, message: dramatiq.Message) -> bool:  # type: ignore[type-arg]  # as above
+        return not runtime.stages and "scheduled_at" in message.options
 
     def _open(self) -> None:
         if self._settings.http_port is None:

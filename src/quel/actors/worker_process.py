@@ -1,11 +1,12 @@
-"""A worker process: tuned for slow calls, given its neighbours, stopped where a setting is missing."""
+"""A worker process: tuned for slow calls, given its neighbours, stopped where a setting will not do."""
 
 import os
-import sys
 
 import dramatiq
 
+from quel.actors.refusal import refuse_to_start
 from quel.actors.runtime import runtime
+from quel.adapters.redis.databases import check_databases
 from quel.core.errors import SettingsError
 from quel.core.steps import Stage
 from quel.observe.events import Event, emit
@@ -47,15 +48,16 @@ class WorkerProcess(dramatiq.Middleware):
             stages = served_stages(worker)
             needed = {"DATABASE_URL"}.union(*(NEEDS[stage] for stage in stages))
             self._settings.require(*sorted(needed))
+            check_databases(self._settings.redis_urls)
             runtime.start(self._settings, threads=worker.worker_threads, stages=stages)
         except SettingsError as error:
-            print(f"quel cannot start: {error}", file=sys.stderr, flush=True)
-            sys.exit(2)
+            refuse_to_start(error)
         emit(
             Event.PROCESS_STARTED,
             pid=os.getpid(),
             threads=worker.worker_threads,
             groups=sorted(stage.value for stage in stages),
+            costly_defaults=self._settings.costly_defaults,
         )
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from quel.cli.connections import browsing_rows, open_database, open_redis
+from quel.cli.connections import browsing_rows, check_redis, open_database, open_lists
 from quel.cli.console import out
 from quel.cli.nudging import nudge
 from quel.core.settle import CANCELLED_STATUSES
@@ -26,7 +26,8 @@ def cancel(
     from quel.adapters.redis.cancellations import Cancellations
     from quel.settings import settings
 
-    cancellations = Cancellations(open_redis(settings().redis))
+    check_redis(settings())
+    cancellations = Cancellations(open_lists(settings()))
     with open_database(settings()) as database:
         rows = browsing_rows(database, settings())
         still_open = [view.job_id for view in rows.jobs_by_id(jobs) if not _is_closed(view)]

@@ -3,12 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from quel.core import health
-from quel.core.errors import QuelError, SettingsError
+from quel.core.errors import NeighbourDown, QuelError, SettingsError
 from quel.core.health import Finding, note, ok, trouble
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _GEMINI_TIMEOUT_S = 15.0
 def examine(world: "World") -> Iterator[Finding]:
     """Every check in order. Raises nothing that a neighbour does."""
     checks: tuple[tuple[str, Callable[[World], Iterator[Finding]]], ...] = (
+        ("Defaults", _defaults),
         ("PostgreSQL", _postgres),
         ("Redis", _redis),
         ("Redis of the broker", _broker),
@@ -43,6 +45,10 @@ def _guarded(check: str, world: "World", ask: "Callable[[World], Iterator[Findin
         yield trouble(check, f"{error} Does it run, and is its address right?")
 
 
+def _defaults(world: "World") -> Iterator[Finding]:
+    yield from health.note_defaults(world.settings.costly_defaults)
+
+
 def _postgres(world: "World") -> Iterator[Finding]:
     from quel.adapters.postgres.schema_state import read_schema_state
 
@@ -61,18 +67,36 @@ def _newest_migration() -> str:
 
 
 def _redis(world: "World") -> Iterator[Finding]:
+    from quel.adapters.redis.databases import check_databases
     from quel.adapters.redis.server_state import read_server_state
 
-    state = read_server_state(world.settings.redis)
+    check_databases({"REDIS_URL": world.settings.redis})
+    with _hint_of_tls(world.settings.redis):
+        state = read_server_state(world.settings.redis)
     yield health.judge_redis_version("Redis", state.product, state.version)
     yield from health.judge_redis_memory("Redis", state.eviction_policy, state.appendonly)
 
 
+@contextmanager
+def _hint_of_tls(url: str) -> Iterator[None]:
+    """A server without TLS that is spoken to in TLS is silent, like one that is away."""
+    try:
+        yield
+    except NeighbourDown as error:
+        if not url.startswith("rediss:"):
+            raise
+        raise NeighbourDown(f"{error} It is asked for TLS (REDIS_USE_TLS, or rediss:// in a URL).") from None
+
+
 def _broker(world: "World") -> Iterator[Finding]:
+    from quel.adapters.redis.databases import check_databases
     from quel.adapters.redis.server_state import read_server_state
 
     check = "Redis of the broker"
-    broker, lists = (read_server_state(url) for url in (world.settings.broker_redis, world.settings.redis))
+    check_databases({"QUEL_BROKER_REDIS_URL": world.settings.broker_redis})
+    with _hint_of_tls(world.settings.broker_redis):
+        broker = read_server_state(world.settings.broker_redis)
+    lists = read_server_state(world.settings.redis)
     same_server = broker.run_id == lists.run_id
     if same_server and broker.database == lists.database:
         yield note(

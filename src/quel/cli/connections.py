@@ -41,8 +41,28 @@ def lost_rows(database: "Database", settings: "Settings") -> "LostRows":
     return LostRows(database, stuck_after_s=settings.stuck_after_s, adopt_within_s=settings.adopt_within_s)
 
 
-def open_redis(url: str) -> "redis.Redis":
+def check_redis(settings: "Settings") -> None:
+    """For verbs that send messages, before they write. Raises SettingsError where Redis lacks a database."""
+    from quel.adapters.redis.databases import check_databases
+
+    check_databases(settings.redis_urls)
+
+
+def open_lists(settings: "Settings") -> "redis.Redis":
+    """Raw lists, cancel keys and pauses. Raises SettingsError where Redis lacks their database."""
+    return _open_redis("REDIS_URL", settings)
+
+
+def open_broker(settings: "Settings") -> "redis.Redis":
+    """The broker's messages. Raises SettingsError where Redis lacks their database."""
+    return _open_redis("QUEL_BROKER_REDIS_URL", settings)
+
+
+def _open_redis(variable: str, settings: "Settings") -> "redis.Redis":
     """A client that gives up within seconds: somebody sits in front of it."""
     from quel.adapters.redis.client import connect
+    from quel.adapters.redis.databases import check_databases
 
+    url = settings.redis_urls[variable]
+    check_databases({variable: url})
     return connect(url, patient=False)

@@ -7,7 +7,7 @@ import typer
 
 from quel.adapters.redis.dead_letters import DeadLetter, DeadLetters
 from quel.adapters.redis.rejected import Rejected, RejectedEntries
-from quel.cli.connections import open_redis
+from quel.cli.connections import open_broker, open_lists
 from quel.cli.console import out, stop
 from quel.cli.tables import show_json, show_table
 from quel.core.steps import Stage
@@ -77,7 +77,7 @@ def rejected(
     """List what ingest set aside: junk, and ids of no job; push the ids again, or drop everything."""
     from quel.settings import settings
 
-    entries = RejectedEntries(open_redis(settings().redis))
+    entries = RejectedEntries(open_lists(settings()))
     found = entries.entries()
     if push and forget:
         stop("Choose --push or --drop, not both.")
@@ -111,7 +111,7 @@ def _show_rejected(found: Sequence[Rejected], *, as_json: bool) -> None:
 def _letters() -> DeadLetters:
     from quel.settings import settings
 
-    return DeadLetters(open_redis(settings().broker_redis))
+    return DeadLetters(open_broker(settings()))
 
 
 def _facts(letter: DeadLetter) -> dict[str, object]:

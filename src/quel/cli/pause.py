@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from quel.adapters.redis.pause import Pause
-from quel.cli.connections import open_redis
+from quel.cli.connections import open_lists
 from quel.cli.console import out
 from quel.cli.known_paths import known_path
 
@@ -31,7 +31,7 @@ def resume(path: Path = None) -> None:
 def _brake() -> Pause:
     from quel.settings import settings
 
-    return Pause(open_redis(settings().redis))
+    return Pause(open_lists(settings()))
 
 
 def _tell(brake: Pause) -> None:

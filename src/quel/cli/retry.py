@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from quel.cli.connections import lost_rows, open_database, open_redis
+from quel.cli.connections import check_redis, lost_rows, open_database, open_lists
 from quel.cli.console import err, out
 from quel.cli.nudging import nudge
 from quel.core.job import JobStatus
@@ -39,6 +39,7 @@ def retry(
 
     if failed and image is not None:
         _stop("Choose --failed or --image, not both.", code=2)
+    check_redis(settings())
     with open_database(settings()) as database:
         facts = IntakeRows(database).load(job)
         if facts is None:
@@ -107,7 +108,7 @@ def _check_unplanned(settings: "Settings", facts: "JobFacts") -> None:
 def _forget_cancellation(settings: "Settings", job_id: UUID) -> None:
     from quel.adapters.redis.cancellations import Cancellations
 
-    Cancellations(open_redis(settings.redis)).clear(job_id)
+    Cancellations(open_lists(settings)).clear(job_id)
 
 
 def _say(sentence: str) -> None:

@@ -111,8 +111,10 @@ def _write(
 
 
 def _check_redis(world: "World") -> None:
+    from quel.adapters.redis.databases import check_databases
     from quel.adapters.redis.server_state import read_server_state
 
+    check_databases({"REDIS_URL": world.settings.redis})
     read_server_state(world.settings.redis)  # raises NeighbourDown while there is nothing to take back
 
 

@@ -11,6 +11,11 @@ OLDEST_REDIS = (6, 2)
 SWEEP_SILENT_AFTER_S = 180.0
 """The sweep runs every minute; after three of them somebody should look."""
 
+_COSTS = {
+    "IMAGE_PER_PRICE": "an image costs {} credits",
+    "GEMINI_MODEL": "images are bought from {}",
+}
+
 
 class State(StrEnum):
     """Whether something is well. A note is worth knowing, no trouble, and leaves the exit code alone."""
@@ -42,6 +47,12 @@ def note(check: str, message: str) -> Finding:
 def trouble(check: str, message: str) -> Finding:
     """Not well."""
     return Finding(check, State.TROUBLE, message)
+
+
+def note_defaults(defaults: Mapping[str, object]) -> Iterator[Finding]:
+    """What decides over money and was left to its default; whoever pays should have chosen it."""
+    for variable, value in defaults.items():
+        yield note(variable, f"It is not set, so the default holds: {_COSTS[variable].format(value)}.")
 
 
 def judge_postgres(version: str) -> Finding:

@@ -5,6 +5,7 @@ that was answered is there again.
 """
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from quel.sandbox.server_process import Seat, ServerProcess
@@ -14,14 +15,15 @@ ANSWER_TIMEOUT_S = 5.0
 
 
 class RedisProcess(ServerProcess):
-    """One Redis server with a password and 128 databases."""
+    """One Redis server with a password and 128 databases; `directives` of redis.conf win over ours."""
 
     name = "redis"
 
-    def __init__(self, seat: Seat, server: Path, *, appendonly: bool) -> None:
+    def __init__(self, seat: Seat, server: Path, *, appendonly: bool, directives: Sequence[str] = ()) -> None:
         super().__init__(seat)
         self._server = server
         self._appendonly = appendonly
+        self._directives = directives
         self._config = seat.directory / "redis.conf"
 
     def start(self) -> None:
@@ -53,6 +55,7 @@ class RedisProcess(ServerProcess):
             'save ""',
             "maxmemory-policy noeviction",
             "maxclients 1000",
+            *self._directives,
         )
         return "\n".join(lines) + "\n"
 

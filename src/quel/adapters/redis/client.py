@@ -1,5 +1,6 @@
 """Redis clients that outlast a restart of the server, and errors that tell nothing private."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,17 +20,18 @@ _FEW_RETRIES = 4  # for callers that have something better to do than to wait
 def connect(url: str, *, socket_timeout_s: float = 10.0, patient: bool = True) -> redis.Redis:
     """A client of one Redis database. Nothing is sent until it is used.
 
-    A `patient` client waits out a restart inside each command; the other one gives up within a second
-    or two.
+    A `patient` client waits out a restart inside each command; the other one gives up within a second or
+    two, or at the first answer that does not come within its timeout.
     """
+    pauses = EqualJitterBackoff(cap=1, base=0.05)
     return redis.Redis.from_url(
         url,
         socket_timeout=socket_timeout_s,
         socket_connect_timeout=5,
         socket_keepalive=True,
         health_check_interval=30,
-        retry=Retry(EqualJitterBackoff(cap=1, base=0.05), _RETRIES if patient else _FEW_RETRIES),
-        retry_on_error=[RedisConnectionError, RedisTimeoutError, ReadOnlyError],
+        retry=Retry(pauses, _RETRIES) if patient else Retry(pauses, _FEW_RETRIES, (RedisConnectionError,)),
+        retry_on_error=[RedisTimeoutError, ReadOnlyError] if patient else [ReadOnlyError],
     )
 
 
@@ -39,4 +41,10 @@ def redis_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise NeighbourDown(f"Redis cannot answer now ({type(error).__name__}).") from None
+        raise NeighbourDown(f"Redis cannot answer now ({_kind(error)}).") from None
+
+
+def _kind(error: RedisError) -> str:
+    """The error's name; where TLS failed, OpenSSL's word for how."""
+    cause = error.__context__
+    return f"TLS: {cause.reason}" if isinstance(cause, ssl.SSLError) else type(error).__name__

@@ -1,0 +1,74 @@
+"""Where Redis is, as a URL that redis-py reads: made of its parts (SPEC 1.1), or of another URL.
+
+Pure text: nothing is looked up or connected to.
+"""
+
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from quel.core.errors import SettingsError
+
+
+def url_of_parts(host: str, port: int, *, username: str, password: str, tls: bool | None) -> str:
+    """Database 0 of a host, or of a socket's path, which has neither port nor TLS.
+
+    `tls` None means: with TLS where there is a password and the host is not loopback (localhost,
+    127.0.0.0/8, ::1).
+    """
+    user = quote(username, safe="")
+    login = f"{user}:{quote(password, safe='')}@" if user or password else ""
+    if _is_socket(host):
+        return f"unix://{login}{quote(host)}?db=0"
+    if tls is None:
+        tls = bool(password) and not _is_loopback(host)
+    name = host.strip("[]")
+    name = f"[{name}]" if ":" in name else name
+    return f"{'rediss' if tls else 'redis'}://{login}{name}:{port}/0"
+
+
+def with_database(url: str, number: int) -> str:
+    """The same server, login, TLS and options, but another database."""
+    parts = urlsplit(url)
+    options = [(name, value) for name, value in parse_qsl(parts.query) if name != "db"]
+    path = f"/{number}"
+    if parts.scheme == "unix":
+        path, options = parts.path, [*options, ("db", str(number))]
+    query = urlencode(options, quote_via=quote, safe="/")
+    return f"{parts.scheme}://{parts.netloc}{path}{'?' if query else ''}{query}"
+
+
+def check_parts(host: str, *, tls: bool | None) -> None:
+    """Raises SettingsError where a host holds more than a host, or TLS is asked of a socket."""
+    if not _is_host(host):
+        raise SettingsError(
+            "REDIS_HOST must be a name, an address or the path of a socket, and nothing else:"
+            " a port belongs into REDIS_PORT, a whole URL into REDIS_URL."
+        )
+    if tls and _is_socket(host):
+        raise SettingsError("REDIS_USE_TLS asks for TLS, but REDIS_HOST names a socket, which has none.")
+
+
+def _is_host(host: str) -> bool:
+    name = host.strip("[]")
+    try:
+        ip_address(name)
+    except ValueError:
+        is_name = name == host and not set(name) & set(":/@?#%") and not any(map(str.isspace, name))
+        return is_name or _is_socket(host)
+    return True
+
+
+def _is_socket(host: str) -> bool:
+    return host.startswith("/")
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.strip("[]").rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
