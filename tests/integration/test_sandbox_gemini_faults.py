@@ -213,6 +213,28 @@ def test_an_error_may_be_late_as_well(gemini):
         post(gemini, timeout_s=0.2)
 
 
+def test_asking_for_a_model_can_fail_too(gemini, client):
+    gemini.fail_when("", gemini_faults.server_error(503), operation="describe")
+    with pytest.raises(APIError) as failed:
+        client.models.get(model=MODEL)
+    assert failed.value.code == 503
+    assert post(gemini).status_code == 200
+
+
+def test_an_answer_may_be_any_bytes(gemini):
+    gemini.fail_next(faults.Fault("bytes", status=502, body=b"\xb0\xa1".decode(errors="surrogateescape")))
+    assert post(gemini).content == b"\xb0\xa1"
+
+
+@pytest.mark.parametrize("pace_s", [0.0, 0.01])
+def test_what_is_sent_may_be_no_http_at_all(gemini, pace_s):
+    gemini.fail_next(faults.raw(b"SSH-2.0-\xff\r\n", pace_s))
+    with pytest.raises(httpx.RemoteProtocolError):
+        post(gemini)
+    gemini.fail_next(faults.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhello", pace_s))
+    assert post(gemini).content == b"he"
+
+
 def test_an_enormous_answer_announces_itself(gemini):
     gemini.fail_next(faults.enormous(50_000_000))
     with stream(gemini) as answer:
