@@ -93,7 +93,7 @@ class Application(Protocol):
 class LoopbackServer(ThreadingHTTPServer):
     """Serves one application on a free port of 127.0.0.1 until closed, whatever its connections are doing.
 
-    With `reads_every_s` it takes the bodies of requests slowly: 512 bytes, then that pause.
+    With `reads_every_s` it takes the bodies of requests slowly: 64 KB, then that pause.
     """
 
     daemon_threads = True
@@ -106,8 +106,6 @@ class LoopbackServer(ThreadingHTTPServer):
         self.closing = threading.Event()
         self._connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), _Connection)
-        if reads_every_s:  # the smaller it is, the sooner the client notices
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
     @property
     def url(self) -> str:
@@ -180,10 +178,10 @@ class _Connection(BaseHTTPRequestHandler):
         pause_s = self.server.reads_every_s
         if not pause_s:
             return self.rfile.read(length)
-        body = b""
+        body = bytearray()
         while len(body) < length and not self._wait(pause_s):
-            body += self.rfile.read(min(512, length - len(body)))
-        return body
+            body += self.rfile.read(min(len(FILLER), length - len(body)))
+        return bytes(body)
 
     def _deliver(self, reply: Reply) -> None:
         if reply.delay_s and self._wait(reply.delay_s):
