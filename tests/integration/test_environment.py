@@ -76,7 +76,7 @@ class Project:
         wheel = self.index / f"{name}-{LOCKED}-py3-none-any.whl"
         return f"{name}=={LOCKED} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
-    def make(self, pip_folder: Path | None) -> subprocess.CompletedProcess[str]:
+    def make(self, pip_folder: Path | None = None) -> subprocess.CompletedProcess[str]:
         """`make .venv/.ready` from the index alone, by the pip in `pip_folder` or the one Python brings."""
         foreign = re.compile("PIP_|PYTHON|.*MAKE")
         kept = {name: value for name, value in os.environ.items() if not foreign.match(name)}
@@ -114,9 +114,9 @@ def test_the_lock_is_installed_beside_older_and_newer_releases(tmp_path, pip_fol
     assert project.installed() == dict.fromkeys(PACKAGES, LOCKED)
 
 
-def test_a_lock_that_lacks_a_package_makes_no_environment(tmp_path, pip_folder):
+def test_a_lock_that_lacks_a_package_makes_no_environment(tmp_path):
     project = Project(tmp_path, ["top", "bottom"])
-    made = project.make(pip_folder)
+    made = project.make()
     assert made.returncode != 0
     assert "top 1.0 requires middle, which is not installed." in made.stdout
     assert not (tmp_path / ".venv/.ready").exists()
