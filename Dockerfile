@@ -1,5 +1,6 @@
 # One image for every role: `dramatiq quel.actors`, `periodiq quel.actors`, `alembic upgrade head`, `quel …`.
-# Nothing but what requirements.lock names by hash gets in; no compiler, no pip cache, no sandbox.
+# Nothing but what requirements.lock names by hash gets in, whatever the index serves that day; no compiler, no
+# pip cache, no sandbox.
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS build
@@ -8,9 +9,10 @@ WORKDIR /build
 COPY requirements.lock deploy/requirements-build.lock ./
 # pip compiles to byte code as it installs: a process start costs 0.6 s of imports instead of 2 s.
 RUN python -m venv /opt/quel \
-    && /opt/quel/bin/pip install --require-hashes -r requirements.lock \
+    && /opt/quel/bin/pip install --require-hashes --no-deps -r requirements.lock \
     && python -m venv /opt/wheel \
-    && /opt/wheel/bin/pip install --require-hashes -r requirements-build.lock
+    && /opt/wheel/bin/pip install --require-hashes --no-deps -r requirements-build.lock \
+    && /opt/wheel/bin/pip check
 COPY pyproject.toml README.md ./
 COPY src ./src
 RUN /opt/wheel/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \

@@ -4,20 +4,25 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
+PIP    := $(BIN)/python -m pip
+ADD    := $(PIP) install -qq --disable-pip-version-check --no-deps
+LOCKED := $(ADD) --require-hashes -r
 READY  := $(VENV)/.ready
 OLD    ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD~20)
 
-.PHONY: demo test lint chaos rehearse bench deploy-check lock clean
+.PHONY: demo test lint chaos rehearse bench measure deploy-check lock clean
 .DEFAULT_GOAL := test
 
-# Made anew whenever the lock or the project's own declaration changes; pip compiles the byte code.
+# Made anew whenever the lock or the project's own declaration changes; pip compiles the byte code. The lock is
+# complete, so pip resolves nothing: before 24 it would look for an extra's package anew, and stop at a release
+# newer than the locked one.
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "quel needs Python 3.11 or later: make PYTHON=python3.x")'
 	@echo "Making the environment in $(VENV): once, about half a minute."
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) --require-hashes --no-deps -r requirements-dev.lock
-	$(PIP) --no-deps --no-build-isolation -e .
+	$(LOCKED) requirements-dev.lock
+	$(ADD) --no-build-isolation -e .
+	$(PIP) check
 	@touch $@
 
 demo: $(READY)
@@ -42,8 +47,13 @@ rehearse: $(READY)
 	$(BIN)/python -m tests.rehearsal.rolling_deploy --old $(OLD)
 	$(BIN)/python -m tests.rehearsal.monitoring
 
-bench: $(READY)
-	$(PIP) -r bench/requirements.txt
+# In an environment of its own: Celery asks for another python-dateutil than the lock names.
+bench:
+	@$(MAKE) --no-print-directory VENV=$(VENV)-bench measure
+
+measure: $(READY)
+	$(LOCKED) bench/requirements.txt
+	$(PIP) check
 	$(BIN)/python -m bench
 
 deploy-check: $(READY)
@@ -59,4 +69,4 @@ lock:
 	  --no-emit-index-url - -o deploy/requirements-build.lock
 
 clean:
-	rm -rf $(VENV) demo-output bench/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench demo-output bench/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -17,7 +17,7 @@ class Peer:
 
     def __init__(self, bed: Bed) -> None:
         if find_spec("celery") is None:
-            raise RuntimeError("Celery is not installed: pip install -r bench/requirements.txt")
+            raise RuntimeError("Celery is not installed. Run: make bench")
         self._bed = bed
         self._broker = bed.world.servers.redis_url_of(_DATABASE)
         self._environment = bed.environment | {"QUEL_BENCH_CELERY_BROKER": self._broker}

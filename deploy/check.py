@@ -17,7 +17,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from deploy import kustomize, monitoring, policies
+from deploy import installs, kustomize, monitoring, policies
 from deploy.kustomize import Manifest
 
 ROOT = Path(__file__).parents[1]
@@ -86,8 +86,9 @@ def dockerfile_problems(text: str) -> Iterator[str]:
         "The image must carry the migrations.": "COPY alembic ",
     }
     yield from (sentence for sentence, piece in wanted.items() if piece not in final)
-    if "--require-hashes -r requirements.lock" not in text:
-        yield "The image must install what requirements.lock names by hash."
+    yield from installs.problems(text)
+    if not any("requirements.lock" in run.named for run in installs.runs(text)):
+        yield "The image must install what requirements.lock names."
     if "[sandbox]" in text or "requirements-dev" in text:
         yield "The image must not carry the sandbox or tools of development."
 

@@ -18,6 +18,9 @@ from tests.integration.servers import Servers
 
 _OURS = ("QUEL_", "OTEL_", "GEMINI_", "GOOGLE_", "SUPABASE_", "REDIS_", "DATABASE_URL", "IMAGE_PER_PRICE")
 
+PATIENCE_S = 120.0
+"""How long anything is waited for: far longer than it takes, also on a busy machine."""
+
 _SWEEP = "sweep_stuck_jobs"
 _CLOCKS = {
     "quel_production_jobs": ("created_at", "updated_at", "started_at", "completed_at"),
@@ -108,14 +111,14 @@ class Pipeline:
                 *[seconds] * len(columns),
             )
 
-    def sweep_until(self, condition: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
+    def sweep_until(self, condition: Callable[[], Any]) -> Any:
         """Sweeps, as each minute does but far more often, until the condition says something true."""
 
         def swept() -> Any:
             self.sweep()
             return condition()
 
-        return until(swept, "what the sweep should bring about", timeout_s=timeout_s)
+        return until(swept, "what the sweep should bring about")
 
     def sweep(self, times: int = 1) -> None:
         """Sends sweep_stuck_jobs, and returns when the workers have done with it."""
@@ -147,7 +150,7 @@ class Pipeline:
         return self._directory / f"{name}-{len(self.processes)}.log"
 
 
-def until(condition: Callable[[], Any], what: str, *, timeout_s: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], what: str, *, timeout_s: float = PATIENCE_S) -> Any:
     """Polls until `condition` says something true, and returns that. Raises TimeoutError naming `what`."""
     deadline = time.monotonic() + timeout_s
     while not (answer := condition()):

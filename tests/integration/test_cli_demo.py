@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.quel_command import QUEL, run_quel
-from tests.integration.surroundings import until
+from tests.integration.surroundings import PATIENCE_S, until
 
 PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon"}
 TYPES = {"single_batch", "pipeline_stage", "simple_general", "simple_portrait"}
@@ -107,10 +107,10 @@ def test_it_leaves_no_process_when_it_is_stopped(tmp_path, ending):
             stdout=said,
             stderr=said,
         )
-    until(lambda: "are pushed" in (tmp_path / "said").read_text(), "the jobs are pushed", timeout_s=120)
+    until(lambda: "are pushed" in (tmp_path / "said").read_text(), "the jobs are pushed")
     assert any("dramatiq" in command for command in processes_with(mark))
     running.send_signal(ending)
-    assert running.wait(60) != 0
+    assert running.wait(PATIENCE_S) != 0
     assert until(lambda: not processes_with(mark), "every process has ended")
     assert "Traceback" not in (tmp_path / "said").read_text()
 

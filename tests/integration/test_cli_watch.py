@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.quel_command import QUEL, run_quel
-from tests.integration.surroundings import until
+from tests.integration.surroundings import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_it_follows_a_job_until_it_ends(pipeline, job, tmp_path):
     set_row(pipeline, job, job_status="processing", completed_images=1)
     until(lambda: "processing, 1 of 2" in lines.read_text(), "the second line")
     set_row(pipeline, job, job_status="completed", completed_images=2)
-    assert watching.wait(30) == 0
+    assert watching.wait(PATIENCE_S) == 0
     assert len(lines.read_text().splitlines()) == 3
 
 
@@ -62,7 +62,7 @@ def test_a_job_whose_row_vanishes_is_not_well(pipeline, job, tmp_path):
         )
     until(lambda: (tmp_path / "lines").read_text(), "the first line")
     pipeline.studio.rows("DELETE FROM quel_production_jobs WHERE job_id = %s", job)
-    assert watching.wait(30) == 1
+    assert watching.wait(PATIENCE_S) == 1
     assert "deleted" in (tmp_path / "lines").read_text()
 
 

@@ -15,7 +15,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from quel.sandbox.processes import workers
 from quel.sandbox.studio import Studio
-from tests.integration.surroundings import Pipeline, until
+from tests.integration.surroundings import PATIENCE_S, Pipeline, until
 
 PRICE = 5
 SETTINGS = {"QUEL_STUCK_AFTER_S": "1", "QUEL_MAX_RECOVERIES": "100"}
@@ -59,9 +59,9 @@ def test_an_image_is_stored_and_charged_once_when_its_worker_dies(
     environment = pipeline.environment(QUEL_SANDBOX_DIE_AT=moment, **SETTINGS)
     log = tmp_path / "mortal.log"
     with workers(environment, log, threads=1, module="quel.sandbox.mortal") as mortal:
-        assert mortal.wait(60) == -signal.SIGKILL
+        assert mortal.wait(PATIENCE_S) == -signal.SIGKILL
     pipeline.workers(**SETTINGS)
-    until(lambda: ended(pipeline, job_id), "the job ends", timeout_s=90)
+    until(lambda: ended(pipeline, job_id), "the job ends")
     row = studio.job_row(job_id)
 
     assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 2, 0)

@@ -1,15 +1,13 @@
-"""The engine against a Gemini on the loopback: what it sends, and that every answer becomes an outcome."""
+"""The engine against the sandbox's Gemini: what it sends, and that every answer becomes an outcome."""
 
-import base64
+import hashlib
 import io
 import json
 import logging
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from PIL import Image
@@ -27,81 +25,27 @@ from quel.core.outcome import (
     Transient,
     Wait,
 )
+from quel.sandbox import faults
+from quel.sandbox.faults import Fault
+from quel.sandbox.gemini import drawing
+from quel.sandbox.gemini import faults as gemini_faults
+from quel.sandbox.gemini.client import Gemini
+from quel.sandbox.gemini.errors import error_body
 
 KEY = "AIzaSyNoRealKeyButShapedLikeOne0000000"
 PROMPT = "A garment nobody else may read about"
 
 
-def png(colour="red"):
-    buffer = io.BytesIO()
-    Image.new("RGB", (16, 9), colour).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def json_answer(status, value):
-    return status, json.dumps(value).encode()
-
-
-def picture_answer(data):
-    part = {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(data).decode()}}
-    return json_answer(200, {"candidates": [{"content": {"parts": [part]}, "finishReason": "STOP"}]})
-
-
-class BusyServer(ThreadingHTTPServer):
-    request_queue_size = 128  # the default of 5 lets the kernel reset connections that come at once
-
-
-class FakeGemini:
-    """Gives `answer` (status, body) to every request and remembers path, headers and body."""
-
-    def __init__(self):
-        self.answer = picture_answer(png())
-        self.headers = {}
-        self.requests = []
-        self.released = threading.Event()
-        fake = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                fake.requests.append((self.path, dict(self.headers), body))
-                if fake.answer is None:
-                    fake.released.wait()
-                    self.close_connection = True
-                    return
-                status, answer = fake.answer
-                self.send_response(status)
-                for name, value in fake.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def do_GET(self):
-                self.do_POST()
-
-            def log_message(self, *arguments):
-                """The test's output stays quiet."""
-
-        self.server = BusyServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def stop(self):
-        self.released.set()
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+@pytest.fixture(scope="module")
+def simulator():
+    with Gemini(api_key=KEY, ready_made=True) as gemini:
+        yield gemini
 
 
 @pytest.fixture
-def gemini():
-    fake = FakeGemini()
-    yield fake
-    fake.stop()
+def gemini(simulator):
+    simulator.reset()
+    return simulator
 
 
 @pytest.fixture
@@ -109,8 +53,13 @@ def engine_of(gemini):
     engines = []
 
     def make(**more):
-        options = {"api_key": KEY, "model": "gemini-nano-banana-2.1", "base_url": gemini.url} | more
-        engines.append(GeminiEngine(**options))
+        options = {
+            "api_key": KEY,
+            "model": "gemini-nano-banana-2.1",
+            "base_url": gemini.url,
+            "api_version": "v1beta",
+        }
+        engines.append(GeminiEngine(**options | more))
         return engines[-1]
 
     yield make
@@ -118,41 +67,57 @@ def engine_of(gemini):
         engine.close()
 
 
+def picture(kind, colour):
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 9), colour).save(buffer, kind)
+    return PictureBytes(buffer.getvalue(), f"image/{kind.lower()}")
+
+
+def error(code, status, *details):
+    """An error whose message quotes what no outcome may hold."""
+    return Fault(status, status=code, body=error_body(code, f"{KEY} {PROMPT}", *details, status=status))
+
+
+def answered(value):
+    return Fault("answered", status=200, body=json.dumps(value))
+
+
+def page(status, data=b""):
+    return Fault("page", status=status, body=data.decode(errors="surrogateescape"))
+
+
 def request(*pictures, seed=7):
     return GenerateRequest(PROMPT, pictures, AspectRatio(16, 9), seed)
 
 
 def test_pictures_are_sent_in_order_then_the_text_with_the_agreed_settings(gemini, engine_of):
-    first, second = b"\xff\xfe first", b"\xfb second"
-    engine_of().generate(request(PictureBytes(first, "image/png"), PictureBytes(second, "image/jpeg")))
-    path, headers, body = gemini.requests[0]
-    sent = json.loads(body)
-    assert path == "/v1/models/gemini-nano-banana-2.1:generateContent"
-    assert headers["x-goog-api-key"] == KEY
-    assert KEY not in path
-    assert sent["generationConfig"] == {
+    gemini.configure(ready_made=False)
+    pictures = [picture("PNG", "red"), picture("JPEG", "blue"), picture("PNG", "white")]
+    engine_of().generate(request(*pictures))
+    (call,) = gemini.calls()
+    assert call.outcome == "made"
+    assert call.target == "/v1beta/models/gemini-nano-banana-2.1:generateContent"
+    assert set(call.fields) == {"contents", "generationConfig"}
+    assert call.config == {
         "temperature": 0.45,
         "seed": 7,
         "responseModalities": ["IMAGE"],
         "imageConfig": {"aspectRatio": "16:9", "imageSize": "1K"},
     }
-    assert set(sent) == {"contents", "generationConfig"}
-    (content,) = sent["contents"]
-    *pictures, text = content["parts"]
-    assert text == {"text": PROMPT}
-    blobs = [part["inlineData"] for part in pictures]
-    assert [base64.urlsafe_b64decode(blob["data"]) for blob in blobs] == [first, second]
+    assert (call.parts, call.prompt) == (("picture", "picture", "picture", "text"), PROMPT)
+    assert [(sent.sha256, sent.mime_type) for sent in call.pictures] == [
+        (hashlib.sha256(picture.data).hexdigest(), picture.mime_type) for picture in pictures
+    ]
 
 
 def test_the_old_model_is_not_sent_an_image_size(gemini, engine_of):
     engine_of(model="gemini-2.5-flash-image").generate(request())
-    sent = json.loads(gemini.requests[0][2])
-    assert sent["generationConfig"]["imageConfig"] == {"aspectRatio": "16:9"}
+    assert gemini.calls()[0].config["imageConfig"] == {"aspectRatio": "16:9"}
 
 
 def test_address_and_version_can_be_a_gateways(gemini, engine_of):
-    engine_of(base_url=f"{gemini.url}/gate/way/", api_version="v1beta").generate(request())
-    assert gemini.requests[0][0] == "/gate/way/v1beta/models/gemini-nano-banana-2.1:generateContent"
+    engine_of(base_url=f"{gemini.url}/gate/way/", api_version="v1").generate(request())
+    assert gemini.calls()[0].target == "/gate/way/v1/models/gemini-nano-banana-2.1:generateContent"
 
 
 def test_google_variables_of_the_environment_change_nothing(gemini, engine_of, monkeypatch):
@@ -160,28 +125,11 @@ def test_google_variables_of_the_environment_change_nothing(gemini, engine_of, m
     monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
     assert isinstance(engine_of().generate(request()), Made)
-    assert gemini.requests[0][1]["x-goog-api-key"] == KEY
 
 
 def test_a_picture_is_made_and_costs_what_the_model_costs(gemini, engine_of):
     outcome = engine_of().generate(request())
-    assert outcome == Made(PictureBytes(png(), "image/png"), 0.0336)
-
-
-QUOTA_DETAILS = [
-    {
-        "@type": "type.googleapis.com/google.rpc.QuotaFailure",
-        "violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel"}],
-    },
-    {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "53s"},
-]
-
-
-def error(code, status, details=()):
-    return json_answer(
-        code,
-        {"error": {"code": code, "status": status, "message": f"{KEY} {PROMPT}", "details": list(details)}},
-    )
+    assert outcome == Made(PictureBytes(drawing.ready_made(), "image/png"), 0.0336)
 
 
 @pytest.mark.parametrize(
@@ -192,54 +140,53 @@ def error(code, status, details=()):
         (error(401, "UNAUTHENTICATED"), Refused, "key_refused"),
         (error(403, "PERMISSION_DENIED"), Refused, "permission_denied"),
         (error(404, "NOT_FOUND"), Refused, "unknown_model"),
-        ((307, b""), Refused, "redirected"),
+        (page(307), Refused, "redirected"),
         (error(500, "INTERNAL"), Transient, "http_500"),
-        ((502, b"<html>\xb0\xa1 bad gateway</html>"), Transient, "http_502"),
+        (page(502, b"<html>\xb0\xa1 bad gateway</html>"), Transient, "http_502"),
         (error(503, "UNAVAILABLE"), Transient, "overloaded"),
         (error(504, "DEADLINE_EXCEEDED"), Transient, "deadline_exceeded"),
-        (json_answer(200, {"promptFeedback": {"blockReason": "SAFETY"}}), Refused, "prompt_blocked_safety"),
+        (answered({"promptFeedback": {"blockReason": "SAFETY"}}), Refused, "prompt_blocked_safety"),
         (
-            json_answer(200, {"candidates": [{"finishReason": "IMAGE_SAFETY"}]}),
+            answered({"candidates": [{"finishReason": "IMAGE_SAFETY"}]}),
             Refused,
             "blocked_image_safety",
         ),
-        (json_answer(200, {"candidates": [{"finishReason": "NEW_ONE"}]}), Broken, "no_picture_new_one"),
+        (answered({"candidates": [{"finishReason": "NEW_ONE"}]}), Broken, "no_picture_new_one"),
         (
-            json_answer(200, {"candidates": [{"finishReason": 17, "content": 4}]}),
+            answered({"candidates": [{"finishReason": 17, "content": 4}]}),
             Broken,
             "no_picture_unknown",
         ),
-        (json_answer(200, {}), Broken, "empty_answer"),
-        ((200, b""), Broken, "unreadable_answer"),
-        ((200, b"<html>hello</html>"), Broken, "unreadable_answer"),
-        ((200, b"\xff\xfe\xfd"), Broken, "unreadable_answer"),
-        (picture_answer(b"no picture"), Broken, "unreadable_picture"),
+        (answered({}), Broken, "empty_answer"),
+        (page(200), Broken, "unreadable_answer"),
+        (page(200, b"<html>hello</html>"), Broken, "unreadable_answer"),
+        (page(200, b"\xff\xfe\xfd"), Broken, "unreadable_answer"),
+        (gemini_faults.garbage_picture(), Broken, "unreadable_picture"),
     ],
 )
 def test_every_answer_becomes_an_outcome_without_key_or_prompt(gemini, engine_of, answer, kind, code):
-    gemini.answer = answer
+    gemini.fail_when("", answer)
     outcome = engine_of().generate(request())
     assert isinstance(outcome, kind)
     assert outcome.code == code
     assert KEY not in outcome.message
     assert PROMPT not in outcome.message
-    assert len(gemini.requests) == 1
+    assert len(gemini.calls()) == 1
 
 
 def test_a_429_is_waited_out_not_repeated(gemini, engine_of):
-    gemini.answer = error(429, "RESOURCE_EXHAUSTED", QUOTA_DETAILS)
+    gemini.fail_next(gemini_faults.quota_minute("53s"))
     assert engine_of().generate(request()) == Wait(QuotaScope.MINUTE, timedelta(seconds=53))
-    gemini.answer, gemini.headers = (429, b"slow down"), {"retry-after": "4"}
+    gemini.fail_next(Fault("slow down", status=429, body="slow down", headers=(("retry-after", "4"),)))
     assert engine_of().generate(request()) == Wait(QuotaScope.UNKNOWN, timedelta(seconds=4))
-    assert len(gemini.requests) == 2
+    assert len(gemini.calls()) == 2
 
 
 def test_a_hanging_gemini_ends_at_the_deadline_and_the_engine_goes_on(gemini, engine_of):
-    engine = engine_of(timeout_s=0.3)
-    usual, gemini.answer = gemini.answer, None
+    engine = engine_of(timeout_s=2.0)
+    gemini.fail_next(faults.hang())
     outcome = engine.generate(request())
-    assert outcome == Transient("timeout", "Gemini did not answer within 0.3 s.")
-    gemini.answer = usual
+    assert outcome == Transient("timeout", "Gemini did not answer within 2 s.")
     assert isinstance(engine.generate(request()), Made)
 
 
@@ -250,7 +197,6 @@ def test_an_unreachable_gemini_is_transient(engine_of):
 
 def test_an_answer_larger_than_any_picture_is_broken_off(gemini, engine_of, monkeypatch):
     monkeypatch.setattr("quel.adapters.gemini.engine._MAX_ANSWER_BYTES", 1000)
-    gemini.answer = picture_answer(b"x" * 2000)
     outcome = engine_of().generate(request())
     assert isinstance(outcome, Broken)
     assert outcome.code == "answer_too_large"
@@ -266,16 +212,13 @@ def test_threads_share_one_engine(gemini, engine_of):
     with ThreadPoolExecutor(16) as threads:
         outcomes = list(threads.map(lambda seed: engine.generate(request(seed=seed)), range(48)))
     assert all(isinstance(outcome, Made) for outcome in outcomes)
-    assert sorted(json.loads(body)["generationConfig"]["seed"] for _, _, body in gemini.requests) == [
-        *range(48)
-    ]
+    assert sorted(call.seed for call in gemini.calls()) == [*range(48)]
 
 
 def test_nothing_logged_at_info_holds_key_or_prompt(gemini, engine_of, caplog):
     caplog.set_level(logging.INFO)
-    gemini.answer = error(400, "INVALID_ARGUMENT")
+    gemini.fail_next(error(400, "INVALID_ARGUMENT"))
     engine_of().generate(request())
-    gemini.answer = picture_answer(png())
     engine_of().generate(request())
     assert KEY not in caplog.text
     assert PROMPT not in caplog.text
@@ -284,22 +227,22 @@ def test_nothing_logged_at_info_holds_key_or_prompt(gemini, engine_of, caplog):
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        (json_answer(200, {"name": "models/gemini-nano-banana-2.1"}), ModelState.OK),
+        (faults.slow(0.0), ModelState.OK),
         (error(429, "RESOURCE_EXHAUSTED"), ModelState.OK),
         (error(404, "NOT_FOUND"), ModelState.UNKNOWN_MODEL),
         (error(401, "UNAUTHENTICATED"), ModelState.KEY_REFUSED),
         (error(403, "PERMISSION_DENIED"), ModelState.KEY_REFUSED),
         (error(503, "UNAVAILABLE"), ModelState.UNREACHABLE),
-        ((302, b""), ModelState.UNREACHABLE),
-        ((200, b"<html>not Gemini</html>"), ModelState.UNREACHABLE),
+        (page(302), ModelState.UNREACHABLE),
+        (page(200, b"<html>not Gemini</html>"), ModelState.UNREACHABLE),
     ],
 )
 def test_the_model_is_asked_for_without_making_an_image(gemini, engine_of, answer, state):
-    gemini.answer = answer
+    gemini.fail_when("", answer, operation="describe")
     check = engine_of().check_model()
     assert (check.state, check.ok) == (state, state is ModelState.OK)
     assert KEY not in check.message
-    assert [path for path, _, _ in gemini.requests] == ["/v1/models/gemini-nano-banana-2.1"]
+    assert gemini.calls() == []
 
 
 def test_a_model_cannot_be_asked_for_where_nobody_listens(engine_of):

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.books import assert_books_agree
-from tests.integration.surroundings import until
+from tests.integration.surroundings import PATIENCE_S, until
 
 GROUPS = ("fetch_job", "prepare_inputs", "generate_image", "persist_output", "finalize_job")
 
@@ -51,7 +51,7 @@ def test_every_group_runs_as_a_process_of_its_own(world, pipeline):
 )
 def test_a_missing_setting_ends_the_process_with_the_variables_name(pipeline, group, missing):
     process = pipeline.workers(group, ready=False, **{missing: ""})
-    assert process.wait(60) == 2
+    assert process.wait(PATIENCE_S) == 2
     said = process.log.read_text()
     assert f"{missing} must be set" in said
     assert "Traceback" not in said
@@ -63,7 +63,7 @@ def test_a_wrong_setting_ends_the_process_with_the_variables_name(pipeline, tmp_
     wrong = {"IMAGE_PER_PRICE": "five", "QUEL_CONFIG": file}
     for variable, value in wrong.items():
         process = pipeline.workers(ready=False, **{variable: value})
-        assert process.wait(60) == 2
+        assert process.wait(PATIENCE_S) == 2
         assert {"IMAGE_PER_PRICE": variable, "QUEL_CONFIG": "max_worker"}[variable] in process.log.read_text()
 
 

@@ -1,6 +1,7 @@
 """References: fetched once, left out by name where they cannot be had, and never from outside the bucket."""
 
 import io
+import json
 from uuid import uuid4
 
 import pytest
@@ -32,6 +33,13 @@ def job(studio, token, *attach_ids, images=1, type_="top", **columns):
 def run(studio, job_id):
     studio.push(job_id)
     return studio.wait([job_id])[job_id]
+
+
+def fetched(workers, job_id):
+    """The log's lines on references that were fetched for a job."""
+    lines = workers.log.read_text().splitlines()
+    told = [json.loads(line) for line in lines if '"reference.fetched"' in line]
+    return [line for line in told if line["job_id"] == str(job_id)]
 
 
 def unreadable(studio):
@@ -155,8 +163,26 @@ def test_the_directory_counts_where_the_file_path_is_empty(world, studio, worker
     path = f"somewhere/{token}.png"
     world.storage.put(path, picture())
     both = [studio.attachment_row(empty, directory=path) for empty in ("", None)]
-    row = run(studio, job(studio, token, *both))
+    job_id = job(studio, token, *both)
+    row = run(studio, job_id)
     assert (row["job_status"], row["error_message"]) == ("completed", None)
+    told = {line["attach_id"]: (line["object"], line["column"]) for line in fetched(workers, job_id)}
+    assert told == dict.fromkeys(both, (path, "attach_directory"))
+
+
+def test_a_fetched_reference_is_logged_with_its_object_but_not_with_whose_it_is(world, studio, workers):
+    token, person = uuid4().hex, f"person-{uuid4().hex}"
+    result = f"generated-images/user-{person}/generated_{token}.webp"
+    world.storage.put(result, picture())
+    upload, made = studio.attach(picture(), f"{token}.png"), studio.attachment_row(result)
+    job_id = job(studio, token, upload, made)
+    assert run(studio, job_id)["job_status"] == "completed"
+    told = {line["attach_id"]: (line["object"], line["column"]) for line in fetched(workers, job_id)}
+    assert told[upload][0].startswith("uploads/upload-")
+    assert told[upload][0].endswith(f"{token}.png")
+    assert told[upload][1] == "attach_file_path"
+    assert told[made] == (f"generated-images/user-*/generated_{token}.webp", "attach_file_path")
+    assert person not in workers.log.read_text()
 
 
 def test_a_storage_that_falters_is_asked_again(world, studio, workers):

@@ -81,6 +81,9 @@ def test_a_call_is_logged_with_everything_it_asked(gemini, client):
     assert (call.prompt, call.parts) == ("자연스러운 빛", ("picture", "picture", "text"))
     assert (call.aspect_ratio, call.image_size, call.seed, call.temperature) == ("16:9", "1K", 12, 0.45)
     assert (call.response_modalities, call.system_instruction) == (("IMAGE",), False)
+    assert call.target.endswith(f"/models/{MODEL}:generateContent")
+    assert set(call.fields) == {"contents", "generationConfig"}
+    assert (call.config["seed"], call.config["imageConfig"]["imageSize"]) == (12, "1K")
     assert [(sent.width, sent.height, sent.mime_type) for sent in call.pictures] == [
         (40, 30, "image/png"),
         (10, 20, "image/png"),
@@ -88,6 +91,13 @@ def test_a_call_is_logged_with_everything_it_asked(gemini, client):
     assert [sent.sha256 for sent in call.pictures] == [hashlib.sha256(data).hexdigest() for data in pictures]
     assert [gemini.picture(sent.sha256) for sent in call.pictures] == pictures
     assert call.finished_at is None or call.finished_at >= call.arrived_at
+
+
+def test_a_gateway_may_put_a_path_before_the_providers(gemini):
+    url = f"{gemini.url}/gate/way/v1beta/models/{MODEL}:generateContent"
+    body = {"contents": [{"parts": [{"text": "draw"}]}]}
+    assert httpx.post(url, headers={"x-goog-api-key": gemini.api_key}, json=body).status_code == 200
+    assert gemini.calls()[0].target == f"/gate/way/v1beta/models/{MODEL}:generateContent"
 
 
 def test_a_system_instruction_is_noticed(gemini, client):

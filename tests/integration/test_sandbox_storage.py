@@ -25,13 +25,13 @@ def fresh(storage):
 @pytest.fixture(scope="module")
 def owner(storage):
     headers = {"Authorization": f"Bearer {storage.service_key}", "apikey": storage.service_key}
-    with httpx.Client(base_url=f"{storage.url}/storage/v1/object", headers=headers, timeout=5) as client:
+    with httpx.Client(base_url=f"{storage.url}/storage/v1/object", headers=headers, timeout=30) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def stranger(storage):
-    with httpx.Client(base_url=f"{storage.url}/storage/v1/object", timeout=5) as client:
+    with httpx.Client(base_url=f"{storage.url}/storage/v1/object", timeout=30) as client:
         yield client
 
 

@@ -1,8 +1,6 @@
 """One trace a job, as a collector receives it over OTLP."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID
 
 import pytest
@@ -10,6 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from quel.sandbox.ports import free_port
+from quel.sandbox.wire import LoopbackServer, Reply, Request
 from tests.integration.surroundings import Pipeline
 
 
@@ -19,36 +18,21 @@ class Collector:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.services: set[str] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = LoopbackServer(self)
+        self._server.start()
+        self.url = self._server.url
+        self.close = self._server.close
 
     def of(self, job: UUID) -> list[Span]:
         return [span for span in self.spans if span.trace_id == job.bytes]
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                sent = self.rfile.read(int(self.headers["Content-Length"]))
-                for resource in ExportTraceServiceRequest.FromString(sent).resource_spans:
-                    names = {one.key: one.value.string_value for one in resource.resource.attributes}
-                    collector.services.add(names["service.name"])
-                    for scope in resource.scope_spans:
-                        collector.spans.extend(scope.spans)
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Keeps the test's output clean."""
-
-        return Handler
+    def answer(self, request: Request) -> Reply:
+        for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans:
+            names = {one.key: one.value.string_value for one in resource.resource.attributes}
+            self.services.add(names["service.name"])
+            for scope in resource.scope_spans:
+                self.spans.extend(scope.spans)
+        return Reply()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -10,6 +11,7 @@ from quel.adapters.imaging import PillowImaging, check_readable
 from quel.core.errors import UnreadablePicture
 
 IMAGING = PillowImaging()
+PHOTOGRAPHS = files("quel.sandbox") / "photographs"
 
 
 def encoded(picture, kind="PNG", **options):
@@ -37,6 +39,24 @@ def test_any_answer_becomes_a_webp_of_its_size(kind):
 def test_the_webp_looks_like_the_answer():
     result = opened(IMAGING.to_webp(encoded(photograph())))
     assert max(ImageStat.Stat(ImageChops.difference(result, photograph())).mean) < 3
+
+
+def loss(picture, original):
+    """The mean squared error a channel."""
+    return sum(each**2 for each in ImageStat.Stat(ImageChops.difference(picture, original)).rms) / 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_the_webp_loses_what_quality_90_loses_whatever_the_answer_was(kind):
+    with Image.open(PHOTOGRAPHS / "chelsea.png") as chelsea:
+        answer = encoded(chelsea.convert("RGB"), kind, quality=98)
+    original = opened(answer)
+    losses = {
+        quality: loss(opened(encoded(original, "WEBP", quality=quality)), original)
+        for quality in range(40, 101, 5)
+    }
+    result = loss(opened(IMAGING.to_webp(answer)), original)
+    assert min(losses, key=lambda quality: abs(losses[quality] - result)) == 90
 
 
 def test_metadata_is_stripped():

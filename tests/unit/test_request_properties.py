@@ -4,7 +4,7 @@ import json
 import uuid
 from itertools import groupby
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from quel.core.aspect import GRID_SIZES_PX
@@ -14,7 +14,7 @@ from quel.core.request import MAX_PROBLEMS, parse_request
 
 MAX_IMAGES = 12  # small, so that the limit is met often
 
-moderate = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+moderate = settings(max_examples=150)
 
 any_text = st.text(st.characters(), max_size=12)  # every code point: NUL and lone surrogates too
 scalars = (

@@ -19,8 +19,9 @@ class Fault:
     """What goes wrong with an answer. What is left at its default stays as in the true answer.
 
     `name` is what the log of calls shows; `shape` bends the answer's content in a way only the simulator
-    knows how (see the lists of faults); `status` with `body` replaces it. `delay_s` passes before the first
-    byte; `pace_s` and `size_bytes` belong to the deliveries that dribble and swell.
+    knows how (see the lists of faults); `status` with `body` replaces it (bytes that are no UTF-8 stand in
+    `body` as surrogates). `delay_s` passes before the first byte; `pace_s` and `size_bytes` belong to the
+    deliveries that dribble and swell.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Fault:
             answer = replace(
                 answer,
                 status=self.status,
-                body=self.body.encode(),
+                body=self.body.encode(errors="surrogateescape"),
                 content_type=self.content_type,
                 headers=self.headers,
             )
@@ -105,6 +106,12 @@ def enormous(size_bytes: int = 500 * MEGABYTE) -> Fault:
 def endless() -> Fault:
     """A body without a Content-Length that goes on until the client hangs up."""
     return Fault("endless", delivery=Delivery.ENDLESS)
+
+
+def raw(answer: bytes, pace_s: float = 0.0) -> Fault:
+    """What is sent is `answer` alone, whether it is HTTP or not; a byte each `pace_s` seconds."""
+    body = answer.decode(errors="surrogateescape")
+    return Fault("raw", status=200, body=body, delivery=Delivery.RAW, pace_s=pace_s)
 
 
 def gateway_page(status: int) -> Fault:

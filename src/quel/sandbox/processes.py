@@ -12,6 +12,8 @@ from typing import IO, Self
 
 REPOSITORY = Path(__file__).parents[3]
 _READY_MARK = "ready for action"
+_PATIENCE_S = 120.0
+"""How long a start or an end is waited for: far longer than it takes, also on a busy machine."""
 
 
 class QuelProcess:
@@ -50,7 +52,7 @@ class QuelProcess:
         """None while it runs."""
         return self._process.poll() if self._process else None
 
-    def await_ready(self, processes: int = 1, timeout_s: float = 60.0) -> Self:
+    def await_ready(self, processes: int = 1, timeout_s: float = _PATIENCE_S) -> Self:
         """Waits until that many worker processes say that they are ready. Raises TimeoutError."""
         until = time.monotonic() + timeout_s
         while self.log.read_text(errors="replace").count(_READY_MARK) < processes:
@@ -60,7 +62,7 @@ class QuelProcess:
             time.sleep(0.02)
         return self
 
-    def terminate(self, timeout_s: float = 60.0) -> int:
+    def terminate(self, timeout_s: float = _PATIENCE_S) -> int:
         """SIGTERM to the command alone, as Kubernetes sends it; its exit code."""
         if self.exit_code is None:
             os.kill(self.pid, signal.SIGTERM)
@@ -73,7 +75,7 @@ class QuelProcess:
                 os.killpg(self.pid, signal.SIGKILL)
             except ProcessLookupError:
                 self._process.poll()
-            self._wait(10)
+            self._wait(_PATIENCE_S)
 
     def wait(self, timeout_s: float) -> int:
         """Waits for the command to end on its own; its exit code."""

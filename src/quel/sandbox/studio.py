@@ -146,7 +146,7 @@ class Studio:
         """The job's row as the front end polls it."""
         return self.rows("SELECT * FROM public.quel_production_jobs WHERE job_id = %s", job_id)[0]
 
-    def wait(self, job_ids: Sequence[UUID], *, timeout_s: float = 60.0) -> dict[UUID, dict[str, Any]]:
+    def wait(self, job_ids: Sequence[UUID], *, timeout_s: float = 180.0) -> dict[UUID, dict[str, Any]]:
         """Polls until every job has ended; their rows. Raises TimeoutError naming what is still open."""
         until = time.monotonic() + timeout_s
         while True:

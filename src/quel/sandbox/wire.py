@@ -51,6 +51,7 @@ class Delivery(StrEnum):
     HANG = "hang"
     ENORMOUS = "enormous"
     ENDLESS = "endless"
+    RAW = "raw"
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,18 @@ class Application(Protocol):
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Serves one application on a free port of 127.0.0.1 until closed, whatever its connections are doing."""
+    """Serves one application on a free port of 127.0.0.1 until closed, whatever its connections are doing.
+
+    With `reads_every_s` it takes the bodies of requests slowly: 64 KB, then that pause.
+    """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = WAITING_CONNECTIONS
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, *, reads_every_s: float = 0.0) -> None:
         self.application = application
+        self.reads_every_s = reads_every_s
         self.closing = threading.Event()
         self._connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), _Connection)
@@ -164,10 +169,19 @@ class _Connection(BaseHTTPRequestHandler):
             return None
         parts = urlsplit(self.path)
         path = posixpath.normpath("/" + unquote(parts.path).lstrip("/"))
-        body = self.rfile.read(length)
+        body = self._body(length)
         if len(body) < length:
             raise ConnectionAbortedError("the client hung up within its request")
         return Request(self.command, self.path, path, dict(parse_qsl(parts.query)), self.headers, body)
+
+    def _body(self, length: int) -> bytes:
+        pause_s = self.server.reads_every_s
+        if not pause_s:
+            return self.rfile.read(length)
+        body = bytearray()
+        while len(body) < length and not self._wait(pause_s):
+            body += self.rfile.read(min(len(FILLER), length - len(body)))
+        return bytes(body)
 
     def _deliver(self, reply: Reply) -> None:
         if reply.delay_s and self._wait(reply.delay_s):
@@ -211,7 +225,9 @@ def _pieces(reply: Reply) -> Iterator[bytes]:
         yield reply.head(len(reply.body)) + half
     elif reply.delivery is Delivery.DRIBBLE:
         yield reply.head(len(reply.body))
-        yield from (bytes([byte]) for byte in reply.body)
+        yield from _bytes(reply.body)
+    elif reply.delivery is Delivery.RAW:
+        yield from _bytes(reply.body) if reply.pace_s else [reply.body]
     elif reply.delivery is Delivery.ENORMOUS:
         yield reply.head(reply.size_bytes) + half[: reply.size_bytes]
         missing = max(0, reply.size_bytes - len(half))
@@ -220,6 +236,10 @@ def _pieces(reply: Reply) -> Iterator[bytes]:
     elif reply.delivery is Delivery.ENDLESS:
         yield reply.head(None) + half
         yield from repeat(FILLER)
+
+
+def _bytes(body: bytes) -> Iterator[bytes]:
+    return (bytes([byte]) for byte in body)
 
 
 def _has_hung_up(connection: socket.socket) -> bool:

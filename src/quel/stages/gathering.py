@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 
+from quel.core.attachment import AttachmentPath
 from quel.core.errors import NeighbourDown, ReferenceUnavailable
 from quel.core.job import StageRequest
+from quel.core.object_key import logged_key, reference_key
 from quel.core.outcome import PictureBytes
 from quel.core.paths import PATHS
 from quel.core.picture import Reference, SortedReferences
@@ -112,15 +114,15 @@ def _fetch_all(
 
 
 def _fetch(
-    services: Services, reference: Reference, paths: Mapping[int, str | None]
+    services: Services, reference: Reference, paths: Mapping[int, AttachmentPath | None]
 ) -> PictureBytes | ReferenceUnavailable | NeighbourDown:
     if reference.attach_id not in paths:
         return ReferenceUnavailable("There is no attachment with this id.")
-    path = paths[reference.attach_id]
-    if not path:
+    stored = paths[reference.attach_id]
+    if stored is None:
         return ReferenceUnavailable("Its attachment names no file.")
     try:
-        data = services.storage.read_reference(path)
+        data = services.storage.read_reference(stored.path)
         picture = services.imaging.normalise(data)
     except (ReferenceUnavailable, NeighbourDown) as error:
         return error
@@ -129,6 +131,8 @@ def _fetch(
         attach_id=reference.attach_id,
         type=reference.type,
         category=reference.category,
+        object=logged_key(reference_key(stored.path)),
+        column=stored.column,
         mime_type=picture.mime_type,
         bytes=len(data),
     )

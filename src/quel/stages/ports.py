@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from quel.core.aspect import AspectRatio
+from quel.core.attachment import AttachmentPath
 from quel.core.closing import ClosedJob, Remains
 from quel.core.delivery import Delivery, DeliveryEnd
 from quel.core.generation import Progress, Turn, Unpayable
@@ -90,8 +91,8 @@ class Preparations(Protocol):
     def load(self, job_id: UUID) -> Preparation | None:
         """A claimed job's plan and states, or None where quel has no plan of it."""
 
-    def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, str | None]:
-        """The path of each attachment that has a row; None where the row names none."""
+    def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
+        """Where each attachment that has a row is stored; None where the row names no path."""
 
     def finish(
         self,

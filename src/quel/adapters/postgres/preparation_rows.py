@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.intake_rows import PLAN
 from quel.adapters.postgres.progress import lock_job
+from quel.core.attachment import AttachmentPath, attachment_path
 from quel.core.job import JobStatus
 from quel.core.preparation import FailedImage, Preparation, ReadyImage
 from quel.core.steps import ImageState
@@ -22,7 +23,7 @@ WHERE q.job_id = :job_id
 """)
 
 _ATTACHMENTS = text("""
-SELECT attach_id, coalesce(nullif(btrim(attach_file_path), ''), nullif(btrim(attach_directory), '')) AS path
+SELECT attach_id, attach_file_path, attach_directory
 FROM public.quel_attach WHERE attach_id = ANY(CAST(:ids AS bigint[]))
 """)
 
@@ -73,13 +74,12 @@ class PreparationRows:
         """The plan of a claimed job and the states of its images, or None where quel has no plan of it."""
         return self._database.run(lambda connection: _load(connection, job_id))
 
-    def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, str | None]:
-        """The storage path of each attachment that has a row; None where the row names no path."""
-        return self._database.run(
-            lambda connection: {
-                row.attach_id: row.path for row in connection.execute(_ATTACHMENTS, {"ids": list(attach_ids)})
-            }
+    def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
+        """Where each attachment that has a row is stored; None where the row names no path."""
+        rows = self._database.run(
+            lambda connection: connection.execute(_ATTACHMENTS, {"ids": list(attach_ids)}).mappings().all()
         )
+        return {row.pop("attach_id"): attachment_path(**row) for row in map(dict, rows)}
 
     def finish(
         self,

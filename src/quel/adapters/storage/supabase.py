@@ -15,9 +15,9 @@ import httpx
 
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
-from quel.adapters.storage.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
 from quel.adapters.storage.verdict import Kind, Verdict, judge
 from quel.core.errors import NeighbourDown, ReferenceUnavailable, StorageRefused
+from quel.core.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
 from quel.core.retry import RetryPolicy, pause_s
 
 _PATIENCE = RetryPolicy(max_attempts=4, first_pause_s=0.1, longest_pause_s=1.0)

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from quel.sandbox.gemini.simulator import GeminiSimulator
@@ -22,7 +22,7 @@ class SentPicture:
 
 @dataclass(frozen=True)
 class Call:
-    """One generateContent call, in order of arrival from number 0.
+    """One generateContent call, in order of arrival from number 0, at the address `target`.
 
     `outcome` is "made", the name of a fault, or "rate_limited", "invalid_key", "unknown_model",
     "invalid_argument". Times are seconds since 1970; `finished_at` is None while the answer is on its way.
@@ -36,6 +36,7 @@ class Call:
     model: str
     outcome: str
     status: int
+    target: str
     prompt: str = ""
     parts: tuple[str, ...] = ()
     pictures: tuple[SentPicture, ...] = ()
@@ -45,28 +46,31 @@ class Call:
     temperature: float | None = None
     response_modalities: tuple[str, ...] = ()
     system_instruction: bool = False
+    fields: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Call":
         """The call as the control plane tells it."""
         pictures = tuple(SentPicture(**picture) for picture in value.get("pictures", ()))
-        tuples = {name: tuple(value.get(name, ())) for name in ("parts", "response_modalities")}
+        tuples = {name: tuple(value.get(name, ())) for name in ("parts", "response_modalities", "fields")}
         return cls(**{**value, **tuples, "pictures": pictures})
 
 
 class Gemini(Client):
-    """The provider on loopback. The options are those of GeminiSimulator."""
+    """The provider on loopback; without a key it makes one. The options are those of GeminiSimulator."""
 
     def __init__(
         self,
         *,
+        api_key: str = "",
         in_process: bool = False,
         rpm: int | None = None,
         latency_s: float = 0.0,
         ready_made: bool = False,
         keep_pictures: bool = False,
     ) -> None:
-        self.api_key = f"sandbox-{secrets.token_hex(12)}"
+        self.api_key = api_key or f"sandbox-{secrets.token_hex(12)}"
         options = {
             "api_key": self.api_key,
             "rpm": rpm,

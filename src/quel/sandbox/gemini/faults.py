@@ -1,6 +1,7 @@
 """Every documented way in which Gemini answers otherwise than with one picture.
 
-Delivery faults that any server knows (slow, cut, hanging, endless …) are in `quel.sandbox.faults`.
+Delivery faults that any server knows (slow, cut, hanging, endless …) are in `quel.sandbox.faults`. Each may
+be limited to an operation: "generate", or "describe" (asking for a model).
 """
 
 import json

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -36,7 +36,10 @@ class ReceivedPicture:
 
 @dataclass(frozen=True)
 class GenerateContent:
-    """What one request asks for. `parts` tells the order, each "text" or "picture"."""
+    """What one request asks for. `parts` tells the order, each "text" or "picture".
+
+    `fields` are the names of the request's own members, `config` is its generationConfig as it came.
+    """
 
     prompt: str
     parts: tuple[str, ...]
@@ -48,6 +51,8 @@ class GenerateContent:
     temperature: float | None
     response_modalities: tuple[str, ...]
     system_instruction: bool
+    fields: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -78,6 +83,8 @@ def read_request(body: bytes, *, open_pictures: bool) -> GenerateContent:
         temperature=config.get("temperature"),
         response_modalities=tuple(config.get("responseModalities") or ()),
         system_instruction=bool(request.get("systemInstruction")),
+        fields=tuple(request),
+        config=config,
     )
 
 

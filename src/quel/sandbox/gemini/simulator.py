@@ -24,7 +24,9 @@ from quel.sandbox.gemini.request import GenerateContent, InvalidArgument, check_
 from quel.sandbox.simulator import Simulator
 from quel.sandbox.wire import Reply, Request
 
-ROUTE = re.compile(r"/(?P<version>v\w+)/models(?:/(?P<model>[^/:]+)(?P<generate>:generateContent)?)?")
+ROUTE = re.compile(
+    r"(?:/[^:]+)?/(?P<version>v\w+)/models(?:/(?P<model>[^/:]+)(?P<generate>:generateContent)?)?"
+)
 PNG, JPEG = "image/png", "image/jpeg"
 GARBAGE = bytes(range(256)) * 64
 TEXT_PART = {"text": "Here is the picture."}
@@ -74,18 +76,23 @@ class GeminiSimulator(Simulator):
         self.configure(**(asdict(GeminiOptions()) | self._initial))
 
     def serve(self, request: Request) -> Reply:
-        """One request of the provider's protocol."""
+        """One request of the provider's protocol, under any path that a gateway may put before it."""
         route = ROUTE.fullmatch(request.path)
         if route is None or (request.method == "POST") != bool(route["generate"]):
             return _error(404, error_body(404, "The requested URL was not found on this server."))
         if not self._knows_key(request):
-            return self._refused(route, "invalid_key", 400, api_key_invalid())
+            return self._refused(request, route, "invalid_key", 400, api_key_invalid())
         model = route["model"]
         if model is not None and model not in MODELS:
-            return self._refused(route, "unknown_model", 404, unknown_model(model))
+            return self._refused(request, route, "unknown_model", 404, unknown_model(model))
         if model is None:
             return Reply.of_json({"models": [description(name) for name in MODELS]})
-        return self._generate(route, request) if route["generate"] else Reply.of_json(description(model))
+        return self._generate(route, request) if route["generate"] else self._describe(model)
+
+    def _describe(self, model: str) -> Reply:
+        fault = self.faults.next_fault(model, "describe")
+        answer = Reply.of_json(description(model))
+        return fault.bend(answer) if fault else answer
 
     def _generate(self, route: re.Match[str], request: Request) -> Reply:
         arrived_s = time.monotonic()
@@ -93,8 +100,8 @@ class GeminiSimulator(Simulator):
             asked = read_request(request.body, open_pictures=not self._options.ready_made)
             check_against(MODELS[route["model"]], asked)
         except InvalidArgument as refused:
-            return self._refused(route, "invalid_argument", 400, error_body(400, str(refused)))
-        call = self._record(route["model"], asked)
+            return self._refused(request, route, "invalid_argument", 400, error_body(400, str(refused)))
+        call = self._record(request, route["model"], asked)
         wait_s = self._quota.admit(arrived_s) if self._quota else 0.0
         if self._quota and wait_s:
             body = quota_exceeded("Minute", self._quota.limit, as_duration(wait_s))
@@ -122,10 +129,11 @@ class GeminiSimulator(Simulator):
     def _knows_key(self, request: Request) -> bool:
         return self._api_key in (request.headers.get("x-goog-api-key"), request.query.get("key"))
 
-    def _record(self, model: str, asked: GenerateContent) -> dict[str, Any]:
+    def _record(self, request: Request, model: str, asked: GenerateContent) -> dict[str, Any]:
         if self._options.keep_pictures:
             self._kept |= {picture.sha256: picture.data for picture in asked.pictures}
         return self._log(
+            request,
             model,
             prompt=asked.prompt,
             parts=asked.parts,
@@ -145,16 +153,20 @@ class GeminiSimulator(Simulator):
             temperature=asked.temperature,
             response_modalities=asked.response_modalities,
             system_instruction=asked.system_instruction,
+            fields=asked.fields,
+            config=asked.config,
         )
 
-    def _log(self, model: str | None, **fields: Any) -> dict[str, Any]:
+    def _log(self, request: Request, model: str | None, **asked: Any) -> dict[str, Any]:
         times = {"arrived_at": time.time(), "finished_at": None}
-        return self.record(model=model, outcome="", status=0, **times, **fields)
+        return self.record(target=request.target, model=model, outcome="", status=0, **times, **asked)
 
-    def _refused(self, route: re.Match[str], outcome: str, status: int, body: str) -> Reply:
+    def _refused(self, request: Request, route: re.Match[str], outcome: str, status: int, body: str) -> Reply:
         """An answer before the request was understood; only generateContent is logged."""
         reply = _error(status, body)
-        return self._finish(self._log(route["model"]), outcome, reply) if route["generate"] else reply
+        if not route["generate"]:
+            return reply
+        return self._finish(self._log(request, route["model"]), outcome, reply)
 
     def _finish(self, call: dict[str, Any], outcome: str, reply: Reply) -> Reply:
         call |= {"outcome": outcome, "status": reply.status}

@@ -4,6 +4,7 @@ Keys hold no percent sign (Supabase allows letters, digits and `_ / ! . * ' ( ) 
 so one layer of percent-encoding is read as such and a second one is refused. Everything is quoted anew.
 """
 
+import re
 from urllib.parse import quote, unquote
 
 _LONGEST_CHARACTERS = 1024  # of a key in S3 and in Supabase
@@ -39,6 +40,11 @@ def safe_key(path: str) -> str:
 def quoted(key: str) -> str:
     """The key as it stands in a URL: every character but letters, digits, `_.-~` and `/` is encoded."""
     return quote(key, safe="/")
+
+
+def logged_key(key: str) -> str:
+    """The key as logs may hold it: a folder of one person (`user-…`, SPEC 1.5) loses the person's id."""
+    return re.sub(r"(?<![^/])user-[^/]+", "user-*", key)
 
 
 def shown_name(path: str) -> str:

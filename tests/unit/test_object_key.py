@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quel.adapters.storage.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
+from quel.core.object_key import UnsafePathError, logged_key, quoted, reference_key, safe_key, shown_name
 
 BASE = "https://storage.example/storage/v1/object/public/attachments/"
 
@@ -107,3 +107,16 @@ def test_a_shown_name_is_short_and_printable(path):
     assert name
     assert len(name) <= 80
     assert name.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("key", "logged"),
+    [
+        ("uploads/upload-1.png", "uploads/upload-1.png"),
+        ("generated-images/user-kim/generated_1.webp", "generated-images/user-*/generated_1.webp"),
+        ("user-kim/a.png", "user-*/a.png"),
+        ("a/super-user-guide/b.png", "a/super-user-guide/b.png"),
+    ],
+)
+def test_a_log_holds_a_key_but_not_whose_it_is(key, logged):
+    assert logged_key(key) == logged
