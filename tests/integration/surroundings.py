@@ -102,7 +102,10 @@ class Pipeline:
         return started
 
     def let_pass(self, seconds: float) -> None:
-        """Makes everything in the database that much older, as if that time had passed in silence."""
+        """Makes everything in the database that much older, as if that time had passed in silence.
+
+        Fewer than none make it younger.
+        """
         for table, columns in _CLOCKS.items():
             ageing = ", ".join(f"{column} = {column} - make_interval(secs => %s)" for column in columns)
             self.studio.rows(

@@ -16,15 +16,16 @@ def new_job(studio, total=1, **columns):
 
 
 def test_a_running_job_ends_with_what_it_had(world, studio, workers, shared_pipeline):
-    world.gemini.fail_when("", slow(1.0))
-    job = new_job(studio, 60)
+    world.gemini.fail_next(slow(0.0))
+    world.gemini.fail_when("", slow(3.0))  # 8 threads need 37 s, long enough for a command to start
+    job = new_job(studio, 100)
     studio.push(job)
     until(lambda: studio.job_row(job)["completed_images"] >= 1, "an image is there")
-    answer = run_command(shared_pipeline.environment(), "cancel", str(job), "--wait", "30")
+    answer = run_command(shared_pipeline.environment(), "cancel", str(job), "--wait", "120")
     assert answer.returncode == 0
     row = studio.job_row(job)
     assert row["job_status"] == "user_cancelled"
-    kept = f"{row['completed_images']} of 60 images were delivered and are kept"
+    kept = f"{row['completed_images']} of 100 images were delivered and are kept"
     assert f"{job}: cancelled, {kept}" in answer.stdout
     again = run_command(shared_pipeline.environment(), "cancel", str(job))
     assert (again.returncode, kept in again.stdout) == (0, True)

@@ -36,15 +36,15 @@ def job_with_failures(world, studio, *failing, credits=100):
     return job_id, member, token
 
 
-def cancelled_midway(world, studio, quel):
+def cancelled_midway(world, studio):
     """A job of 30 images that was cancelled by its key when some of them were there."""
     token, member = uuid4().hex, studio.member(1_000)
     world.gemini.fail_when(token, slow(1.0))
     job_id = studio.job("simple_general", {"prompt": token}, total_images=30, member=member)
     studio.push(job_id)
     until(lambda: studio.job_row(job_id)["completed_images"] >= 1, "an image is there")
-    assert quel("cancel", str(job_id), "--wait", "30").returncode == 0
-    assert studio.job_row(job_id)["job_status"] == "user_cancelled"
+    studio.cancel(job_id)
+    assert studio.wait([job_id])[job_id]["job_status"] == "user_cancelled"
     world.gemini.clear_faults()
     return job_id, member
 
@@ -111,7 +111,7 @@ def test_one_image_alone_is_made_and_the_others_stay_failed(world, studio, quel)
 
 
 def test_a_cancelled_job_is_completed_although_its_key_is_still_set(world, studio, quel):
-    job_id, member = cancelled_midway(world, studio, quel)
+    job_id, member = cancelled_midway(world, studio)
     cancelled = studio.job_row(job_id)
     assert quel("retry", str(job_id)).returncode == 0
     row = studio.wait([job_id])[job_id]
@@ -122,7 +122,7 @@ def test_a_cancelled_job_is_completed_although_its_key_is_still_set(world, studi
 
 
 def test_failed_leaves_cancelled_images_alone(world, studio, quel):
-    job_id, _ = cancelled_midway(world, studio, quel)
+    job_id, _ = cancelled_midway(world, studio)
     answer = quel("retry", str(job_id), "--failed")
     assert (answer.returncode, answer.stderr.strip()) == (0, "No image of the job has failed.")
     assert studio.job_row(job_id)["job_status"] == "user_cancelled"

@@ -9,6 +9,7 @@ from PIL import Image
 from quel.sandbox import faults
 from quel.sandbox.gemini import faults as gemini
 from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
+from tests.integration.surroundings import until
 
 MENDABLE = [
     gemini.server_error(500),
@@ -129,7 +130,7 @@ def test_a_job_that_loses_every_image_fails_and_costs_nothing(world, studio, wor
 
 
 def test_waiting_for_quota_spends_no_attempt_and_failing_calls_do(world, pipeline):
-    pipeline.workers(QUEL_GEMINI_MAX_ATTEMPTS=2, QUEL_GEMINI_TIMEOUT_S=3)
+    pipeline.workers(QUEL_GEMINI_MAX_ATTEMPTS=2, QUEL_GEMINI_TIMEOUT_S=8)
     waiting, failing, hanging = (uuid4().hex for _ in range(3))
     world.gemini.fail_next(gemini.quota_minute("0.2s"), times=4, containing=waiting)
     world.gemini.fail_when(failing, gemini.server_error(503))
@@ -149,14 +150,21 @@ def test_waiting_for_quota_spends_no_attempt_and_failing_calls_do(world, pipelin
 
 def test_a_429_keeps_all_images_waiting_as_long_as_the_provider_says(world, studio, workers):
     token = uuid4().hex
-    world.gemini.fail_next(gemini.quota_minute("1.5s"), containing=token)
-    job_id, row, _ = run(studio, token, images=4)
-    assert (row["job_status"], row["completed_images"]) == ("completed", 4)
-    calls = world.calls(token)
-    refused = next(call for call in calls if call.status == 429)
-    later = [call.arrived_at for call in calls if call.arrived_at > refused.finished_at + 0.3]
-    assert min(later) >= refused.finished_at + 1.4
-    assert_books_agree(studio, job_id)
+    world.gemini.fail_next(gemini.quota_minute("3s"), containing=token)
+    jobs = [
+        studio.job("simple_general", {"prompt": token}, total_images=images, member=studio.member())
+        for images in (1, 3)
+    ]
+    studio.push(jobs[0])
+    until(lambda: studio.redis.exists("quel:quota:gate"), "the word has spread")
+    studio.push(jobs[1])
+    assert {row["job_status"] for row in studio.wait(jobs).values()} == {"completed"}
+    refused, *later = world.calls(token)
+    assert refused.status == 429
+    assert [call.status for call in later] == [200] * 4
+    assert min(call.arrived_at for call in later) >= refused.arrived_at + 3
+    for job_id in jobs:
+        assert_books_agree(studio, job_id)
 
 
 def test_a_model_the_provider_does_not_know_fails_loudly_and_at_once(world, pipeline):
