@@ -8,9 +8,9 @@ import pytest
 from quel.sandbox.databases import database_name
 from tests.integration.books import assert_books_agree
 from tests.integration.test_migrations import (
-    OWN,
     PRODUCT_TABLES,
     PRODUCTION,
+    alembic,
     execute,
     rows,
     run,
@@ -31,15 +31,20 @@ PLACES_OF_TYPES = (
 )
 
 
-# What a database of the release before looked like for a role named quel.
-STRAYED = [
-    "DROP TABLE quel.pending_job; ALTER TABLE quel.job DROP COLUMN extra_attach_ids;"
-    " DROP INDEX quel.ix_image_open; DROP INDEX quel.ix_job_payer",
-    *(f"ALTER TABLE public.{table} SET SCHEMA quel" for table in sorted(PRODUCT_TABLES)),
-    *(f"ALTER TYPE public.{name} SET SCHEMA quel" for name in ("job_status_enum", "production_status_enum")),
-    "ALTER FUNCTION public.update_updated_at_column() SET SCHEMA quel",
-    "INSERT INTO quel.quel_member (quel_member_credit) SELECT n FROM generate_series(1, 20) n",
-]
+ENUMS = ("job_status_enum", "production_status_enum")
+
+
+def strayed(schema):
+    """What makes today's schema at 0003 into that of the release before, with `schema` first in the path."""
+    return [
+        f"CREATE SCHEMA IF NOT EXISTS {schema}; DROP TABLE quel.pending_job, quel.job_kind;"
+        " ALTER TABLE quel.job DROP COLUMN extra_attach_ids, DROP COLUMN ended_elsewhere;"
+        " DROP INDEX quel.ix_image_open, quel.ix_job_payer",
+        *(f"ALTER TABLE public.{table} SET SCHEMA {schema}" for table in sorted(PRODUCT_TABLES)),
+        *(f"ALTER TYPE public.{name} SET SCHEMA {schema}" for name in ENUMS),
+        f"ALTER FUNCTION public.update_updated_at_column() SET SCHEMA {schema}",
+        f"INSERT INTO {schema}.quel_member (quel_member_credit) SELECT n FROM generate_series(1, 20) n",
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -86,16 +91,63 @@ def test_a_live_database_is_completed_where_it_is(role_url):
     assert "No new upgrade operations detected" in run(role_url, "check")
 
 
-def test_tables_that_an_earlier_release_made_in_quels_own_schema_go_home_with_their_rows(empty_database_url):
-    run(empty_database_url, "upgrade", "0003")
-    for statement in STRAYED:
-        execute(empty_database_url, statement)
+def stray(url, schema):
+    run(url, "upgrade", "0003")
+    for statement in strayed(schema):
+        execute(url, statement)
+
+
+KEY_OF_JOB = (
+    "SELECT confrelid::regclass::text FROM pg_constraint WHERE conrelid = 'quel.job'::regclass"
+    " AND contype = 'f'"
+)
+PLAN_OF_A_JOB = """
+WITH production AS (INSERT INTO {schema}.quel_production_photo DEFAULT VALUES RETURNING production_id),
+job AS (INSERT INTO {schema}.quel_production_jobs (production_id, job_type, batch_index, total_images,
+    job_input_data) SELECT production_id, 'simple_general', 0, 1, '{{}}' FROM production RETURNING job_id)
+SELECT job_id FROM job
+"""
+QUELS_OWN_ROW = """
+INSERT INTO quel.job
+    (job_id, path, customer, payer_kind, payer_id, ledger_member_id, price, result_owner, plan)
+SELECT job_id, 'fashion', '', 'member', job_id, job_id, 5, '', '{{}}' FROM {schema}.quel_production_jobs
+"""
+
+
+@pytest.mark.parametrize("schema", ["quel", "elsewhere"])
+def test_tables_that_an_earlier_release_made_elsewhere_go_home_with_their_rows(empty_database_url, schema):
+    stray(empty_database_url, schema)
+    execute(empty_database_url, PLAN_OF_A_JOB.format(schema=schema))
+    execute(empty_database_url, QUELS_OWN_ROW.format(schema=schema))
     run(empty_database_url, "upgrade", "head")
     found = rows(empty_database_url, "SELECT count(*), sum(quel_member_credit) FROM public.quel_member")
     assert found == [(20, 210)]
-    assert not {name for name, _ in rows(empty_database_url, OWN)} & PRODUCT_TABLES
+    assert {place for place, table in rows(empty_database_url, TABLES) if table in PRODUCT_TABLES} == {
+        "public"
+    }
     assert rows(empty_database_url, PLACES_OF_TYPES) == [("public",)]
+    assert rows(empty_database_url, KEY_OF_JOB) == [("quel_production_jobs",)]
     assert "No new upgrade operations detected" in run(empty_database_url, "check")
+
+
+@pytest.mark.parametrize("with_rows", [False, True])
+def test_where_public_has_its_own_by_now_quels_rows_go_over_or_the_migration_says_why_not(
+    empty_database_url, with_rows
+):
+    stray(empty_database_url, "quel")
+    execute(empty_database_url, "SET search_path = public;" + PRODUCTION.read_text())
+    if with_rows:
+        execute(empty_database_url, PLAN_OF_A_JOB.format(schema="quel"))
+        execute(empty_database_url, QUELS_OWN_ROW.format(schema="quel"))
+        with alembic(empty_database_url, "upgrade", "head") as process:
+            said, _ = process.communicate(timeout=120)
+        assert process.returncode != 0
+        assert "move the rows to public first" in said
+    else:
+        run(empty_database_url, "upgrade", "head")
+        assert rows(empty_database_url, KEY_OF_JOB) == [("quel_production_jobs",)]
+        execute(empty_database_url, PLAN_OF_A_JOB.format(schema="public"))
+        execute(empty_database_url, QUELS_OWN_ROW.format(schema="public"))
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from quel.core.errors import NeighbourDown
 from quel.core.outcome import PictureBytes
 from quel.core.stuck import OpenJobs
 from quel.settings import read_settings
@@ -73,8 +74,13 @@ def states(pipeline) -> list[str]:
     return [row["state"] for row in pipeline.studio.rows("SELECT state FROM quel.image ORDER BY image_no")]
 
 
-def picture(world) -> PictureBytes:
-    return PictureBytes(world.photograph("brick.png"), "image/png")
+def make(world, house):
+    """What a worker does with the image whose turn it is, when the provider answers."""
+    turn = house.turns.take(uuid4().hex, None)
+    house.blobs.put_output(
+        turn.job_id, turn.image_no, PictureBytes(world.photograph("brick.png"), "image/png")
+    )
+    house.turns.made(turn, 0.03)
 
 
 def test_an_image_that_was_paid_for_after_the_look_is_kept_and_delivered(world, pipeline, house):
@@ -82,9 +88,7 @@ def test_an_image_that_was_paid_for_after_the_look_is_kept_and_delivered(world, 
     silent_in_vain(pipeline, job_id)
 
     def a_worker_has_its_turn():
-        turn = house.turns.take(uuid4().hex, None)
-        house.blobs.put_output(turn.job_id, turn.image_no, picture(world))
-        house.turns.made(turn, 0.03)
+        make(world, house)
 
     sweep(house, a_worker_has_its_turn)
     assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
@@ -124,9 +128,7 @@ def test_a_job_that_was_delivered_after_the_look_is_not_recovered(world, pipelin
     pipeline.let_pass(LONG_AGO_S)
 
     def workers_finish_it():
-        turn = house.turns.take(uuid4().hex, None)
-        house.blobs.put_output(turn.job_id, turn.image_no, picture(world))
-        house.turns.made(turn, 0.03)
+        make(world, house)
         persist_output(house, job_id, 0)
         finalize_job(house, job_id)
 
@@ -178,3 +180,57 @@ def test_recoveries_are_counted_by_phase_and_the_products_count_is_never_read(pi
     row = studio.job_row(job_id)
     assert (row["job_status"], row["retry_count"]) == ("processing", 52)
     assert studio.rows("SELECT fruitless_recoveries AS n FROM quel.job")[0]["n"] == 1
+
+
+def test_an_answer_that_was_kept_before_its_worker_died_is_never_given_up(world, pipeline, house):
+    job_id, _ = prepared_job(pipeline, house, images=1)
+    turn = house.turns.take(uuid4().hex, None)
+    house.blobs.put_output(
+        turn.job_id, turn.image_no, PictureBytes(world.photograph("brick.png"), "image/png")
+    )
+    silent_in_vain(pipeline, job_id)
+    sweep(house, lambda: None)
+    assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
+    assert states(pipeline) == ["ready"]  # the next worker finds the answer
+
+
+def set_back(pipeline, job_id):
+    pipeline.studio.rows("UPDATE quel_production_jobs SET job_status = 'pending' WHERE job_id = %s", job_id)
+
+
+def test_a_new_claim_leaves_what_is_paid_for_or_at_the_provider_where_it_is(world, pipeline, house):
+    job_id, _ = prepared_job(pipeline, house, images=3)
+    make(world, house)
+    house.turns.take(uuid4().hex, None)
+    set_back(pipeline, job_id)
+    fetch_job(house, job_id)
+    assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
+    assert states(pipeline) == ["made", "generating", "planned"]
+
+
+def test_a_new_claim_is_paid_by_the_payer_of_the_first_or_refused(pipeline, house):
+    studio = pipeline.studio
+    member = studio.member(100)
+    org = studio.organization(member, 100)
+    job_id = studio.job("simple_general", {"prompt": "a"}, total_images=1, member=member, org=org)
+    fetch_job(house, job_id)
+    studio.rows("UPDATE quel_organization SET org_status = 'suspended' WHERE org_id = %s", org)
+    set_back(pipeline, job_id)
+    fetch_job(house, job_id)
+    row = studio.job_row(job_id)
+    assert (row["job_status"], row["completed_images"]) == ("failed", 0)
+    assert row["error_message"] == "The organization that pays for this job is not active any more."
+
+
+def test_trouble_with_productions_keeps_no_job_waiting(pipeline, house):
+    studio = pipeline.studio
+    job_id = studio.job("simple_general", {"prompt": "a"}, total_images=1, member=studio.member())
+    pipeline.let_pass(LONG_AGO_S)
+    rows = house.sweeps
+
+    class Troubled(HeldBetweenLookAndAct):
+        def reconcile_productions(self):
+            raise NeighbourDown("PostgreSQL cannot answer now.")
+
+    house.sweeps = Troubled(rows, lambda: None)
+    assert [nudge.job_id for nudge in sweep_stuck_jobs(house)] == [job_id]

@@ -48,7 +48,11 @@ class HealthPort(dramatiq.Middleware):
         lists, queues = self._connect(self._settings.redis), self._connect(self._settings.broker_redis)
         notes = _Notes(worker, self._pulse, queues)
         self._repeat(notes.take, every_s=_NOTE_EVERY_S)
-        rows = RowsWaitingReader(runtime.world.database, self._settings.default_path)
+        rows = RowsWaitingReader(
+            runtime.world.database,
+            self._settings.default_path,
+            adopt_within_s=self._settings.adopt_within_s,
+        )
         situation = None
         if Stage.SWEEP_STUCK_JOBS in runtime.stages:
             reader = ListsWaitingReader(queues, lists, self._settings.ingest_queues)

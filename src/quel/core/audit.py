@@ -38,7 +38,11 @@ class AuditedImage:
 
 @dataclass(frozen=True)
 class AuditedJob:
-    """A job that quel planned. `attach_ids` is generated_attach_ids as it stands, whatever that is."""
+    """A job that quel planned. `attach_ids` is generated_attach_ids as it stands, whatever that is.
+
+    `extra_attach_ids` were there beyond the plan when it was claimed. One that was `ended_elsewhere` has the
+    status and the count of failures that somebody else wrote.
+    """
 
     job_id: UUID
     status: JobStatus
@@ -54,6 +58,8 @@ class AuditedJob:
     ledger_member_id: UUID
     result_owner: str
     images: tuple[AuditedImage, ...]
+    extra_attach_ids: tuple[int, ...] = ()
+    ended_elsewhere: bool = False
 
     def path_of(self, image: AuditedImage) -> str:
         """Where the image is stored in the bucket."""
@@ -105,7 +111,9 @@ def check_job(job: AuditedJob) -> Iterator[Difference]:
     stored = [image for image in job.images if image.state is ImageState.STORED]
     failed = sum(image.state is ImageState.FAILED for image in job.images)
     expected = {"completed_images": len(stored), "failed_images": failed}
-    if job.is_closed and job.status not in OPEN_STATUSES:
+    if job.ended_elsewhere:
+        expected["failed_images"] = job.failed
+    elif job.is_closed and job.status not in OPEN_STATUSES:
         ends = [ImageEnd(image.image_no, image.state, image.attach_id) for image in job.images]
         end = settle(
             ends, total_images=job.total_images, warnings=(), cancelled=job.status in CANCELLED_STATUSES
@@ -119,7 +127,7 @@ def check_job(job: AuditedJob) -> Iterator[Difference]:
     for name, value in (("completed_images", job.completed), ("failed_images", job.failed)):
         if value != expected[name]:
             yield _job(job, name, f"is {value}, but its images say {expected[name]}")
-    ids = list(dict.fromkeys(image.attach_id for image in stored))
+    ids = list(dict.fromkeys((*(image.attach_id for image in stored), *job.extra_attach_ids)))
     if job.attach_ids != ids:
         yield _job(job, "generated_attach_ids", f"is {job.attach_ids}, but its images say {ids}")
     if 0 < job.total_images < len(job.images):

@@ -79,13 +79,19 @@ def cannot_afford(payer: Payer, images: int, price: int, *, held: int = 0) -> st
     `held` are the credits that its other open jobs may still cost (SPEC 6): they are promised already.
     """
     needed = images * price
-    if payer.balance >= needed + held:
+    if needed == 0 or payer.balance >= needed + held:
         return None
     promised = f", of which {held} are held for images that are under way" if held else ""
     return (
         f"Not enough credits: {images} {_plural(images, 'image')} at {price} credits each cost"
         f" {needed} credits, but the {payer.kind}'s balance is {payer.balance} credits{promised}."
     )
+
+
+def account_gone(kind: PayerKind) -> str:
+    """Why a job cannot go on whose payer was chosen when it was claimed."""
+    why = "is not active any more" if kind is PayerKind.ORGANIZATION else "has no account any more"
+    return f"The {kind} that pays for this job {why}."
 
 
 def ran_dry(kind: PayerKind, price: int) -> str:

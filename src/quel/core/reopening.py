@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from quel.core.credits import Payer, PayerKind, cannot_afford
+from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.job import JobStatus
 from quel.core.settle import OPEN_STATUSES
 from quel.core.steps import ImageState
@@ -85,12 +85,7 @@ def _missing(images: Sequence[tuple[int, ImageState]], which: Missing) -> tuple[
 
 def _unpayable(job: EndedJob, images: int) -> Objection | None:
     if job.balance is None:
-        why = (
-            "is not active any more"
-            if job.payer_kind is PayerKind.ORGANIZATION
-            else "has no account any more"
-        )
-        return Objection(f"The {job.payer_kind} that pays for this job {why}.")
+        return Objection(account_gone(job.payer_kind))
     payer = Payer(job.payer_kind, job.payer_id, job.balance, job.payer_id)
     reason = cannot_afford(payer, images, job.price, held=job.held)
     return Objection(reason) if reason else None

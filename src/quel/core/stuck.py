@@ -16,7 +16,8 @@ GRACE_S = 60.0
 class PendingJob:
     """A pending job: when its row last changed, how long ago that is, and how often it was recovered.
 
-    `in_hand` says that quel had it before: parked it, nudged it, or claimed it.
+    `in_hand` says that quel had it before: parked it, nudged it, or claimed it. A `claimed` one was set back
+    by hand and may have images that are paid for: it is never closed from here.
     """
 
     job_id: UUID
@@ -25,6 +26,7 @@ class PendingJob:
     silent_s: float
     recoveries: int
     in_hand: bool
+    claimed: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class ProcessingJob:
     """A claimed job with its images' (image_no, state).
 
     `lapsed` are the images whose lease has run out, `leased` says that another one's is alive.
-    `fruitless` counts the recoveries since the last new image. `kept_bytes` says that an image which was
-    made still has its bytes, so that it is not thrown away. `moved_at` is when one of its images last moved.
+    `fruitless` counts the recoveries since the last new image. `kept_bytes` says that an answer to one of its
+    open images is kept, so that it is not thrown away. `moved_at` is when one of its images last moved.
     """
 
     job_id: UUID
@@ -168,9 +170,12 @@ def judge_pending(job: PendingJob, around: Surroundings, *, on_a_queue: bool) ->
     """A pending job is lost when it is on no queue and its path is open."""
     if on_a_queue or around.is_closed(job.path) or job.silent_s < min(GRACE_S, around.stuck_after_s):
         return _LEAVE
-    if job.recoveries < around.max_recoveries:
-        return Verdict(Action.RECOVER, (Nudge(Stage.FETCH_JOB, job.job_id),))
-    return Verdict(Action.CLOSE) if job.silent_s >= around.stuck_after_s else _LEAVE
+    if job.recoveries >= around.max_recoveries:
+        if job.silent_s < around.stuck_after_s:
+            return _LEAVE
+        if not job.claimed:
+            return Verdict(Action.CLOSE)
+    return Verdict(Action.RECOVER, (Nudge(Stage.FETCH_JOB, job.job_id),))
 
 
 def judge_processing(job: ProcessingJob, around: Surroundings) -> Verdict:

@@ -109,8 +109,6 @@ def _leave_to_others(services: Services, job_id: UUID, kind: Kind) -> None:
     if forward_list is not None:
         forward_list.pass_on(job_id)
         emit(Event.JOB_FORWARDED, kind=kind.value, list=forward_list.name)
-    elif services.cancellations.is_cancelled(job_id):
-        emit(Event.JOB_IGNORED, status="cancelled", kind=kind.value)
     else:
         _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind)))
 

@@ -41,21 +41,17 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Nud
         services.doorbell.wait(slot)
         return ()
     time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
-    turn = services.turns.take(uuid4().hex, limits)
-    if isinstance(turn, Unpayable):
-        services.quota.give_back(slot)
-        # The message goes on: another image's payer may have the credits.
-        return (*_unpayable(services, turn), Nudge(Stage.GENERATE_IMAGE, job_id, image_no))
+    turn, nudges = _take(services, limits)
     if turn is None:
         services.quota.give_back(slot)
         if limits is not None:  # images may wait for their path; without limits there is simply none
             services.doorbell.wait(Later(_NO_TURN_FOR_S, "path"))
-        return ()
+        return nudges
     with (
         services.leases.held(turn.lease, slot),
         about(job_id=turn.job_id, image=turn.image_no, path=turn.path, stage=turn.stage),
     ):
-        nudges = _make(services, turn, slot)
+        nudges += _make(services, turn, slot)
     if services.doorbell.call_ended():
         nudges += (Nudge(Stage.GENERATE_IMAGE, job_id, image_no),)
     return nudges
@@ -105,8 +101,20 @@ def _not_wanted(services: Services, turn: Turn) -> tuple[Nudge, ...]:
     return (Nudge(Stage.FINALIZE_JOB, turn.job_id),)
 
 
+def _take(
+    services: Services, limits: Sequence[Mapping[str, Any]] | None
+) -> tuple[Turn | None, tuple[Nudge, ...]]:
+    """The image whose turn it is, passing over payers without the credits, and what those lead to."""
+    nudges: tuple[Nudge, ...] = ()
+    while isinstance(turn := services.turns.take(uuid4().hex, limits), Unpayable):
+        nudges += _unpayable(services, turn)
+    return turn, nudges
+
+
 def _unpayable(services: Services, unpayable: Unpayable) -> tuple[Nudge, ...]:
     with about(job_id=unpayable.job_id, path=unpayable.path):
+        if services.cancellations.is_cancelled(unpayable.job_id):
+            return (Nudge(Stage.FINALIZE_JOB, unpayable.job_id),)
         failed = services.turns.fail_unpayable(unpayable) if unpayable.is_dry else None
         if failed is None:
             emit(Event.IMAGE_UNPAYABLE, image=unpayable.image_no)

@@ -13,7 +13,7 @@ from uuid import UUID
 from quel.core.errors import QuelError
 from quel.core.intake import choose_path
 from quel.core.job import Problem
-from quel.core.steps import ImageState, Nudge, Stage
+from quel.core.steps import FINAL_STATES, Nudge, Stage
 from quel.core.stuck import (
     Action,
     OpenJobs,
@@ -37,14 +37,10 @@ _BACKLOGS = (Stage.PREPARE_INPUTS, Stage.PERSIST_OUTPUT, Stage.FINALIZE_JOB)
 
 def sweep_stuck_jobs(services: Services) -> tuple[Nudge, ...]:
     """Repairs what is lost and returns the messages that move it on."""
-    rules = services.rules
     with services.sweeps.exclusive() as only_one:
         if not only_one:
             return ()
-        found = services.sweeps.open_jobs(
-            rules.stuck_after_s, rules.adopt_within_s, rules.intake.default_path
-        )
-        everything = found.ours(services.queues.foreign_ids())
+        everything = _open_jobs(services)
         key_set = services.cancellations.cancelled_among(everything.job_ids)
         to_close = {*(job.job_id for job in everything.marked), *key_set}
         jobs = everything.without(to_close)
@@ -53,9 +49,29 @@ def sweep_stuck_jobs(services: Services) -> tuple[Nudge, ...]:
         nudges += _judged(jobs.pending, _Pending(services, around))
         nudges += _judged(jobs.processing, lambda job: _processing(services, job, around))
         nudges += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, around))
-        productions = services.sweeps.reconcile_productions()
+        productions = _reconcile(services)
     emit(Event.SWEEP_DONE, open=len(everything.job_ids), nudges=len(nudges), productions=productions)
     return tuple(dict.fromkeys(nudges))
+
+
+def _open_jobs(services: Services) -> OpenJobs:
+    """What is open and quel's. The others' lists are read before the rows and after them: an id that was
+    taken off meanwhile is in its consumer's hands.
+    """
+    rules = services.rules
+    before = services.queues.foreign_ids()
+    found = services.sweeps.open_jobs(rules.stuck_after_s, rules.adopt_within_s, rules.intake.default_path)
+    after = services.queues.foreign_ids()
+    return found.ours(None if before is None or after is None else before | after)
+
+
+def _reconcile(services: Services) -> int:
+    """How many productions were closed; trouble there keeps no job's message back."""
+    try:
+        return services.sweeps.reconcile_productions()
+    except QuelError as error:
+        emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=0)
+        return 0
 
 
 def _look_around(services: Services, jobs: OpenJobs) -> Surroundings:
@@ -105,10 +121,12 @@ class _Pending:
         yield from verdict.nudges
 
 
-def _processing(services: Services, found: ProcessingJob, around: Surroundings) -> Iterator[Nudge]:
-    made = [(found.job_id, no) for no, state in found.images if state is ImageState.MADE]
-    job = replace(found, kept_bytes=bool(made) and any(services.blobs.has_outputs(made)))
+def _processing(services: Services, job: ProcessingJob, around: Surroundings) -> Iterator[Nudge]:
     verdict = judge_processing(job, around)
+    if verdict.action is Action.CLOSE:  # a worker may have died between keeping an answer and saying so
+        still_open = [(job.job_id, no) for no, state in job.images if state not in FINAL_STATES]
+        job = replace(job, kept_bytes=any(services.blobs.has_outputs(still_open)))
+        verdict = judge_processing(job, around)
     if verdict.action is Action.CLOSE:
         yield from _give_up(services, job, around)
     elif verdict.action is Action.RECOVER:

@@ -25,7 +25,7 @@ _JOBS = text("""
 SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_images,
        coalesce(j.completed_images, 0) AS completed, coalesce(j.failed_images, 0) AS failed,
        j.generated_attach_ids, j.production_id, q.price, q.payer_kind, q.payer_id, q.ledger_member_id,
-       q.result_owner,
+       q.result_owner, q.extra_attach_ids, q.ended_elsewhere,
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL)
                          ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
@@ -133,6 +133,8 @@ def _job(row: Row[Any]) -> AuditedJob:
         ledger_member_id=row.ledger_member_id,
         result_owner=row.result_owner,
         images=tuple(_image(*image) for image in row.images or ()),
+        extra_attach_ids=tuple(row.extra_attach_ids),
+        ended_elsewhere=row.ended_elsewhere,
     )
 
 

@@ -54,7 +54,14 @@ WHERE job_id = :job_id
 RETURNING extract(epoch FROM now() - coalesce(started_at, now())) AS seconds
 """)
 
-_NO_LONGER_PENDING = text("DELETE FROM quel.pending_job WHERE job_id = :job_id")
+# A job that quel ended without ever claiming it stays known as one it had in hand: its production is quel's
+# to close as well, and it may be taken up again.
+_IN_HAND = text("""
+INSERT INTO quel.pending_job (job_id) VALUES (:job_id)
+ON CONFLICT (job_id) DO UPDATE SET recoveries = 0, adoptions = 0
+""")
+
+_ENDED_ELSEWHERE = text("UPDATE quel.job SET ended_elsewhere = true WHERE job_id = :job_id")
 
 _LOCK_PRODUCTION = text("""
 SELECT attach_ids, coalesce(input_images_count, 0) AS input_images_count FROM public.quel_production_photo
@@ -105,7 +112,8 @@ class ClosingRows:
     def remains(self, job_id: UUID) -> Remains | None:
         """What a job that has ended may have left behind; None for one that is open or has no images.
 
-        Images that are open are withdrawn: somebody else has ended the job. Its row stays as it is.
+        Images that are open are withdrawn: somebody else has ended the job. Its row stays as it is, and what
+        was delivered is merged into the production.
         """
 
         def work(connection: Connection) -> Remains | None:
@@ -114,6 +122,8 @@ class ClosingRows:
                 return None
             withdrawn = connection.execute(_CANCEL_IMAGES, {"job_id": job_id}).rowcount
             images = connection.execute(_IMAGES, {"job_id": job_id}).all()
+            if withdrawn:
+                _hand_over(connection, job_id, images)
             return replace(_remains(images), withdrawn=withdrawn) if images else None
 
         return self._database.run(work)
@@ -166,7 +176,8 @@ def _close(
         end = _end(job, images, cancelled)
     if end is None:
         return None
-    connection.execute(_NO_LONGER_PENDING, {"job_id": job_id})
+    if not job.claimed:
+        connection.execute(_IN_HAND, {"job_id": job_id})
     seconds = _write_job(connection, job_id, job, end)
     merged = _write_production(connection, job, end)
     return ClosedJob(
@@ -185,6 +196,16 @@ def _remains(images: Sequence[Row[Any]]) -> Remains:
         picture_keys=tuple(dict.fromkeys(key for image in images for key in image.picture_keys or ())),
         dropped=tuple(image.image_no for image in images if image.dropped),
     )
+
+
+def _hand_over(connection: Connection, job_id: UUID, images: Sequence[Row[Any]]) -> None:
+    job = connection.execute(_LOCK, {"job_id": job_id}).one()
+    stored = [image.attach_id for image in images if image.state == ImageState.STORED]
+    ids = tuple(dict.fromkeys((*stored, *(job.extra_attach_ids or ()))))
+    failed = sum(image.state == ImageState.FAILED for image in images)
+    end = JobEnd(JobStatus(job.job_status), len(stored), failed, ids, None)
+    _write_production(connection, job, end)
+    connection.execute(_ENDED_ELSEWHERE, {"job_id": job_id})
 
 
 def _is_open(job: Row[Any]) -> bool:

@@ -152,10 +152,15 @@ def _deliver(connection: Connection, delivery: Delivery, size_bytes: int) -> Del
         reason = credits.ran_dry(delivery.payer_kind, delivery.price)
         values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
         failed = connection.execute(_FAIL_OPEN_IMAGES, values).rowcount
-        return RanDry(count_progress(connection, delivery.job_id, delivery.stage), failed)
+        return RanDry(_progress(connection, delivery), failed)
     attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
+    return Delivered(int(attach_id or 0), int(balance), _progress(connection, delivery))
+
+
+def _progress(connection: Connection, delivery: Delivery) -> Progress:
     progress = count_progress(connection, delivery.job_id, delivery.stage)
-    return Delivered(int(attach_id or 0), int(balance), progress)
+    assert progress is not None, "the job is locked and processing"  # noqa: S101 - says why, to mypy as well
+    return progress
 
 
 def _record(delivery: Delivery, balance: int, size_bytes: int) -> dict[str, Any]:

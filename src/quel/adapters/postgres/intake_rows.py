@@ -17,7 +17,7 @@ from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
 from quel.adapters.postgres.payer_rows import lock_balance, read_held
 from quel.adapters.postgres.progress import lock_job
-from quel.core.credits import Organization, cannot_afford
+from quel.core.credits import Organization, Payer, PayerKind, account_gone, cannot_afford
 from quel.core.intake import Claimed, ClaimedMeanwhile, ClaimEnd, JobFacts, Refuse, Start, as_uuid
 from quel.core.job import JobPlan, JobStatus
 from quel.core.kind import Kind
@@ -57,7 +57,7 @@ INSERT INTO quel.job (job_id, path, customer, payer_kind, payer_id, ledger_membe
                       plan, extra_attach_ids, stored_at_recovery)
 VALUES (:job_id, :path, :customer, :payer_kind, :payer_id, :ledger_member_id, :price, :result_owner,
         CAST(:plan AS jsonb), CAST(:extra AS jsonb), :stored)
-ON CONFLICT (job_id) DO UPDATE SET fruitless_recoveries = 0, updated_at = now()
+ON CONFLICT (job_id) DO UPDATE SET fruitless_recoveries = 0, ended_elsewhere = false, updated_at = now()
 """)
 
 _INSERT_IMAGES = text("""
@@ -68,7 +68,8 @@ FROM jsonb_to_recordset(CAST(:images AS jsonb))
 ON CONFLICT (job_id, image_no) DO UPDATE
 SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), reason = NULL,
     reason_code = NULL, updated_at = now()
-WHERE quel.image.state <> 'stored'
+WHERE quel.image.state NOT IN ('stored', 'made')
+  AND NOT (quel.image.state = 'generating' AND quel.image.lease_until > now())
 """)
 
 _NO_LONGER_PENDING = text("DELETE FROM quel.pending_job WHERE job_id = :job_id")
@@ -82,8 +83,11 @@ WHERE production_id = :production_id AND production_status IS DISTINCT FROM 'pro
 _PARK = text("""
 INSERT INTO quel.pending_job (job_id)
 SELECT job_id FROM public.quel_production_jobs WHERE job_id = :job_id
-ON CONFLICT (job_id) DO NOTHING
+ON CONFLICT (job_id) DO UPDATE SET recoveries = 0
 """)
+
+# The payer and the price of a job's first claim stay: what was delivered was charged so.
+_FROZEN = text("SELECT payer_kind, payer_id, ledger_member_id, price FROM quel.job WHERE job_id = :job_id")
 
 _UNCLAIMED = text(f"""
 SELECT {KIND_COLUMNS}
@@ -106,14 +110,15 @@ class IntakeRows:
     def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> ClaimEnd:
         """Turns the job from pending to processing and writes its plan, one row an image.
 
-        A job that was set back to pending by hand keeps its plan and the images it has; the others are
-        made again. Unless it is Claimed nothing is written: another message was faster, or the payer cannot
-        cover it besides what is held for its other jobs.
+        A job that was set back to pending by hand keeps its plan, its payer and the images it has; the others
+        are made again, but for those that are being made or wait to be stored. Unless it is Claimed nothing
+        is written: another message was faster, or the payer cannot cover it besides what is held for its
+        other jobs.
         """
         return self._database.run(lambda connection: _claim(connection, facts, start, price, result_owner))
 
     def park(self, job_id: UUID) -> None:
-        """Notes that quel has a pending job in hand; twice is the same as once."""
+        """Notes that quel has a pending job in hand, which waits: recoveries so far count for nothing."""
         self._database.run(lambda connection: connection.execute(_PARK, {"job_id": job_id}))
 
     def unclaimed_kind(self, job_id: UUID) -> Kind | None:
@@ -207,12 +212,18 @@ def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, re
 
 
 def _unaffordable(connection: Connection, job_id: UUID, start: Start, price: int) -> str | None:
-    """Why the payer, whose row stays locked, cannot pay for the job; what quel refused is written nowhere."""
+    """Why the payer, whose row stays locked, cannot pay for the job."""
     payer = start.payer
+    frozen = connection.execute(_FROZEN, {"job_id": job_id}).one_or_none()
+    if frozen is not None:
+        price = frozen.price
+        payer = Payer(PayerKind(frozen.payer_kind), frozen.payer_id, 0, frozen.ledger_member_id)
     balance = lock_balance(connection, payer.kind, payer.account_id)
+    if balance is None:
+        return account_gone(payer.kind)
     held = read_held(connection, payer.kind, payer.account_id, but_for=job_id)
     missing = len(start.plan.images) - len(start.stored_attach_ids)
-    return cannot_afford(replace(payer, balance=balance or 0), missing, price, held=held)
+    return cannot_afford(replace(payer, balance=balance), missing, price, held=held)
 
 
 def _customer(start: Start, facts: JobFacts) -> str:

@@ -1,6 +1,6 @@
 """Open jobs that quel never had in hand and that the sweep leaves alone; and how one is taken in hand.
 
-Looking writes nothing, and no input leaves the database: only the names of its keys are read.
+Looking touches none of their rows; what kind each is stands in a table of quel's own (told_kinds.py).
 """
 
 from typing import Any
@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
+from quel.adapters.postgres.told_kinds import EVER_S, tell_kinds
 from quel.core.intake import given_path
 from quel.core.job import JobStatus
+from quel.core.kind import Kind
 from quel.core.lost import LostJob, why_left_alone
 
 _NEVER_IN_HAND = """
@@ -21,21 +22,17 @@ _NEVER_IN_HAND = """
     AND NOT EXISTS (SELECT 1 FROM quel.pending_job h WHERE h.job_id = j.job_id)
 """
 
-# The materialized ids keep PostgreSQL from reading the inputs of more jobs than are looked at.
 _LOOK = text(f"""
-WITH oldest AS MATERIALIZED (
-    SELECT j.job_id FROM public.quel_production_jobs j
-    WHERE {_NEVER_IN_HAND} AND (CAST(:job_id AS uuid) IS NULL OR j.job_id = :job_id)
-    ORDER BY j.created_at, j.job_id LIMIT :most
-)
-SELECT j.job_id, coalesce(j.job_status, 'pending') AS status, j.total_images,
+SELECT j.job_id, coalesce(j.job_status, 'pending') AS status, j.total_images, j.job_type,
        coalesce(j.completed_images, 0) AS completed, j.created_at,
-       extract(epoch FROM now() - j.created_at)::float8 AS age_s, {KIND_COLUMNS}
-FROM oldest
-JOIN public.quel_production_jobs j ON j.job_id = oldest.job_id
+       extract(epoch FROM now() - j.created_at)::float8 AS age_s, k.kind,
+       j.quel_production_path AS job_path, p.quel_production_path AS production_path
+FROM public.quel_production_jobs j
+JOIN quel.job_kind k ON k.job_id = j.job_id
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
-ORDER BY j.created_at, j.job_id
-""")  # noqa: S608 - constants of ours
+WHERE {_NEVER_IN_HAND} AND (CAST(:job_id AS uuid) IS NULL OR j.job_id = :job_id)
+ORDER BY j.created_at, j.job_id LIMIT :most
+""")  # noqa: S608 - a constant of ours
 
 _BACK_TO_PENDING = text(f"""
 UPDATE public.quel_production_jobs j SET job_status = 'pending'
@@ -59,7 +56,7 @@ class LostRows:
     def __init__(self, database: Database, *, stuck_after_s: float, adopt_within_s: float) -> None:
         self._database = database
         self._adopt_within_s = adopt_within_s
-        self._values = KIND_PARAMETERS | {"stuck_after_s": stuck_after_s}
+        self._values: dict[str, Any] = {"stuck_after_s": stuck_after_s}
 
     def jobs(self) -> list[LostJob]:
         """Those among the oldest 20,000 open jobs that quel never had in hand; the oldest first."""
@@ -80,13 +77,14 @@ class LostRows:
         return self._database.run(work)
 
     def _look(self, job_id: UUID | None) -> list[LostJob]:
+        tell_kinds(self._database, silent_s=0, within_s=EVER_S)
         values = self._values | {"job_id": job_id, "most": _MOST}
         rows = self._database.run(lambda connection: connection.execute(_LOOK, values).all())
         found = (self._lost(row) for row in rows)
         return [job for job in found if job is not None]
 
     def _lost(self, row: Row[Any]) -> LostJob | None:
-        kind = kind_of_row(row)
+        kind = Kind(row.kind)
         reason = why_left_alone(kind, row.age_s, self._adopt_within_s)
         if reason is None:
             return None

@@ -18,10 +18,14 @@ CASE {kind} WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM public
 """
 """A payer's balance as an expression, null where the account is gone."""
 
+# A payer that somebody holds must not hold a worker: the message comes back.
+_SOON = text("SET LOCAL lock_timeout = '1s'")
+
 # No lock of a key: inserts of the payer's jobs go on.
 _LOCK_BALANCE = {
     PayerKind.ORGANIZATION: text("""
-SELECT coalesce(org_credit, 0) FROM public.quel_organization WHERE org_id = :payer_id FOR NO KEY UPDATE
+SELECT coalesce(org_credit, 0) FROM public.quel_organization
+WHERE org_id = :payer_id AND org_status = 'active' FOR NO KEY UPDATE
 """),
     PayerKind.MEMBER: text("""
 SELECT coalesce(quel_member_credit, 0) FROM public.quel_member
@@ -40,7 +44,12 @@ WHERE q.payer_kind = :payer_kind AND q.payer_id = :payer_id AND q.job_id <> :but
 
 
 def lock_balance(connection: Connection, kind: PayerKind, payer_id: UUID) -> int | None:
-    """The balance of an account that stays locked for the transaction, None where it has no row."""
+    """The balance of an account that stays locked for the transaction.
+
+    None where it has no row, or is an organization that is not active. Raises as a lock that is not granted
+    within a second does.
+    """
+    connection.execute(_SOON)
     balance = connection.scalar(_LOCK_BALANCE[kind], {"payer_id": payer_id})
     return None if balance is None else int(balance)
 

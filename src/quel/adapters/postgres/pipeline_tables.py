@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     TIMESTAMP,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -60,6 +61,25 @@ class PendingJobInHand(Table, table=True):
     __table_args__ = ({"schema": SCHEMA},)
 
 
+class ToldKind(Table, table=True):
+    """What kind of job an open row is that quel has no plan of, as told when the row last changed.
+
+    Told once, because the whole input must be read for it, and another program's may be megabytes.
+    """
+
+    __tablename__ = "job_kind"
+
+    job_id: UUID = Field(
+        sa_column=Column(
+            SqlUuid, ForeignKey("quel_production_jobs.job_id", ondelete="CASCADE"), primary_key=True
+        )
+    )
+    kind: str = Field(sa_column=Column(String(20), nullable=False))
+    row_updated_at: datetime = Field(sa_column=Column(TIMESTAMP(timezone=True), nullable=False))
+
+    __table_args__ = ({"schema": SCHEMA},)
+
+
 class PipelineJob(Table, table=True):
     """What quel decided about a job when it claimed it, frozen for the job's life."""
 
@@ -82,6 +102,9 @@ class PipelineJob(Table, table=True):
     input_images: int = Field(sa_column=_count())
     extra_attach_ids: list[int] = Field(
         sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb"))
+    )
+    ended_elsewhere: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())

@@ -1,6 +1,7 @@
 """The job's counters, always counted anew from its images, under the job's lock.
 
-Lock order everywhere: job, then image, then payer. Two transactions that keep it cannot deadlock.
+Lock order everywhere: the job's row before its images and before its payer. Whoever takes an image for a call
+locks nothing after it but a lock that only such takes know.
 """
 
 from uuid import UUID
@@ -43,10 +44,10 @@ def lock_job(connection: Connection, job_id: UUID) -> str | None:
     return status
 
 
-def count_progress(connection: Connection, job_id: UUID, stage: int) -> Progress:
+def count_progress(connection: Connection, job_id: UUID, stage: int) -> Progress | None:
     """Writes completed_images, failed_images and generated_attach_ids (in plan order) of a locked job.
 
-    A job that somebody else has ended is not written to; of it nothing remains.
+    A job that is not processing (any more) is not written to: None.
     """
     row = connection.execute(_COUNT, {"job_id": job_id, "stage": stage}).one_or_none()
-    return Progress(**row._mapping) if row else Progress(0, 0, 0, 0, 0, 0, 0, 0.0)
+    return Progress(**row._mapping) if row else None

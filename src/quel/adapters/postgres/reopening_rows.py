@@ -12,13 +12,14 @@ from sqlalchemy import Connection, text
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.payer_rows import lock_balance, read_held
 from quel.adapters.postgres.progress import count_progress, lock_job
-from quel.core.credits import Payer, PayerKind, cannot_afford
+from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.job import JobStatus
 from quel.core.reopening import EndedJob
 from quel.core.steps import ImageState
 
 _LOAD = text("""
-SELECT j.job_id, coalesce(j.job_status, 'pending') AS status, j.completed_at IS NOT NULL AS is_closed,
+SELECT j.job_id, coalesce(j.job_status, 'pending') AS status,
+       j.completed_at IS NOT NULL OR j.job_status IN ('completed', 'failed') AS is_closed,
        q.price, q.payer_kind, q.payer_id,
        CASE q.payer_kind
            WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM public.quel_organization
@@ -36,7 +37,8 @@ WHERE j.job_id = :job_id
 _REOPEN_JOB = text("""
 UPDATE public.quel_production_jobs
 SET job_status = 'processing', started_at = now(), completed_at = NULL, error_message = NULL, retry_count = 0
-WHERE job_id = :job_id AND job_status NOT IN ('pending', 'processing') AND completed_at IS NOT NULL
+WHERE job_id = :job_id AND job_status NOT IN ('pending', 'processing')
+  AND (completed_at IS NOT NULL OR job_status IN ('completed', 'failed'))
   AND :count = (SELECT count(*) FROM quel.image WHERE job_id = :job_id AND image_no = ANY(:image_nos)
                 AND state IN ('failed', 'cancelled'))
 RETURNING production_id
@@ -50,7 +52,8 @@ WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state IN ('failed', 'c
 """)
 
 _FRESH_RECOVERIES = text("""
-UPDATE quel.job SET fruitless_recoveries = 0, updated_at = now(), stored_at_recovery = (
+UPDATE quel.job SET fruitless_recoveries = 0, ended_elsewhere = false, updated_at = now(),
+    stored_at_recovery = (
     SELECT count(*) FROM quel.image WHERE job_id = :job_id AND state = 'stored')
 WHERE job_id = :job_id
 """)
@@ -62,6 +65,8 @@ WHERE job_id = :job_id AND job_status = CAST(CAST(:status AS text) AS public.job
   AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
 RETURNING production_id
 """)
+
+_IN_HAND = text("INSERT INTO quel.pending_job (job_id) VALUES (:job_id) ON CONFLICT (job_id) DO NOTHING")
 
 _PRODUCTION_PROCESSING = text("""
 UPDATE public.quel_production_photo SET production_status = 'processing' WHERE production_id = :production_id
@@ -90,6 +95,7 @@ class ReopeningRows:
             row = connection.execute(_REOPEN_UNPLANNED, values).one_or_none()
             if row is not None:
                 connection.execute(_PRODUCTION_PROCESSING, {"production_id": row.production_id})
+                connection.execute(_IN_HAND, {"job_id": job_id})  # the sweep minds it, whatever its age
             return row is not None
 
         return self._database.run(work)
@@ -116,8 +122,10 @@ def _reopen(connection: Connection, ended: EndedJob, image_nos: list[int]) -> st
     job_id = ended.job_id
     lock_job(connection, job_id)
     balance = lock_balance(connection, ended.payer_kind, ended.payer_id)
+    if balance is None:
+        return account_gone(ended.payer_kind)
     held = read_held(connection, ended.payer_kind, ended.payer_id, but_for=job_id)
-    payer = Payer(ended.payer_kind, ended.payer_id, balance or 0, ended.payer_id)
+    payer = Payer(ended.payer_kind, ended.payer_id, balance, ended.payer_id)
     refusal = cannot_afford(payer, len(image_nos), ended.price, held=held)
     if refusal is not None:
         return refusal

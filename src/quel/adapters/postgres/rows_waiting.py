@@ -1,10 +1,15 @@
-"""Counts what waits in PostgreSQL: open jobs and images by path, with the age of the oldest."""
+"""Counts what waits in PostgreSQL: open jobs and images by path, with the age of the oldest.
+
+Other programs' rows do not wait for quel, nor do those that it leaves alone as too old (QUEL_ADOPT_WITHIN_S).
+"""
 
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.told_kinds import EVER_S
+from quel.core.kind import MADE_HERE
 from quel.core.situation import Backlog, RowsWaiting
 
 _JOBS = text("""
@@ -14,7 +19,12 @@ SELECT lower(btrim(coalesce(nullif(btrim(j.quel_production_path), ''),
        extract(epoch FROM now() - min(coalesce(j.started_at, j.created_at))) AS oldest_s
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
+LEFT JOIN quel.job q ON q.job_id = j.job_id
+LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
+LEFT JOIN quel.job_kind k ON k.job_id = j.job_id
 WHERE j.job_status IN ('pending', 'processing')
+  AND (q.job_id IS NOT NULL OR (k.kind IS NULL OR k.kind = ANY(:made_here))
+       AND (h.job_id IS NOT NULL OR j.created_at >= now() - make_interval(secs => :adopt_within_s)))
 GROUP BY 1, 2 ORDER BY 1, 2
 """)
 
@@ -29,15 +39,19 @@ GROUP BY 1, 2 ORDER BY 1, 2
 class RowsWaitingReader:
     """Two counting queries over what is open; what has ended is never touched."""
 
-    def __init__(self, database: Database, default_path: str) -> None:
+    def __init__(self, database: Database, default_path: str, *, adopt_within_s: float) -> None:
         self._database = database
-        self._default_path = default_path
+        self._values = {
+            "default_path": default_path,
+            "adopt_within_s": min(adopt_within_s, EVER_S),
+            "made_here": sorted(MADE_HERE),
+        }
 
     def read(self) -> RowsWaiting:
         """Everything at one moment. Raises NeighbourDown, DatabaseRefused."""
 
         def work(connection: Connection) -> RowsWaiting:
-            jobs = connection.execute(_JOBS, {"default_path": self._default_path}).all()
+            jobs = connection.execute(_JOBS, self._values).all()
             images = connection.execute(_IMAGES).all()
             return RowsWaiting(tuple(map(_backlog, jobs)), tuple(map(_backlog, images)))
 

@@ -1,14 +1,14 @@
 """Everything the sweep looks at, from rows alone, and what it repairs in them by compare-and-set."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
 from quel.adapters.postgres.movement import is_unmoved
+from quel.adapters.postgres.told_kinds import EVER_S, tell_kinds
 from quel.core.intake import given_path
 from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE
@@ -19,22 +19,23 @@ from quel.core.stuck import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, Pr
 _ONE_SWEEP = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
 
 # Of the rows that quel never had in hand only the young ones (QUEL_ADOPT_WITHIN_S): the rest are other
-# programs', or forgotten.
-_PENDING = text(f"""
-SELECT j.job_id,
+# programs', or forgotten. What is not claimed must be of a kind that quel makes (told_kinds.py).
+_PENDING = text("""
+SELECT j.job_id, j.quel_production_path AS job_path, p.quel_production_path AS production_path,
        j.updated_at AS moved_at, extract(epoch FROM now() - j.updated_at)::float8 AS silent_s,
-       coalesce(h.recoveries, 0) AS recoveries, hand.in_hand,
-       {KIND_COLUMNS}
+       coalesce(h.recoveries, 0) AS recoveries, hand.in_hand, q.job_id IS NOT NULL AS claimed
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
 LEFT JOIN quel.job q ON q.job_id = j.job_id
+LEFT JOIN quel.job_kind k ON k.job_id = j.job_id AND k.row_updated_at = j.updated_at
 CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_hand) hand
 WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
   AND j.updated_at <= now() - make_interval(secs => :grace_s)
+  AND (q.job_id IS NOT NULL OR k.kind = ANY(:made_here))
   AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
-ORDER BY hand.in_hand DESC, j.created_at LIMIT :most
-""")  # noqa: S608 - a constant of ours
+ORDER BY j.updated_at LIMIT :most
+""")
 
 _PROCESSING = text("""
 SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
@@ -51,40 +52,41 @@ WHERE j.job_status = 'processing'
 GROUP BY q.job_id ORDER BY q.created_at LIMIT :most
 """)
 
-_ORPHANS = text(f"""
-SELECT j.job_id,
-       j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions, hand.in_hand,
+_ORPHANS = text("""
+SELECT j.job_id, j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions,
        coalesce(jsonb_array_length(CASE jsonb_typeof(j.generated_attach_ids)
            WHEN 'array' THEN j.generated_attach_ids END), 0) AS stored,
-       {KIND_COLUMNS}
+       h.job_id IS NOT NULL AS in_hand
 FROM public.quel_production_jobs j
-LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
+JOIN quel.job_kind k ON k.job_id = j.job_id AND k.row_updated_at = j.updated_at
 LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
-CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL AS in_hand) hand
 WHERE j.job_status = 'processing' AND j.updated_at < now() - make_interval(secs => :stuck_after_s)
   AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
-  AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
-ORDER BY j.created_at LIMIT :most
-""")  # noqa: S608 - a constant of ours
+  AND k.kind = ANY(:made_here)
+  AND (h.job_id IS NOT NULL OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
+ORDER BY j.updated_at LIMIT :most
+""")
 
 # Whoever ends or cancels a job may have written completed_at as well: then the images that are open tell.
-_MARKED = text(f"""
-SELECT j.job_id,
-       hand.in_hand,
-       {KIND_COLUMNS}
-FROM public.quel_production_jobs j
-LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
-CROSS JOIN LATERAL (
-    SELECT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
-        OR EXISTS (SELECT 1 FROM quel.pending_job h WHERE h.job_id = j.job_id) AS in_hand) hand
-WHERE (j.job_status IN ('cancelled', 'user_cancelled') AND j.completed_at IS NULL
-       AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s)))
-   OR j.job_id IN (
-       SELECT i.job_id FROM quel.image i JOIN public.quel_production_jobs e ON e.job_id = i.job_id
-       WHERE i.state NOT IN ('stored', 'failed', 'cancelled')
-         AND e.job_status NOT IN ('pending', 'processing'))
+_MARKED = text("""
+WITH marked AS MATERIALIZED (
+    SELECT job_id FROM public.quel_production_jobs
+    WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL
+    UNION
+    SELECT i.job_id FROM quel.image i JOIN public.quel_production_jobs e ON e.job_id = i.job_id
+    WHERE i.state NOT IN ('stored', 'failed', 'cancelled') AND e.job_status NOT IN ('pending', 'processing')
+)
+SELECT m.job_id, hand.in_hand
+FROM marked m
+JOIN public.quel_production_jobs j ON j.job_id = m.job_id
+LEFT JOIN quel.pending_job h ON h.job_id = m.job_id
+LEFT JOIN quel.job q ON q.job_id = m.job_id
+LEFT JOIN quel.job_kind k ON k.job_id = m.job_id AND k.row_updated_at = j.updated_at
+CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_hand) hand
+WHERE (q.job_id IS NOT NULL OR k.kind = ANY(:made_here))
+  AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
 LIMIT :most
-""")  # noqa: S608 - a constant of ours
+""")
 
 _FLOW = text("""
 SELECT coalesce(extract(epoch FROM now() - max(updated_at)), 1e9) FROM quel.image
@@ -124,12 +126,15 @@ WHERE job_id = :job_id
 
 _OUT_OF_STEP = text("""
 SELECT p.production_id, array_agg(coalesce(j.job_status::text, 'pending')) AS statuses
-FROM public.quel_production_photo p JOIN public.quel_production_jobs j ON j.production_id = p.production_id
+FROM public.quel_production_photo p
+JOIN public.quel_production_jobs j ON j.production_id = p.production_id
+LEFT JOIN quel.job q ON q.job_id = j.job_id
+LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
 WHERE p.production_status = 'processing'
 GROUP BY p.production_id
 HAVING bool_and(coalesce(j.job_status, 'pending') IN ('completed', 'failed', 'cancelled', 'user_cancelled'))
    AND max(coalesce(j.completed_at, j.updated_at)) < now() - interval '1 minute'
-   AND bool_or(j.job_id IN (SELECT job_id FROM quel.job))
+   AND bool_or(q.job_id IS NOT NULL OR h.job_id IS NOT NULL)
 LIMIT :most
 """)
 
@@ -163,31 +168,22 @@ class SweepRows:
         Of the rows that quel never had in hand only those of kinds it makes, younger than `adopt_within_s`.
         """
 
+        grace_s = min(GRACE_S, stuck_after_s)
+        within_s = min(adopt_within_s, EVER_S)
+        tell_kinds(self._database, silent_s=grace_s, within_s=within_s)
+
         def work(connection: Connection) -> OpenJobs:
-            most, after = {"most": _MOST}, {"stuck_after_s": stuck_after_s}
-            young = most | KIND_PARAMETERS | {"adopt_within_s": min(adopt_within_s, _EVER_S)}
-            quiet = young | {"grace_s": min(GRACE_S, stuck_after_s)}
+            most: dict[str, Any] = {"most": _MOST}
+            ours = most | {"adopt_within_s": within_s, "made_here": sorted(MADE_HERE)}
+            after = {"stuck_after_s": stuck_after_s}
             return OpenJobs(
                 pending=tuple(
-                    PendingJob(
-                        row.job_id,
-                        (given_path((row.job_path, row.production_path)) or default_path).lower(),
-                        row.moved_at,
-                        row.silent_s,
-                        row.recoveries,
-                        row.in_hand,
-                    )
-                    for row in _made_here(connection.execute(_PENDING, quiet))
+                    _pending(row, default_path)
+                    for row in connection.execute(_PENDING, ours | {"grace_s": grace_s})
                 ),
                 processing=tuple(_processing(row) for row in connection.execute(_PROCESSING, most)),
-                orphans=tuple(
-                    Orphan(row.job_id, row.moved_at, row.adoptions, row.stored, row.in_hand)
-                    for row in _made_here(connection.execute(_ORPHANS, young | after))
-                ),
-                marked=tuple(
-                    MarkedJob(row.job_id, row.in_hand)
-                    for row in _made_here(connection.execute(_MARKED, young))
-                ),
+                orphans=tuple(Orphan(*row) for row in connection.execute(_ORPHANS, ours | after)),
+                marked=tuple(MarkedJob(*row) for row in connection.execute(_MARKED, ours)),
                 flow_silent_s=float(connection.scalar(_FLOW, {"within_s": 2 * stuck_after_s}) or 0),
             )
 
@@ -248,12 +244,16 @@ class SweepRows:
         return self._database.run(work)
 
 
-_EVER_S = 10.0 * 366 * 86_400  # a longer interval than any row is old would overflow the arithmetic of dates
-
-
-def _made_here(rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
-    """The rows that quel had in hand, and of the others those of a kind that it makes."""
-    return (row for row in rows if row.in_hand or kind_of_row(row) in MADE_HERE)
+def _pending(row: Row[Any], default_path: str) -> PendingJob:
+    return PendingJob(
+        job_id=row.job_id,
+        path=(given_path((row.job_path, row.production_path)) or default_path).lower(),
+        moved_at=row.moved_at,
+        silent_s=row.silent_s,
+        recoveries=row.recoveries,
+        in_hand=row.in_hand,
+        claimed=row.claimed,
+    )
 
 
 def _processing(row: Row[Any]) -> ProcessingJob:

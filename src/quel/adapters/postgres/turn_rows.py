@@ -31,18 +31,22 @@ _ON_THEIR_WAY = """
     SELECT job_id, image_no FROM quel.image WHERE state = 'generating'
     UNION ALL SELECT job_id, image_no FROM quel.image WHERE state = 'made') o
  JOIN quel.job b ON b.job_id = o.job_id
+ JOIN public.quel_production_jobs c ON c.job_id = o.job_id AND c.job_status = 'processing'
  WHERE b.payer_kind = q.payer_kind AND b.payer_id = q.payer_id
    AND (o.job_id, o.image_no) <> ({this}))
 """
 
+# Materialized: the planner may otherwise run the choice anew for each row it joins, and take several.
 _TAKE = """
+WITH before AS MATERIALIZED ({chosen})
 UPDATE quel.image i
 SET state = 'generating', lease_owner = :lease, lease_until = now() + make_interval(secs => :lease_s),
     updated_at = now()
-FROM public.quel_production_jobs j, quel.job q
-WHERE (i.job_id, i.image_no) = ({chosen}) AND j.job_id = i.job_id AND q.job_id = i.job_id
+FROM before, public.quel_production_jobs j, quel.job q
+WHERE i.job_id = before.job_id AND i.image_no = before.image_no
+  AND j.job_id = i.job_id AND q.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
-          coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_id,
+          coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id, before.moved_at,
           {balance} AS balance, {on_their_way} AS on_their_way
 """
 
@@ -77,15 +81,15 @@ WHERE job_id = :job_id AND state IN ('planned', 'ready')
 _PAYER = text("SELECT payer_kind, payer_id, price FROM quel.job WHERE job_id = :job_id")
 
 _TAKE_ANY = _take("""
-    SELECT r.job_id, r.image_no FROM quel.image r
+    SELECT r.job_id, r.image_no, r.updated_at AS moved_at FROM quel.image r
     WHERE r.state = 'ready' AND r.not_before <= now()
     ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED""")
 
 _TAKE_WITHIN_LIMITS = _take("""
-    SELECT c.job_id, c.image_no
+    SELECT c.job_id, c.image_no, c.moved_at
     FROM jsonb_to_recordset(CAST(:limits AS jsonb)) AS p(path text, most int)
     CROSS JOIN LATERAL (
-        SELECT r.job_id, r.image_no, r.turn FROM quel.image r
+        SELECT r.job_id, r.image_no, r.turn, r.updated_at AS moved_at FROM quel.image r
         WHERE r.path = p.path AND r.state = 'ready' AND r.not_before <= now()
         ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c
@@ -123,6 +127,23 @@ SET state = 'ready', attempts = :attempts, broken_answers = :broken, lease_owner
 WHERE job_id = :job_id AND image_no = :image_no AND state = 'generating' AND lease_owner = :lease
 """)
 
+# As it was before: an image that waits for credits has not moved.
+_BACK_UNPAID = text("""
+UPDATE quel.image SET state = 'ready', lease_owner = NULL, lease_until = NULL, updated_at = :moved_at
+WHERE job_id = :job_id AND image_no = :image_no
+""")
+
+_LATER = text("""
+WITH waiting AS (
+    SELECT i.job_id, i.image_no FROM quel.image i JOIN quel.job q ON q.job_id = i.job_id
+    WHERE i.state = 'ready' AND i.not_before <= now() + make_interval(secs => :delay_s)
+      AND q.payer_kind = :payer_kind AND q.payer_id = :payer_id
+    FOR NO KEY UPDATE OF i SKIP LOCKED
+)
+UPDATE quel.image i SET not_before = now() + make_interval(secs => :delay_s)
+FROM waiting WHERE i.job_id = waiting.job_id AND i.image_no = waiting.image_no
+""")
+
 _UNPREPARE = text("""
 UPDATE quel.image SET state = 'planned', lease_owner = NULL, lease_until = NULL, updated_at = now()
 WHERE job_id = :job_id AND (state = 'ready' OR (state = 'generating' AND lease_owner = :lease))
@@ -151,7 +172,7 @@ class TurnRows:
         """Leases the image whose turn it is to `lease`, or None when none may go now.
 
         `limits` lists the open paths as {path, most}; None means that every path is open without limit.
-        An image that its payer cannot pay for is put back for a moment: Unpayable.
+        An image that its payer cannot pay for is put back for a moment, with the payer's others: Unpayable.
         """
         values: dict[str, object] = {"lease": lease, "lease_s": LEASE_S}
 
@@ -182,7 +203,8 @@ class TurnRows:
                 return None
             reason = ran_dry(kind, payer.price)
             failed = connection.execute(_FAIL_UNPAYABLE, keys | {"reason": reason}).rowcount
-            return (count_progress(connection, unpayable.job_id, stage=0), failed, reason) if failed else None
+            progress = count_progress(connection, unpayable.job_id, stage=0) if failed else None
+            return None if progress is None else (progress, failed, reason)
 
         return self._database.run(work)
 
@@ -237,11 +259,16 @@ class TurnRows:
         )
 
 
-_CREDITS_MAY_COME_BACK_S = 2.0
+_CREDITS_MAY_COME_BACK_S = 3.0
 
 
 def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
-    """Puts a taken image back when its payer cannot pay for it beside those that are on their way."""
+    """Puts a taken image back when its payer cannot pay for it beside those that are on their way.
+
+    So are the payer's other images, or each of them would be taken next, before anybody else's.
+    """
+    if row.job_status != JobStatus.PROCESSING or row.price == 0:
+        return None
     if (row.balance or 0) >= row.on_their_way + row.price * (1 + _TAKES_UNDER_WAY):
         return None
     keys = {"job_id": row.job_id, "image_no": row.image_no}
@@ -250,8 +277,9 @@ def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
     balance = funds.balance or 0
     if balance >= funds.on_their_way + row.price:
         return None
-    back = {"attempts": row.attempts, "broken": row.broken_answers, "delay_s": _CREDITS_MAY_COME_BACK_S}
-    connection.execute(_PUT_BACK, keys | back | {"lease": row.lease_owner})
+    connection.execute(_BACK_UNPAID, keys | {"moved_at": row.moved_at})
+    payer = {"payer_kind": row.payer_kind, "payer_id": row.payer_id, "delay_s": _CREDITS_MAY_COME_BACK_S}
+    connection.execute(_LATER, payer)
     return Unpayable(row.job_id, row.image_no, row.path, is_dry=balance < row.price)
 
 
