@@ -13,7 +13,7 @@ from tests.integration.books import (
     member_balance,
     production_of,
 )
-from tests.integration.quel_command import run_quel
+from tests.integration.quel_command import run_command
 from tests.integration.surroundings import until
 
 THREADS = 4
@@ -64,9 +64,9 @@ def test_a_row_that_the_front_end_ended_stays_as_it_is_and_costs_nothing_more(wo
     assert (production["production_status"], production["generated_image_count"]) == (status, paid)
     assert production["attach_ids"] == row["generated_attach_ids"]
     assert audit(pipeline.database_url, storage=None, look_again_after_s=0.0) == []
-    again = run_quel(pipeline.environment(), "retry", str(job_id))
+    again = run_command(pipeline.environment(), "retry", str(job_id))
     assert (again.returncode, "Made again" in again.stdout) == (0, True), again.stderr
-    assert studio.wait([job_id], timeout_s=120)[job_id]["completed_images"] == 30
+    assert studio.wait([job_id])[job_id]["completed_images"] == 30
 
 
 def test_a_row_that_was_ended_while_no_worker_lived_is_withdrawn_by_the_sweep(world, pipeline):
