@@ -15,6 +15,7 @@ from quel.actors.prompt_broker import PromptBroker
 from quel.actors.pulse import Pulse
 from quel.adapters.redis.client import connect
 from quel.settings import Settings
+from tests.integration.surroundings import until
 
 QUEUE = "generate_image"
 AN_HOUR_S = 3_600.0
@@ -27,9 +28,28 @@ def sleepy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt_broker, "_OWN_LOOK_EVERY_S", AN_HOUR_S)
 
 
+class Wake(threading.Event):
+    """What a consumer sleeps on; tells when it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waited_on = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._waited_on = True
+        try:
+            return super().wait(timeout)
+        finally:
+            self._waited_on = False
+
+    def until_it_sleeps(self) -> None:
+        until(lambda: self._waited_on and not self.is_set(), "the consumer sleeps")
+
+
 def _broker(url: str) -> PromptBroker:
     broker = PromptBroker(pulse=Pulse(), client=connect(url), middleware=[])
     broker.declare_queue(QUEUE)
+    broker._wakes[QUEUE] = Wake()
     return broker
 
 
@@ -50,7 +70,7 @@ class Reader:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        _until_it_sleeps()
+        self.until_it_sleeps()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,13 +87,12 @@ class Reader:
                     self.taken.append(message)
                     self._more.notify_all()
 
+    def until_it_sleeps(self) -> None:
+        self._broker._wakes[QUEUE].until_it_sleeps()
+
     def has(self, number: int) -> bool:
         with self._more:
             return self._more.wait_for(lambda: len(self.taken) >= number, DEADLINE_S)
-
-
-def _until_it_sleeps() -> None:
-    time.sleep(0.3)
 
 
 def test_a_sleeping_consumer_takes_what_its_own_process_sends(redis_url: str, sleepy: None) -> None:
@@ -82,7 +101,7 @@ def test_a_sleeping_consumer_takes_what_its_own_process_sends(redis_url: str, sl
         for number in range(3):
             broker.enqueue(_message(number))
             assert reader.has(number + 1)
-            _until_it_sleeps()
+            reader.until_it_sleeps()
 
 
 def test_a_full_consumer_takes_the_next_message_when_one_is_acknowledged(
@@ -118,8 +137,9 @@ def test_the_lookout_wakes_a_consumer_for_what_another_process_sends(
             other.enqueue(_message(number))
             assert reader.has(number + 1)
         lookout.before_worker_shutdown(broker, worker)
+        reader.until_it_sleeps()
         other.enqueue(_message(3))
-        _until_it_sleeps()
+        time.sleep(0.3)
         assert len(reader.taken) == 3
 
 

@@ -1,10 +1,14 @@
+import shutil
+import socket
 from contextlib import closing
+from dataclasses import replace
 
 import psycopg2
 import pytest
 import redis
 
-from quel.sandbox import Servers
+from quel.sandbox import Servers, supervisor
+from quel.sandbox.account import server_account
 from quel.sandbox.errors import SandboxError
 
 
@@ -156,3 +160,25 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(monkeypatch, tmp_pa
     monkeypatch.setenv("QUEL_SANDBOX_REDIS_SERVER", str(broken))
     with pytest.raises(SandboxError, match="the reason is here"):
         Servers().start()
+
+
+@pytest.fixture(params=["redis", "postgres"])
+def unstarted(request):
+    """A server that has not been started yet."""
+    account = server_account()
+    directory = supervisor.make_directory(account)
+    server = supervisor.make_servers(directory, account, appendonly=False)[request.param]
+    yield server
+    server.dispose()
+    shutil.rmtree(directory)
+
+
+def test_a_server_whose_port_was_taken_since_it_was_chosen_starts_on_another(unstarted):
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        taken = somebody.getsockname()[1]
+        unstarted.seat = replace(unstarted.seat, port=taken)
+        unstarted.start_first()
+        assert unstarted.seat.port != taken
+        assert unstarted.pid is not None
+        with socket.create_connection(("127.0.0.1", unstarted.seat.port)):
+            pass

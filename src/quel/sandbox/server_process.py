@@ -11,17 +11,20 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from quel.sandbox.account import Account
 from quel.sandbox.errors import SandboxError
+from quel.sandbox.ports import free_port
 
-START_DEADLINE_S = 30.0
+START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 10.0
 POLL_S = 0.005
 LOG_TAIL_CHARACTERS = 2000
+PORTS_TRIED = 5
+PORT_IS_TAKEN = "Address already in use"
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
@@ -54,6 +57,19 @@ class ServerProcess(ABC):
     @abstractmethod
     def start(self) -> None:
         """Starts the server and returns once it answers. Raises SandboxError with the end of its log."""
+
+    def start_first(self) -> None:
+        """Starts it for the first time: on another port where somebody has taken this one meanwhile."""
+        for _ in range(PORTS_TRIED - 1):
+            try:
+                self.start()
+            except SandboxError:
+                if PORT_IS_TAKEN not in self.log_tail():
+                    raise
+                self.seat = replace(self.seat, port=free_port())
+            else:
+                return
+        self.start()
 
     @abstractmethod
     def stop(self) -> None:

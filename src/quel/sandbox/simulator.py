@@ -20,7 +20,7 @@ from quel.sandbox.lifeline import Child
 from quel.sandbox.wire import LoopbackServer, Reply, Request
 
 CONTROL_PREFIX = "/_sandbox/"
-CONTROL_TIMEOUT_S = 30.0
+CONTROL_TIMEOUT_S = 60.0
 
 
 class Simulator(ABC):

@@ -28,12 +28,12 @@ def main() -> None:
     options = next(requests, None)
     if options is None:
         return
-    directory = _make_directory(server_account())
+    directory = make_directory(server_account())
     servers: dict[str, ServerProcess] = {}
     try:
-        servers |= _servers(directory, server_account(), appendonly=options["appendonly"])
+        servers |= make_servers(directory, server_account(), appendonly=options["appendonly"])
         for server in servers.values():
-            server.start()
+            server.start_first()
         answer_parent(directory=str(directory), **{name: _where(server) for name, server in servers.items()})
         for request in requests:
             _obey(servers[request["server"]], request["do"])
@@ -57,7 +57,8 @@ def _obey(server: ServerProcess, order: str) -> None:
         answer_parent(pid=server.pid)
 
 
-def _make_directory(account: Account | None) -> Path:
+def make_directory(account: Account | None) -> Path:
+    """A new directory that the servers' user reaches and owns."""
     directory = Path(tempfile.mkdtemp(prefix="quel-sandbox-"))
     if account and not all(account.reaches(parent) for parent in directory.parents):
         directory.rmdir()
@@ -67,7 +68,8 @@ def _make_directory(account: Account | None) -> Path:
     return directory
 
 
-def _servers(directory: Path, account: Account | None, *, appendonly: bool) -> dict[str, ServerProcess]:
+def make_servers(directory: Path, account: Account | None, *, appendonly: bool) -> dict[str, ServerProcess]:
+    """Both servers, not started yet, each with a port that is free now."""
     copies = directory / "binaries"
     bindir = reachable_postgres(find_postgres(), account, copies)
     redis = reachable_redis(find_redis(), account, copies)
