@@ -14,9 +14,9 @@ from logging.config import fileConfig
 from alembic import context
 from sqlalchemy import Connection, Engine, create_engine, event, pool, text
 
-from quel.adapters.postgres import product_tables
-from quel.adapters.postgres.completion import missing_indexes
-from quel.adapters.postgres.pipeline_tables import SCHEMA, Table
+from quel.adapters.postgres.schema import product_tables
+from quel.adapters.postgres.schema.additive_migration import missing_indexes
+from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 from quel.adapters.postgres.url import sqlalchemy_url
 
 config = context.config

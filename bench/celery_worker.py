@@ -13,27 +13,27 @@ from uuid import UUID
 import redis
 from celery import Celery, signals
 
-from quel.actors.doorbell import Doorbell
-from quel.actors.lease_keeper import LeaseKeeper
+from quel.actors.admission.controller import AdmissionController
+from quel.actors.admission.lease_renewal import LeaseRenewal
 from quel.core.errors import QuelError
-from quel.core.steps import Nudge, Stage
-from quel.observe.logs import about, configure_logs
+from quel.core.pipeline import Step, StepMessage
+from quel.observe.logs import configure_logs, log_context
+from quel.services import Services
 from quel.settings import settings
 from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.generate_image import generate_image
 from quel.stages.persist_output import persist_output
 from quel.stages.prepare_inputs import prepare_inputs
-from quel.wiring import World
 
-QUEUES = tuple(stage.value for stage in Stage if stage is not Stage.SWEEP_STUCK_JOBS)
+QUEUES = tuple(stage.value for stage in Step if stage is not Step.SWEEP_STUCK_JOBS)
 _BROKER = os.environ["QUEL_BENCH_CELERY_BROKER"]
-_STAGES: dict[Stage, Callable[..., tuple[Nudge, ...]]] = {
-    Stage.FETCH_JOB: fetch_job,
-    Stage.PREPARE_INPUTS: prepare_inputs,
-    Stage.GENERATE_IMAGE: generate_image,
-    Stage.PERSIST_OUTPUT: persist_output,
-    Stage.FINALIZE_JOB: finalize_job,
+_STAGES: dict[Step, Callable[..., tuple[StepMessage, ...]]] = {
+    Step.FETCH_JOB: fetch_job,
+    Step.PREPARE_INPUTS: prepare_inputs,
+    Step.GENERATE_IMAGE: generate_image,
+    Step.PERSIST_OUTPUT: persist_output,
+    Step.FINALIZE_JOB: finalize_job,
 }
 _SPARE_CONNECTIONS = 3  # as in quel's own runtime
 
@@ -48,18 +48,18 @@ app.conf.update(
 
 
 class _Process:
-    world: World
+    world: Services
 
 
 @app.task(name="stage", autoretry_for=(QuelError,), max_retries=5)
 def stage(name: str, *ids: Any) -> None:
     """Runs one stage and sends what it asks for."""
     job_id, *rest = ids
-    with about(actor=name, job_id=job_id):
-        _send(_STAGES[Stage(name)](_Process.world, UUID(job_id), *rest))
+    with log_context(actor=name, job_id=job_id):
+        _send(_STAGES[Step(name)](_Process.world, UUID(job_id), *rest))
 
 
-def _send(nudges: Iterable[Nudge]) -> None:
+def _send(nudges: Iterable[StepMessage]) -> None:
     for nudge in nudges:
         ids = (str(nudge.job_id),) if nudge.image_no is None else (str(nudge.job_id), nudge.image_no)
         stage.apply_async((nudge.stage.value, *ids), queue=nudge.stage.value, countdown=nudge.delay_s or None)
@@ -69,17 +69,17 @@ def _send(nudges: Iterable[Nudge]) -> None:
 def _start(sender: Any, **_: Any) -> None:
     configure_logs("info", "json")
     threads = int(sender.concurrency)
-    world = World(settings(), threads=threads + _SPARE_CONNECTIONS)
+    world = Services(settings(), threads=threads + _SPARE_CONNECTIONS)
     _ = world.engine, world.storage, world.imaging
     queues = redis.Redis.from_url(_BROKER)
     nobody = UUID(int=0)
-    bell = Doorbell(
-        ring=lambda number: _send([Nudge(Stage.GENERATE_IMAGE, nobody, 0)] * number),
-        due=world.turns.due,
-        backlog=lambda: int(queues.llen(Stage.GENERATE_IMAGE.value)),
+    bell = AdmissionController(
+        ring=lambda number: _send([StepMessage(Step.GENERATE_IMAGE, nobody, 0)] * number),
+        due=world.generate_image.due,
+        backlog=lambda: int(queues.llen(Step.GENERATE_IMAGE.value)),
         handful=threads,
     )
-    keeper = LeaseKeeper(keep_leases=world.turns.renew, keep_slots=world.quota.keep)
+    keeper = LeaseRenewal(keep_leases=world.generate_image.renew, keep_slots=world.quota.keep)
     world.install(bell, keeper)
     stop = threading.Event()
     threading.Thread(target=bell.run, args=(stop,), daemon=True).start()

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from uuid import UUID
 
 from bench.bed import PROCESSES, THREADS, Bed
-from quel.core.steps import Stage
+from quel.core.pipeline import Step
 from quel.sandbox.processes import QuelProcess
 
 _DATABASE = 9  # of Redis: neither quel's own nor its broker's
@@ -25,7 +25,7 @@ class Peer:
     @contextmanager
     def workers(self) -> Iterator[None]:
         """Celery's leanest worker: no gossip, no mingle, no heartbeat."""
-        queues = ",".join(stage.value for stage in Stage if stage is not Stage.SWEEP_STUCK_JOBS)
+        queues = ",".join(stage.value for stage in Step if stage is not Step.SWEEP_STUCK_JOBS)
         lean = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         with ExitStack() as stack:
             running = []
@@ -51,6 +51,6 @@ class Peer:
 
         def push() -> None:
             for job in jobs:
-                app.send_task("stage", (Stage.FETCH_JOB.value, str(job)), queue=Stage.FETCH_JOB.value)
+                app.send_task("stage", (Step.FETCH_JOB.value, str(job)), queue=Step.FETCH_JOB.value)
 
         return self._bed.finish(jobs, push=push)

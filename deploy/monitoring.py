@@ -10,7 +10,7 @@ import promql_parser
 from prometheus_client.metrics import Histogram, MetricWrapperBase
 
 from quel.observe import metrics
-from quel.observe.situation import STATE_GAUGES
+from quel.observe.backlog_collector import STATE_GAUGES
 
 HERE = Path(__file__).parent
 DASHBOARD = HERE / "components/grafana/quel.json"

@@ -8,7 +8,7 @@ import yaml
 
 from deploy.kustomize import Manifest
 from quel.core.errors import SettingsError
-from quel.core.steps import Stage
+from quel.core.pipeline import Step
 from quel.settings import VARIABLES, Settings, read_settings
 from quel.settings_file import SettingsFile
 
@@ -103,14 +103,14 @@ def _shutdown_fits_the_grace_period(objects: list[Manifest]) -> Iterator[str]:
             grace_s = pod.get("terminationGracePeriodSeconds", 30)
             if grace_s <= 2 * shutdown_s:
                 yield f"{name} may need {2 * shutdown_s:.0f} s to end and is killed after {grace_s} s."
-            if Stage.GENERATE_IMAGE in queues(container) and shutdown_s <= Settings().gemini_timeout_s:
+            if Step.GENERATE_IMAGE in queues(container) and shutdown_s <= Settings().gemini_timeout_s:
                 yield f"{name} is shut down before a provider call can end, which is paid for."
 
 
 def _every_group_is_served_once(objects: list[Manifest]) -> Iterator[str]:
     served = [queue for _, _, container in workloads(objects) for queue in queues(container)]
-    for queue in sorted({*served, *Stage}):
-        if served.count(queue) != 1 or queue not in set(Stage):
+    for queue in sorted({*served, *Step}):
+        if served.count(queue) != 1 or queue not in set(Step):
             yield f"The actor group {queue} is served by {served.count(queue)} Deployments."
     schedulers = [
         each

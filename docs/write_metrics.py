@@ -9,8 +9,8 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 
 from quel.observe import metrics
+from quel.observe.backlog_collector import STATE_GAUGES
 from quel.observe.events import Event, level_of
-from quel.observe.situation import STATE_GAUGES
 
 PAGE = Path(__file__).with_name("metrics.md")
 
@@ -18,7 +18,7 @@ INTRODUCTION = """# Metrics and events
 
 Every process with QUEL_HTTP_PORT set serves `/metrics`, `/livez` and `/readyz` on that port. Of several
 processes of one command (`dramatiq -p 2`) the first gets the port and tells the sum of all. Seconds and bytes
-are base units; `path` is the production path, `unknown` where none is known yet; `stage` is the actor.
+are base units; `path` is the production path, `unknown` where none is known yet; `actor` is the step.
 
 This page is written by `python docs/write_metrics.py`.
 """

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quel.core.aspect import AspectRatio
-from quel.core.job import ItemRequest, ReferenceAsk, StageRequest
+from quel.core.job import ItemRequest, RequestedReference, StageRequest
 from quel.core.paths import PATHS
-from quel.core.prompt import write_prompt
-from quel.core.references import arrange, sort_references
+from quel.core.prompting.prompt import write_prompt
+from quel.core.prompting.references import arrange, sort_references
 
 PAGE = Path(__file__).with_name("prompts.md")
 
@@ -18,8 +18,9 @@ INTRODUCTION = """# Prompts
 
 What Gemini is told, with one example a situation. The pictures go first, in the order the prompt numbers
 them, then this text; there is no system instruction. The sentences stand in `src/quel/core/paths/`, one file
-a path, and `src/quel/core/house_rules.py` for what every path says; [add-a-path.md](add-a-path.md) explains
-how they are chosen. To see the prompts of a real job, run `quel plan FILE` or `quel plan JOB`.
+a path, and `src/quel/core/prompting/common_rules.py` for what every path says;
+[add-a-path.md](add-a-path.md) explains how they are chosen. To see the prompts of a real job, run
+`quel plan FILE` or `quel plan JOB`.
 
 This page is written by `python docs/write_prompts.py`.
 """
@@ -145,7 +146,7 @@ def _section(situation: Situation) -> str:
 def prompt_of(situation: Situation) -> str:
     """The prompt, through the same functions as a job's."""
     path = PATHS[situation.path]
-    asked = tuple(ReferenceAsk(100 + n, type_, f"[{n}]") for n, type_ in enumerate(situation.types))
+    asked = tuple(RequestedReference(100 + n, type_, f"[{n}]") for n, type_ in enumerate(situation.types))
     references = sort_references(path, asked).kept
     arrangement = arrange(path, references, situation.shot, max_pictures=situation.max_pictures)
     item = ItemRequest(situation.angle, situation.shot, situation.takes, situation.fx)

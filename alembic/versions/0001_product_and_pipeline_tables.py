@@ -6,13 +6,13 @@ lacks. Indexes on tables that may hold rows come in the next migration, without 
 
 from alembic import op
 
-from quel.adapters.postgres.completion import (
+from quel.adapters.postgres.schema.additive_migration import (
     add_missing_columns,
     add_missing_enum_values,
     add_updated_at_trigger,
     create_missing_tables,
 )
-from quel.adapters.postgres.pipeline_tables import PipelineImage, PipelineJob, Table
+from quel.adapters.postgres.schema.pipeline_tables import PipelineImage, PipelineJob, Table
 
 revision = "0001"
 down_revision = None

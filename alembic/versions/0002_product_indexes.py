@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from quel.adapters.postgres.completion import create_index_concurrently, missing_indexes
-from quel.adapters.postgres.pipeline_tables import Table
+from quel.adapters.postgres.schema.additive_migration import create_index_concurrently, missing_indexes
+from quel.adapters.postgres.schema.pipeline_tables import Table
 
 revision = "0002"
 down_revision = "0001"

@@ -10,14 +10,14 @@ empty.
 from alembic import op
 from sqlalchemy import Connection, text
 
-from quel.adapters.postgres.completion import (
+from quel.adapters.postgres.schema.additive_migration import (
     add_missing_columns,
     create_index_concurrently,
     create_missing_tables,
     missing_indexes,
     move_home,
 )
-from quel.adapters.postgres.pipeline_tables import SCHEMA, PendingJobInHand, Table, ToldKind
+from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, PendingJobInHand, Table, ToldKind
 
 revision = "0004"
 down_revision = "0003"

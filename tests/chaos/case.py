@@ -87,7 +87,7 @@ class Case:
         It does one thing at a time, so that a death costs at most the call it is about.
         """
         environment = {"QUEL_SANDBOX_DIE_AT": moment}
-        with self.workers(module="quel.sandbox.mortal", threads=1, **environment) as mortal:
+        with self.workers(module="quel.sandbox.crash_points", threads=1, **environment) as mortal:
             until = time.monotonic() + DEATH_TIMEOUT_S
             while (code := mortal.wait(SWEEP_EVERY_S)) is None:
                 assert time.monotonic() < until, f"Nobody died at {moment}:\n{self.log()[-3000:]}"

@@ -138,7 +138,13 @@ def _become(order: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    for module in ("dramatiq.cli", "dramatiq.brokers.redis", "periodiq", "quel.wiring", "quel.observe.logs"):
+    for module in (
+        "dramatiq.cli",
+        "dramatiq.brokers.redis",
+        "periodiq",
+        "quel.services",
+        "quel.observe.logs",
+    ):
         importlib.import_module(module)
     Image.init()
     _serve(sys.stdin)

@@ -24,9 +24,9 @@ def test_every_call_that_a_job_and_a_sweep_make_is_one_somebody_dies_at(world: W
     passed = tmp_path / "passed"
     with Preloaded() as preloaded, closing(Case(world, preloaded, tmp_path, credits=100)) as case:
         case.order()
-        with case.workers(module="quel.sandbox.mortal", QUEL_SANDBOX_PASSED=str(passed)):
+        with case.workers(module="quel.sandbox.crash_points", QUEL_SANDBOX_PASSED=str(passed)):
             case.wait_until(lambda: not case.is_open() and "sweep.done" in case.log(), 60)
     calls = {line.partition(":")[2] for line in passed.read_text().splitlines()}
     died_at = {point.at.partition(":")[2].partition("#")[0] for point in POINTS}
-    assert "ClosingRows.close" in calls
+    assert "FinalizeJobRows.close" in calls
     assert calls <= died_at

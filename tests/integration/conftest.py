@@ -14,8 +14,8 @@ from quel.sandbox.gemini.client import Gemini
 from quel.sandbox.processes import QuelProcess
 from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
+from tests.integration.harness import Pipeline, World
 from tests.integration.servers import Servers, choice, running_servers
-from tests.integration.surroundings import Pipeline, World
 
 
 def pytest_configure() -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from quel.sandbox.binaries import find_redis
-from quel.sandbox.ports import free_port
-from quel.sandbox.redis_process import RedisProcess
-from quel.sandbox.server_process import Seat
+from quel.sandbox.servers.binaries import find_redis
+from quel.sandbox.servers.ports import free_port
+from quel.sandbox.servers.redis_process import RedisProcess
+from quel.sandbox.servers.server_process import Seat
 
 PASSWORD = "a-word-of-its-own"
 ONE_DATABASE = ("databases 1",)

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import redis
 
-from quel.sandbox import databases
-from quel.sandbox.servers import Servers as SandboxServers
+from quel.sandbox.servers import databases
+from quel.sandbox.servers.client import Servers as SandboxServers
 
 DATABASE_VARIABLE, REDIS_VARIABLE = "QUEL_TEST_DATABASE_URL", "QUEL_TEST_REDIS_URL"
 POSTGRES_IMAGE = os.environ.get("QUEL_TEST_POSTGRES_IMAGE") or "postgres:15-alpine"

@@ -12,10 +12,10 @@ import pytest
 
 from quel.adapters.bounded_http import AnswerTooLargeError, DeadlineExceededError, bounded_client
 from quel.adapters.storage import SupabaseStorage
-from quel.core.errors import NeighbourDown, ReferenceUnavailable
+from quel.core.errors import ReferenceUnavailable, ServiceUnavailable
 from quel.sandbox import faults
+from quel.sandbox.http_server import Delivery, LoopbackServer, Reply
 from quel.sandbox.storage.client import Storage
-from quel.sandbox.wire import Delivery, LoopbackServer, Reply
 
 DEADLINE_S = 0.3
 """Of calls that are to be late. The others get PATIENCE_S, so that a busy machine does not make them late."""
@@ -194,7 +194,10 @@ def storage_client(simulator, timeout_s):
 
 def test_storage_takes_a_dribbling_reference_for_a_neighbour_that_is_down(simulator):
     simulator.fail_when("a/b.png", faults.dribble(0.02))
-    with storage_client(simulator, DEADLINE_S) as storage, pytest.raises(NeighbourDown, match="in time"):
+    with (
+        storage_client(simulator, DEADLINE_S) as storage,
+        pytest.raises(ServiceUnavailable, match="in time"),
+    ):
         storage.read_reference("a/b.png")
 
 

@@ -10,10 +10,10 @@ import pytest
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.core.aspect import AspectRatio
 from quel.core.outcome import GenerateRequest
-from quel.sandbox.wire import LoopbackServer, Reply
+from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
+from quel.sandbox.http_server import LoopbackServer, Reply
+from quel.services import Services
 from quel.settings import read_settings
-from quel.stages.gathering import DOWNLOADS_AT_ONCE
-from quel.wiring import World
 
 LONG_S = 60.0
 
@@ -117,7 +117,7 @@ def test_every_download_of_every_thread_has_a_connection():
     downloads = 4 * DOWNLOADS_AT_ONCE
     with (
         serving(Together(downloads)) as url,
-        closing(World(settings(url), threads=4)) as world,
+        closing(Services(settings(url), threads=4)) as world,
         ThreadPoolExecutor(downloads) as threads,
     ):
         pictures = threads.map(world.storage.read_reference, [f"{n}.png" for n in range(downloads)])
@@ -128,7 +128,7 @@ def test_every_thread_that_makes_images_has_a_connection():
     request = GenerateRequest("a shirt", (), AspectRatio(1, 1), seed=7)
     with (
         serving(Together(8)) as url,
-        closing(World(settings(url), threads=8)) as world,
+        closing(Services(settings(url), threads=8)) as world,
         ThreadPoolExecutor(8) as threads,
     ):
         outcomes = threads.map(world.engine.generate, [request] * 8)

@@ -11,8 +11,8 @@ from quel.adapters.storage import SupabaseStorage
 from quel.cli.audit import audit
 from quel.sandbox.gemini import faults
 from quel.sandbox.studio import Studio
+from tests.integration.harness import Pipeline, until
 from tests.integration.quel_command import run_quel
-from tests.integration.surroundings import Pipeline, until
 
 HUGE = 2**31 + 1_000
 

@@ -6,8 +6,8 @@ Run as commands of their own: in one process the broker is that of the first ver
 from uuid import uuid4
 
 from quel.sandbox.faults import slow
+from tests.integration.harness import until
 from tests.integration.quel_command import run_command
-from tests.integration.surroundings import until
 
 
 def new_job(studio, total=1, **columns):

@@ -9,7 +9,7 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 
 from quel.adapters.redis.dead_letters import DeadLetters
-from quel.adapters.redis.ingest import SetAside
+from quel.adapters.redis.rejected import RejectedEntries
 from tests.integration.quel_command import run_quel
 
 
@@ -51,7 +51,7 @@ def receive(broker, queue):
 
 def test_letters_are_listed_and_shown_with_what_they_are_about(broker, quel):
     job = str(uuid4())
-    trace = "Traceback (most recent call last):\n  …\nquel.core.errors.NeighbourDown: Redis is away."
+    trace = "Traceback (most recent call last):\n  …\nquel.core.errors.ServiceUnavailable: Redis is away."
     first = bury(broker, "persist_output", job, 4, traceback=trace)
     second = bury(broker, "fetch_job", job)
     answer = quel("list", "--json")
@@ -60,7 +60,7 @@ def test_letters_are_listed_and_shown_with_what_they_are_about(broker, quel):
     told = {one["id"]: (one["queue"], one["job_id"], one["image_no"], one["retries"]) for one in letters}
     assert told == {first: ("persist_output", job, 4, 3), second: ("fetch_job", job, None, 3)}
     errors = {one["id"]: one["error"] for one in letters}
-    assert errors[first] == "quel.core.errors.NeighbourDown: Redis is away."
+    assert errors[first] == "quel.core.errors.ServiceUnavailable: Redis is away."
     only = quel("list", "--queue", "fetch_job")
     assert second[:8] in only.stdout
     assert first[:8] not in only.stdout
@@ -129,7 +129,7 @@ def test_workers_do_what_a_letter_that_is_sent_again_asks_for(pipeline, broker, 
 
 def test_entries_set_aside_are_listed_pushed_again_or_dropped(pipeline, quel):
     job, lists = uuid4(), pipeline.studio.redis
-    aside = SetAside(lists)
+    aside = RejectedEntries(lists)
     aside.keep(b"[red]junk[/red]", source="jobs:queue", reason="no job id")
     aside.keep(str(job).encode(), source="fetch_job", reason="unknown job")
     entries = json.loads(quel("rejected", "--json").stdout)

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
+from tests.integration.harness import PATIENCE_S, until
 from tests.integration.quel_command import QUEL, run_quel
-from tests.integration.surroundings import PATIENCE_S, until
 
 PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon"}
 TYPES = {"single_batch", "pipeline_stage", "simple_general", "simple_portrait"}

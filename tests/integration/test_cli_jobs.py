@@ -5,7 +5,7 @@ import json
 import pytest
 
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.path_rows import BATCH, PathRows
+from quel.adapters.postgres.operations.backfill_paths import BATCH, BackfillPathsRows
 from quel.sandbox.studio import Studio
 from tests.integration.quel_command import run_quel
 
@@ -147,8 +147,8 @@ def test_backfill_goes_on_past_one_batch_and_waits_for_nobody(studio):
         connection.exec_driver_sql(
             "UPDATE quel_production_jobs SET retry_count = 1 WHERE job_id = %s", (str(held),)
         )
-        assert PathRows(database, "fashion").backfill_jobs() == 2 * BATCH + 2
-        assert PathRows(database, "fashion").without_path() == (1, 0)
-    assert PathRows(database, "fashion").backfill_jobs() == 1
+        assert BackfillPathsRows(database, "fashion").backfill_jobs() == 2 * BATCH + 2
+        assert BackfillPathsRows(database, "fashion").without_path() == (1, 0)
+    assert BackfillPathsRows(database, "fashion").backfill_jobs() == 1
     database.close()
     other.close()

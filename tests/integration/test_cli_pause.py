@@ -2,11 +2,11 @@
 
 import pytest
 
+from quel.services import Services
 from quel.settings import read_settings
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
-from quel.wiring import World
+from tests.integration.harness import until
 from tests.integration.quel_command import run_quel
-from tests.integration.surroundings import until
 
 PAUSED_LONG = "now() - interval '2 hours'"
 
@@ -51,7 +51,7 @@ def test_the_sweep_leaves_jobs_alone_that_a_pause_holds(pipeline, quel, argument
     workers.terminate()
     pending = job(pipeline, None)
     _make_old(pipeline)
-    world = World(read_settings(pipeline.environment()))
+    world = Services(read_settings(pipeline.environment()))
     nudges = sweep_stuck_jobs(world)
     assert nudges == ()
     for one in (claimed, pending):

@@ -1,15 +1,17 @@
 """`quel retry`: what is missing is made and charged once more, what was delivered stays as it is."""
 
+import time
 from uuid import uuid4
 
 import pytest
 
+from quel.adapters.redis.pause import HONOURED_WITHIN_S
 from quel.cli.audit import audit
 from quel.sandbox.faults import slow
 from quel.sandbox.gemini import faults
-from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
 from tests.integration.quel_command import run_command
-from tests.integration.surroundings import until
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def test_the_missing_image_of_a_completed_job_is_made_and_nothing_else(world, st
 def test_while_it_is_open_again_counters_and_production_say_so(world, studio, quel):
     job_id, _, _ = job_with_failures(world, studio, 1, 3)
     assert quel("pause").returncode == 0
+    time.sleep(HONOURED_WITHIN_S)
     try:
         assert quel("retry", str(job_id)).returncode == 0
         row = studio.job_row(job_id)

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from quel.sandbox.gemini import faults
+from tests.integration.harness import Pipeline
 from tests.integration.quel_command import run_quel
-from tests.integration.surroundings import Pipeline
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.integration.harness import PATIENCE_S, until
 from tests.integration.quel_command import QUEL, run_quel
-from tests.integration.surroundings import PATIENCE_S, until
 
 
 @pytest.fixture

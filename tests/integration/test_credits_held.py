@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 
 from quel.sandbox import faults
-from tests.integration.books import PRICE, assert_books_agree, member_balance, organization_balance
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, organization_balance
 
 
 def text_jobs(studio, token, number, **columns):

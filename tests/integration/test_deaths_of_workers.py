@@ -15,7 +15,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from quel.sandbox.processes import workers
 from quel.sandbox.studio import Studio
-from tests.integration.surroundings import PATIENCE_S, Pipeline, until
+from tests.integration.harness import PATIENCE_S, Pipeline, until
 
 PRICE = 5
 SETTINGS = {"QUEL_STUCK_AFTER_S": "1", "QUEL_MAX_RECOVERIES": "100"}
@@ -42,11 +42,11 @@ def ended(pipeline: Pipeline, job_id: object) -> bool:
     "moment",
     [
         "before:send.generate_image#2",
-        "after:TurnRows.made",
+        "after:GenerateImageRows.mark_made",
         "before:SupabaseStorage.write_result",
-        "committing:DeliveryRows.deliver",
-        "after:DeliveryRows.deliver#2",
-        "committing:ClosingRows.close",
+        "committing:PersistOutputRows.deliver",
+        "after:PersistOutputRows.deliver#2",
+        "committing:FinalizeJobRows.close",
     ],
 )
 def test_an_image_is_stored_and_charged_once_when_its_worker_dies(
@@ -58,7 +58,7 @@ def test_an_image_is_stored_and_charged_once_when_its_worker_dies(
     studio.push(job_id)
     environment = pipeline.environment(QUEL_SANDBOX_DIE_AT=moment, **SETTINGS)
     log = tmp_path / "mortal.log"
-    with workers(environment, log, threads=1, module="quel.sandbox.mortal") as mortal:
+    with workers(environment, log, threads=1, module="quel.sandbox.crash_points") as mortal:
         assert mortal.wait(PATIENCE_S) == -signal.SIGKILL
     pipeline.workers(**SETTINGS)
     until(lambda: ended(pipeline, job_id), "the job ends")

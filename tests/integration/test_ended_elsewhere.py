@@ -6,7 +6,8 @@ import pytest
 
 from quel.cli.audit import audit
 from quel.sandbox import faults
-from tests.integration.books import (
+from tests.integration.harness import until
+from tests.integration.ledger import (
     PRICE,
     assert_books_agree,
     ledger_of_production,
@@ -14,7 +15,6 @@ from tests.integration.books import (
     production_of,
 )
 from tests.integration.quel_command import run_command
-from tests.integration.surroundings import until
 
 THREADS = 4
 

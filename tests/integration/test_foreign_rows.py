@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.books import PRICE, ledger_of_production, member_balance, production_of
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, ledger_of_production, member_balance, production_of
 
 PIXELS = "data:image/png;base64," + "iVBORw0KGgo" * 20_000
 FORWARD = "jobs:go"

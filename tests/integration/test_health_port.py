@@ -8,8 +8,8 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
-from quel.sandbox.ports import free_port
-from tests.integration.surroundings import Pipeline, until
+from quel.sandbox.servers.ports import free_port
+from tests.integration.harness import Pipeline, until
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -53,7 +53,7 @@ def test_one_port_tells_the_sum_over_all_processes_of_a_command(pipeline: Pipeli
     assert counted["quel_credits_taken_total", "fashion"] == 60
     assert round(counted["quel_provider_cost_dollars_total", "fashion"], 4) == round(12 * 0.0336, 4)
     assert counted["quel_provider_calls_total", "", "fashion", "made"] == 12
-    assert counted["quel_stage_duration_seconds_count", "fashion", "persist_output"] == 12
+    assert counted["quel_stage_duration_seconds_count", "persist_output", "fashion"] == 12
     assert counted["quel_worker_threads", "wanted"] == counted["quel_worker_threads", "alive"] == 8
     assert counted["quel_jobs_received_total", "jobs:queue"] == 4
     log = workers.log.read_text()

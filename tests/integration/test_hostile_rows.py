@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from quel.sandbox.studio import PHOTOGRAPHS
-from tests.integration.books import PRICE, assert_books_agree, ledger_of_production, production_of
-from tests.integration.surroundings import Pipeline
+from tests.integration.harness import Pipeline
+from tests.integration.ledger import PRICE, assert_books_agree, ledger_of_production, production_of
 
 ROWS = Path(__file__).parents[1] / "rows"
 FILES = sorted(ROWS.glob("*/*.json"))

@@ -6,13 +6,13 @@ from uuid import uuid4
 import pytest
 
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.intake_rows import IntakeRows
-from quel.adapters.postgres.lost_rows import LostRows
+from quel.adapters.postgres.fetch_job import FetchJobRows
+from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
 from quel.adapters.redis.queues import Queues
 from quel.sandbox.studio import Studio
-from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
 from tests.integration.quel_command import run_command, run_quel
-from tests.integration.surroundings import until
 
 DAY_S = 86_400
 ANCIENT = "2026-01-01"
@@ -41,7 +41,7 @@ def database(studio):
 
 @pytest.fixture
 def lost(database):
-    return LostRows(database, stuck_after_s=600, adopt_within_s=DAY_S)
+    return LostJobsRows(database, stuck_after_s=600, adopt_within_s=DAY_S)
 
 
 def job(studio, data=None, *, path="eats", member=None, images=2, **columns):
@@ -96,9 +96,9 @@ def test_what_the_sweep_or_quel_minds_is_not_lost(studio, lost, database):
         job(studio, job_status=status, created_at=ANCIENT)
         job(studio, VIDEO, job_status=status)
     parked = job(studio, created_at=ANCIENT)
-    IntakeRows(database).park(parked)
-    IntakeRows(database).park(parked)
-    IntakeRows(database).park(uuid4())  # its row is gone
+    FetchJobRows(database).park(parked)
+    FetchJobRows(database).park(parked)
+    FetchJobRows(database).park(uuid4())  # its row is gone
     assert lost.jobs() == []
 
 

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from promql_parser import Matcher, MatchOp, VectorSelector
 
-from quel.sandbox.ports import free_port
-from tests.integration.surroundings import Pipeline
+from quel.sandbox.servers.ports import free_port
+from tests.integration.harness import Pipeline
 from tests.rehearsal.life import NOT_PROVOKED, SETTINGS, live
 
 PATIENCE_S = 40.0  # of a scrape, and of the look at what waits every ten seconds

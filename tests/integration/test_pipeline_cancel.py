@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
 
 
 def cancel(studio, job_id, how):

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from quel.sandbox import faults
-from tests.integration.books import (
+from tests.integration.ledger import (
     PRICE,
     assert_books_agree,
     ledger,

@@ -3,8 +3,8 @@
 import json
 from uuid import uuid4
 
-from tests.integration.books import assert_books_agree
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import assert_books_agree
 
 REJECTED = "quel:ingest:rejected"
 

@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import yaml
 
-from tests.integration.books import assert_books_agree, production_of
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import assert_books_agree, production_of
 
 
 def text_job(studio, token, path, images=1, **columns):

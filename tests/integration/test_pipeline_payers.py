@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.books import (
+from tests.integration.ledger import (
     PRICE,
     assert_books_agree,
     ledger,

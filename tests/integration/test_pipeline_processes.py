@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.books import assert_books_agree
-from tests.integration.surroundings import PATIENCE_S, until
+from tests.integration.harness import PATIENCE_S, until
+from tests.integration.ledger import assert_books_agree
 
 GROUPS = ("fetch_job", "prepare_inputs", "generate_image", "persist_output", "finalize_job")
 

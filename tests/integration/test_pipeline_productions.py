@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from quel.sandbox.gemini import faults as gemini
-from tests.integration.books import production_of
+from tests.integration.ledger import production_of
 
 
 def job(studio, token, production, member, images=1):

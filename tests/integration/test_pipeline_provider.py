@@ -8,8 +8,8 @@ from PIL import Image
 
 from quel.sandbox import faults
 from quel.sandbox.gemini import faults as gemini
-from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
 
 MENDABLE = [
     gemini.server_error(500),

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from quel.sandbox.storage import faults as storage_faults
-from tests.integration.books import assert_books_agree, member_balance
+from tests.integration.ledger import assert_books_agree, member_balance
 
 NO_ROW = 2**40
 

@@ -7,11 +7,11 @@ import pytest
 
 from quel.adapters.redis.server_state import read_server_state
 from quel.cli.checkup import examine
-from quel.core.errors import NeighbourDown
-from quel.core.health import State
+from quel.core.errors import ServiceUnavailable
+from quel.core.operations.doctor import State
 from quel.sandbox.studio import Studio
+from quel.services import Services
 from quel.settings import read_settings
-from quel.wiring import World
 from tests.integration.quel_command import run_quel
 from tests.integration.redis_of_its_own import PASSWORD, running_redis, url_of
 from tests.integration.tls_front import tls_front
@@ -76,20 +76,20 @@ def test_a_url_speaks_it_by_its_scheme_for_lists_and_broker(pipeline, front):
 
 def test_a_certificate_nobody_vouches_for_is_refused_and_told(front):
     for url in read_settings(by_parts(NOT_LOOPBACK, str(front.port))).redis_urls.values():
-        with pytest.raises(NeighbourDown, match="TLS: CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(ServiceUnavailable, match="TLS: CERTIFICATE_VERIFY_FAILED"):
             read_server_state(url)
 
 
 def test_a_certificate_of_another_host_is_refused(server, tmp_path, monkeypatch):
     with tls_front(server.seat.port, tmp_path, "192.0.2.1") as front:
         monkeypatch.setenv("SSL_CERT_FILE", str(front.authority))
-        with pytest.raises(NeighbourDown, match="TLS: CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(ServiceUnavailable, match="TLS: CERTIFICATE_VERIFY_FAILED"):
             read_server_state(read_settings(by_parts(NOT_LOOPBACK, str(front.port))).redis)
 
 
 def test_the_doctor_tells_of_tls_where_the_server_speaks_none(pipeline, server):
     settings = read_settings(pipeline.environment(**by_parts(NOT_LOOPBACK, server.seat.port)))
-    with closing(World(settings, patient=False)) as world:
+    with closing(Services(settings, patient=False)) as world:
         finding = next(found for found in examine(world) if found.check == "Redis")
     assert (finding.state, "REDIS_USE_TLS" in finding.message) == (State.TROUBLE, True)
     assert PASSWORD not in finding.message

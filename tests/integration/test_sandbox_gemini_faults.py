@@ -15,7 +15,7 @@ from PIL import Image
 from quel.sandbox import faults
 from quel.sandbox.gemini import faults as gemini_faults
 from quel.sandbox.gemini.client import Gemini
-from tests.integration.surroundings import until
+from tests.integration.harness import until
 
 MODEL = "gemini-nano-banana-2.1"
 LOADS_NO_CERTIFICATES = False  # plain HTTP needs none, and loading them takes longer than the call

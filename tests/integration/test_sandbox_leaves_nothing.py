@@ -18,8 +18,8 @@ import psycopg2
 import pytest
 
 from quel.sandbox import Servers
-from quel.sandbox.account import Account
-from quel.sandbox.binaries import find_postgres, find_redis
+from quel.sandbox.servers.account import Account
+from quel.sandbox.servers.binaries import find_postgres, find_redis
 
 PATIENCE_S = 60
 

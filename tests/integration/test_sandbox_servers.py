@@ -7,9 +7,10 @@ import psycopg2
 import pytest
 import redis
 
-from quel.sandbox import Servers, supervisor
-from quel.sandbox.account import server_account
+from quel.sandbox import Servers
 from quel.sandbox.errors import SandboxError
+from quel.sandbox.servers import supervisor
+from quel.sandbox.servers.account import server_account
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_a_world_that_cannot_start_leaves_nothing_running(monkeypatch, tmp_path)
 def test_the_workers_never_import_the_sandbox():
     script = """
 import sys
-import quel.stages.ports, quel.settings, quel.adapters.storage.supabase, quel.actors
+import quel.core.ports, quel.settings, quel.adapters.storage.supabase, quel.actors
 assert not [name for name in sys.modules if name.startswith("quel.sandbox")]
 """
     subprocess.run([sys.executable, "-c", script], check=True, env=dict(os.environ))

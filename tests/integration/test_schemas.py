@@ -5,8 +5,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from quel.sandbox.databases import database_name
-from tests.integration.books import assert_books_agree
+from quel.sandbox.servers.databases import database_name
+from tests.integration.ledger import assert_books_agree
 from tests.integration.test_migrations import (
     PRODUCT_TABLES,
     PRODUCTION,

@@ -11,6 +11,7 @@ from quel.core.errors import SettingsError
 from quel.sandbox.processes import scheduler
 from quel.sandbox.studio import Studio
 from quel.settings import read_settings
+from tests.integration.harness import until
 from tests.integration.quel_command import run_quel
 from tests.integration.redis_of_its_own import (
     CLUSTER,
@@ -20,7 +21,6 @@ from tests.integration.redis_of_its_own import (
     seated_redis,
     url_of,
 )
-from tests.integration.surroundings import until
 
 NOBODY = "redis://127.0.0.1:1/0"
 

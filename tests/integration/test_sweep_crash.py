@@ -7,8 +7,8 @@ import redis
 
 from quel.sandbox import faults
 from quel.sandbox.gemini.faults import quota_minute
-from tests.integration.books import PRICE, assert_books_agree, member_balance, production_of
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
 
 AFTER_ANY_LEASE_S = 60
 STARTING_S = 60  # longer than workers take to start

@@ -10,17 +10,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from quel.core.errors import NeighbourDown
+from quel.core.errors import ServiceUnavailable
 from quel.core.outcome import PictureBytes
-from quel.core.stuck import OpenJobs
+from quel.core.sweep_stuck_jobs import OpenJobs
+from quel.services import Services
 from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output
 from quel.stages.prepare_inputs import prepare_inputs
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
-from quel.wiring import World
-from tests.integration.books import assert_books_agree, ledger_of_production, member_balance
+from tests.integration.ledger import assert_books_agree, ledger_of_production, member_balance
 
 LONG_AGO_S = 700  # beyond the default of QUEL_STUCK_AFTER_S
 
@@ -41,17 +41,17 @@ class HeldBetweenLookAndAct:
 
 
 @pytest.fixture
-def house(pipeline) -> Iterator[World]:
+def house(pipeline) -> Iterator[Services]:
     """The neighbours of one process that runs stages by hand; no worker lives beside it."""
-    with closing(World(read_settings(pipeline.environment()), threads=4)) as house:
+    with closing(Services(read_settings(pipeline.environment()), threads=4)) as house:
         yield house
 
 
-def sweep(house: World, meanwhile: Callable[[], object]) -> None:
-    rows = house.sweeps
-    house.sweeps = HeldBetweenLookAndAct(rows, meanwhile)
+def sweep(house: Services, meanwhile: Callable[[], object]) -> None:
+    rows = house.sweep_stuck_jobs
+    house.sweep_stuck_jobs = HeldBetweenLookAndAct(rows, meanwhile)
     sweep_stuck_jobs(house)
-    house.sweeps = rows
+    house.sweep_stuck_jobs = rows
 
 
 def prepared_job(pipeline, house, images=2, **columns) -> tuple[UUID, UUID]:
@@ -76,11 +76,11 @@ def states(pipeline) -> list[str]:
 
 def make(world, house):
     """What a worker does with the image whose turn it is, when the provider answers."""
-    turn = house.turns.take(uuid4().hex, None)
+    turn = house.generate_image.claim(uuid4().hex, None)
     house.blobs.put_output(
         turn.job_id, turn.image_no, PictureBytes(world.photograph("brick.png"), "image/png")
     )
-    house.turns.made(turn, 0.03)
+    house.generate_image.mark_made(turn, 0.03)
 
 
 def test_an_image_that_was_paid_for_after_the_look_is_kept_and_delivered(world, pipeline, house):
@@ -101,16 +101,16 @@ def test_an_image_that_was_paid_for_after_the_look_is_kept_and_delivered(world, 
 def test_an_image_that_was_taken_after_the_look_is_not_given_up_under_its_lease(pipeline, house):
     job_id, _ = prepared_job(pipeline, house)
     silent_in_vain(pipeline, job_id)
-    sweep(house, lambda: house.turns.take(uuid4().hex, None))
+    sweep(house, lambda: house.generate_image.claim(uuid4().hex, None))
     assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
     assert states(pipeline) == ["generating", "ready"]
 
 
 def test_a_lease_that_was_renewed_after_the_look_keeps_its_image(pipeline, house):
     job_id, _ = prepared_job(pipeline, house)
-    turn = house.turns.take(uuid4().hex, None)
+    turn = house.generate_image.claim(uuid4().hex, None)
     silent_in_vain(pipeline, job_id)  # the lease is silent as well
-    sweep(house, lambda: house.turns.renew([turn.lease]))
+    sweep(house, lambda: house.generate_image.renew([turn.lease]))
     assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
     assert states(pipeline) == ["generating", "ready"]
 
@@ -184,7 +184,7 @@ def test_recoveries_are_counted_by_phase_and_the_products_count_is_never_read(pi
 
 def test_an_answer_that_was_kept_before_its_worker_died_is_never_given_up(world, pipeline, house):
     job_id, _ = prepared_job(pipeline, house, images=1)
-    turn = house.turns.take(uuid4().hex, None)
+    turn = house.generate_image.claim(uuid4().hex, None)
     house.blobs.put_output(
         turn.job_id, turn.image_no, PictureBytes(world.photograph("brick.png"), "image/png")
     )
@@ -201,7 +201,7 @@ def set_back(pipeline, job_id):
 def test_a_new_claim_leaves_what_is_paid_for_or_at_the_provider_where_it_is(world, pipeline, house):
     job_id, _ = prepared_job(pipeline, house, images=3)
     make(world, house)
-    house.turns.take(uuid4().hex, None)
+    house.generate_image.claim(uuid4().hex, None)
     set_back(pipeline, job_id)
     fetch_job(house, job_id)
     assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
@@ -226,11 +226,11 @@ def test_trouble_with_productions_keeps_no_job_waiting(pipeline, house):
     studio = pipeline.studio
     job_id = studio.job("simple_general", {"prompt": "a"}, total_images=1, member=studio.member())
     pipeline.let_pass(LONG_AGO_S)
-    rows = house.sweeps
+    rows = house.sweep_stuck_jobs
 
     class Troubled(HeldBetweenLookAndAct):
         def reconcile_productions(self):
-            raise NeighbourDown("PostgreSQL cannot answer now.")
+            raise ServiceUnavailable("PostgreSQL cannot answer now.")
 
-    house.sweeps = Troubled(rows, lambda: None)
+    house.sweep_stuck_jobs = Troubled(rows, lambda: None)
     assert [nudge.job_id for nudge in sweep_stuck_jobs(house)] == [job_id]

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.books import PRICE, assert_books_agree, ledger, member_balance, production_of
-from tests.integration.surroundings import until
+from tests.integration.harness import until
+from tests.integration.ledger import PRICE, assert_books_agree, ledger, member_balance, production_of
 
 LONG_AGO_S = 700  # beyond the default of QUEL_STUCK_AFTER_S
 A_WHILE_S = 120

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from quel.cli.checkup import examine
+from quel.services import Services
 from quel.settings import read_settings
-from quel.wiring import World
 from tests.integration.quel_command import run_quel
 
 CHOSEN = {"IMAGE_PER_PRICE": "5", "GEMINI_MODEL": "gemini-nano-banana-2.1"}
@@ -61,7 +61,7 @@ def provider():
 def test_the_provider_is_asked_in_the_version_of_the_settings(pipeline, version, path):
     with provider() as (url, asked):
         settings = read_settings(pipeline.environment(GEMINI_BASE_URL=url, GEMINI_API_VERSION=version))
-        with closing(World(settings, patient=False)) as world:
+        with closing(Services(settings, patient=False)) as world:
             next(finding for finding in examine(world) if finding.check == "Gemini")
     assert asked
     assert all(each.startswith(path) for each in asked)

@@ -7,9 +7,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from quel.sandbox.ports import free_port
-from quel.sandbox.wire import LoopbackServer, Reply, Request
-from tests.integration.surroundings import Pipeline
+from quel.sandbox.http_server import LoopbackServer, Reply, Request
+from quel.sandbox.servers.ports import free_port
+from tests.integration.harness import Pipeline
 
 
 class Collector:

@@ -23,8 +23,8 @@ from deploy.check import ROOT, render
 from deploy.monitoring import DASHBOARD, alerts, dashboard_expressions
 
 import quel.sandbox
-from quel.sandbox.ports import free_port
 from quel.sandbox.processes import migrate, scheduler, workers
+from quel.sandbox.servers.ports import free_port
 from quel.sandbox.studio import Studio
 from tests.rehearsal.life import NOT_PROVOKED, SETTINGS, live
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quel.core.paths import PATHS
-from quel.core.picture import Arrangement, Reference
-from quel.core.references import arrange
+from quel.core.prompting.picture import Arrangement, Reference
+from quel.core.prompting.references import arrange
 
 
 def references(path: str, *types: str) -> list[Reference]:

@@ -5,7 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from quel.core.audit import (
+from quel.core.credits import PayerKind
+from quel.core.job import JobStatus
+from quel.core.operations.audit import (
     Attachment,
     AuditedImage,
     AuditedJob,
@@ -17,9 +19,7 @@ from quel.core.audit import (
     check_production,
     check_strays,
 )
-from quel.core.credits import PayerKind
-from quel.core.job import JobStatus
-from quel.core.steps import ImageState
+from quel.core.pipeline import ImageState
 
 JOB, MEMBER, ORG, PRODUCTION = (UUID(int=n) for n in range(1, 5))
 

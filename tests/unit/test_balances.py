@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quel.core.balances import Account, Entry, check_account
 from quel.core.credits import MAX_BALANCE_AFTER, PayerKind
+from quel.core.operations.balances import Account, Entry, check_account
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PRICE = 5

@@ -2,8 +2,8 @@
 
 import pytest
 
-from quel.core import health
-from quel.core.health import State
+from quel.core.operations import doctor
+from quel.core.operations.doctor import State
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from quel.core.health import State
     [("18.6", State.OK), ("15.0 (Debian 15.0-1)", State.OK), ("14.9", State.TROUBLE), ("17beta1", State.OK)],
 )
 def test_postgresql_is_15_or_later(version, state):
-    assert health.judge_postgres(version).state is state
+    assert doctor.judge_postgres(version).state is state
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ def test_postgresql_is_15_or_later(version, state):
     ],
 )
 def test_redis_is_6_2_or_later(version, state):
-    assert health.judge_redis_version("Redis", f"Redis {version}", version).state is state
+    assert doctor.judge_redis_version("Redis", f"Redis {version}", version).state is state
 
 
 def test_a_schema_behind_its_head_says_what_to_run():
-    assert health.judge_migrations("0002", "0002").state is State.OK
+    assert doctor.judge_migrations("0002", "0002").state is State.OK
     for at in ("0001", None):
-        finding = health.judge_migrations(at, "0002")
+        finding = doctor.judge_migrations(at, "0002")
         assert finding.state is State.TROUBLE
         assert "alembic upgrade head" in finding.message
 
@@ -46,25 +46,25 @@ def test_a_schema_behind_its_head_says_what_to_run():
     ],
 )
 def test_eviction_is_trouble_and_a_missing_aof_a_note(policy, appendonly, states):
-    assert [finding.state for finding in health.judge_redis_memory("Redis", policy, appendonly)] == states
+    assert [finding.state for finding in doctor.judge_redis_memory("Redis", policy, appendonly)] == states
 
 
 def test_the_gate_tells_how_long_it_is_closed_and_why():
-    closed = health.judge_gate({"reason": "day"}, 90.0)
+    closed = doctor.judge_gate({"reason": "day"}, 90.0)
     assert (closed.state, "90 s" in closed.message, "day" in closed.message) == (State.NOTE, True, True)
-    assert health.judge_gate({"cap": "12"}, 0.0).state is State.NOTE
-    assert health.judge_gate({}, 0.0).state is State.OK
+    assert doctor.judge_gate({"cap": "12"}, 0.0).state is State.NOTE
+    assert doctor.judge_gate({}, 0.0).state is State.OK
 
 
 def test_every_pause_is_a_note_with_its_reason():
-    findings = list(health.judge_pauses({"*": {"since": "today", "why": "moving"}, "eats": {}}))
+    findings = list(doctor.judge_pauses({"*": {"since": "today", "why": "moving"}, "eats": {}}))
     assert [finding.state for finding in findings] == [State.NOTE, State.NOTE]
     assert "everything is paused since today: moving" in findings[0].message
-    assert [finding.state for finding in health.judge_pauses({})] == [State.OK]
+    assert [finding.state for finding in doctor.judge_pauses({})] == [State.OK]
 
 
 @pytest.mark.parametrize(
     ("silent_s", "state"), [(59.0, State.OK), (181.0, State.TROUBLE), (None, State.NOTE)]
 )
 def test_a_sweep_may_be_silent_for_three_minutes(silent_s, state):
-    assert health.judge_sweep(silent_s).state is state
+    assert doctor.judge_sweep(silent_s).state is state

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quel.core.submission import check_row, picture_files, with_attachments
+from quel.core.operations.submit_job import check_row, picture_files, with_attachments
 
 ROW = {"job_type": "simple_general", "total_images": 1, "job_input_data": {}}
 

@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 from quel.observe import events
 from quel.observe.counting import begin_run, count, end_run
 from quel.observe.events import Event, emit, subscribe
-from quel.observe.logs import about
+from quel.observe.logs import log_context
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ class Growth:
 def test_a_stored_image_is_counted_with_its_credits_for_the_path_of_the_block() -> None:
     stored = Growth("quel_images_total", path="beauty", outcome="stored", reason="")
     credits = Growth("quel_credits_taken_total", path="beauty")
-    with about(path="beauty"):
+    with log_context(path="beauty"):
         emit(Event.IMAGE_STORED, attach_id=1, bytes=10, credits=5, balance=20)
     assert (stored, credits) == (1, 5)
 
@@ -106,7 +106,7 @@ def test_a_run_of_a_stage_belongs_to_the_path_its_events_speak_of() -> None:
     assert run.path == "cartoon"
 
 
-@pytest.mark.parametrize("event", [Event.DOORBELL_TROUBLE, Event.LEASES_TROUBLE, Event.ACTOR_FAILED])
+@pytest.mark.parametrize("event", [Event.ADMISSION_TROUBLE, Event.LEASES_TROUBLE, Event.ACTOR_FAILED])
 def test_trouble_is_counted_by_event(event: Event) -> None:
     troubles = Growth("quel_troubles_total", event=event.value)
     emit(event, code="neighbour_down", reason="…")

@@ -1,7 +1,7 @@
 import json
 import threading
 
-from quel.core.errors import NeighbourDown
+from quel.core.errors import ServiceUnavailable
 from quel.observe.health import HEARTBEAT_AFTER_S, SILENT_AFTER_S, Consumers, alive, as_lines, ready
 
 
@@ -51,7 +51,7 @@ def test_a_dead_worker_thread_is_told() -> None:
 
 def test_every_neighbour_is_asked_and_gets_a_line_of_its_own() -> None:
     def down() -> None:
-        raise NeighbourDown("Redis cannot answer now (ConnectionError).")
+        raise ServiceUnavailable("Redis cannot answer now (ConnectionError).")
 
     lines = as_lines(ready({"postgresql": lambda: None, "redis": down})).splitlines()
     assert [json.loads(line) for line in lines] == [

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from quel.observe.events import Event, emit, level_of
-from quel.observe.logs import about, configure_logs
+from quel.observe.logs import configure_logs, log_context
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_an_event_is_one_line_of_json_that_begins_with_when_and_what(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logs("info", "json")
-    with about(job_id="j", path="eats", stage=0, image=None):
+    with log_context(job_id="j", path="eats", stage=0, image=None):
         emit(Event.IMAGE_STORED, attach_id=7, bytes=10, credits=5, balance=20)
     [line] = lines(capsys)
     assert list(line)[:3] == ["timestamp", "level", "event"]
@@ -40,7 +40,7 @@ def test_an_event_is_one_line_of_json_that_begins_with_when_and_what(
 
 def test_what_a_block_is_about_ends_with_the_block(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("info", "json")
-    with about(job_id="j"):
+    with log_context(job_id="j"):
         pass
     emit(Event.PROCESS_STARTED)
     assert "job_id" not in lines(capsys)[0]

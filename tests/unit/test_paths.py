@@ -10,11 +10,11 @@ import pytest
 
 import quel.core.paths
 from quel.core.aspect import AspectRatio
-from quel.core.job import ItemRequest, ReferenceAsk, StageRequest
+from quel.core.job import ItemRequest, RequestedReference, StageRequest
 from quel.core.paths import PATHS, discover
-from quel.core.paths.base import Kind, ProductionPath, Rule, Vocabulary
-from quel.core.prompt import write_prompt
-from quel.core.references import arrange, sort_references
+from quel.core.prompting.prompt import write_prompt
+from quel.core.prompting.references import arrange, sort_references
+from quel.core.prompting.rules import Kind, ProductionPath, Rule, Vocabulary
 
 GUIDE = Path(__file__).parents[2] / "docs" / "add-a-path.md"
 
@@ -212,7 +212,7 @@ def test_the_path_of_the_guide_sorts_arranges_and_writes_prompts(
 ) -> None:
     pets = six_paths["pets"]
     asked = [
-        ReferenceAsk(n, t, f"uploadedAttachIds[{n}]")
+        RequestedReference(n, t, f"uploadedAttachIds[{n}]")
         for n, t in enumerate(("toy", "dog", "cat", "bg", "cat"))
     ]
     sorted_references = sort_references(pets, asked)

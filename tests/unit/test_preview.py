@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from quel.core.intake import IntakePolicy
+from quel.core.fetch_job import IntakePolicy
 from quel.core.models import model_for
+from quel.core.operations.preview import Subject, preview
 from quel.core.paths import PATHS
-from quel.core.preview import Subject, preview
 from quel.core.request import decode_input
 
 ROWS = Path(__file__).parents[1] / "rows"

@@ -14,10 +14,10 @@ import pytest
 from quel.core.aspect import AspectRatio
 from quel.core.job import ItemRequest, StageRequest
 from quel.core.paths import PATHS, ProductionPath
-from quel.core.paths.base import Kind
-from quel.core.picture import PictureAsk, Reference
-from quel.core.prompt import write_prompt
-from quel.core.references import arrange
+from quel.core.prompting.picture import PictureSpec, Reference
+from quel.core.prompting.prompt import write_prompt
+from quel.core.prompting.references import arrange
+from quel.core.prompting.rules import Kind
 
 WISHES = '  Spring in {Kyoto}, "봄",\nKirschblüte – image 77, 4 panels '
 TAKES = 30  # more than the longest axis of variation has options
@@ -28,7 +28,7 @@ class Cell:
     """One prompt and what it was made of."""
 
     path: str
-    pictures: tuple[PictureAsk, ...]
+    pictures: tuple[PictureSpec, ...]
     angle: str
     shot: str
     fx: str | None
@@ -69,7 +69,7 @@ def references(path: ProductionPath, counts: dict[str, int]) -> list[Reference]:
     ]
 
 
-def arrangements(path: ProductionPath, shot: str) -> Iterator[tuple[PictureAsk, ...]]:
+def arrangements(path: ProductionPath, shot: str) -> Iterator[tuple[PictureSpec, ...]]:
     for counts in situations(path):
         given = references(path, counts)
         found = {arrange(path, given, shot, max_pictures=most).pictures for most in (14, 3, 1)}

@@ -9,9 +9,9 @@ import pytest
 from quel.core.aspect import AspectRatio
 from quel.core.job import ItemRequest, StageRequest
 from quel.core.paths import PATHS
-from quel.core.picture import Reference
-from quel.core.prompt import write_prompt
-from quel.core.references import arrange
+from quel.core.prompting.picture import Reference
+from quel.core.prompting.prompt import write_prompt
+from quel.core.prompting.references import arrange
 
 
 def prompt(

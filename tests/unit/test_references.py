@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quel.core.job import ReferenceAsk
+from quel.core.job import RequestedReference
 from quel.core.paths import PATHS
-from quel.core.paths.base import Keep
-from quel.core.references import sort_references
+from quel.core.prompting.references import sort_references
+from quel.core.prompting.rules import Keep
 
 TYPES = sorted({t for path in PATHS.values() for category in path.categories for t in category.types})
 
 
-def asked(*given: tuple[int | None, str | None]) -> list[ReferenceAsk]:
+def asked(*given: tuple[int | None, str | None]) -> list[RequestedReference]:
     return [
-        ReferenceAsk(attach_id, type_, f"individualImageAttachIds[{position}]")
+        RequestedReference(attach_id, type_, f"individualImageAttachIds[{position}]")
         for position, (attach_id, type_) in enumerate(given)
     ]
 

@@ -7,8 +7,8 @@ import pytest
 
 from quel.core.credits import PayerKind
 from quel.core.job import JobStatus
-from quel.core.reopening import EndedJob, Missing, Objection, OneImage, images_to_make
-from quel.core.steps import ImageState
+from quel.core.operations.retry_job import EndedJob, Missing, Objection, OneImage, images_to_make
+from quel.core.pipeline import ImageState
 
 JOB = EndedJob(
     job_id=UUID(int=1),

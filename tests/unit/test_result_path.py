@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quel.core.result_path import result_path
+from quel.core.object_path import result_path
 
 JOB_ID = UUID("00000000-0000-4000-8000-00000000a11c")
 MEMBER_ID = UUID("00000000-0000-4000-8000-00000000beef")

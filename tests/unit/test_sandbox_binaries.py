@@ -3,9 +3,9 @@ import stat
 
 import pytest
 
-from quel.sandbox.account import Account
-from quel.sandbox.binaries import find_postgres, find_redis, reachable_postgres, reachable_redis
 from quel.sandbox.errors import SandboxError
+from quel.sandbox.servers.account import Account
+from quel.sandbox.servers.binaries import find_postgres, find_redis, reachable_postgres, reachable_redis
 
 MYSELF = Account(os.getuid(), os.getgid())
 
@@ -42,8 +42,8 @@ def test_a_named_place_without_a_server_is_an_error_that_names_the_variable(monk
 
 
 def test_without_wheels_the_path_is_searched(monkeypatch, installation, tmp_path):
-    monkeypatch.setattr("quel.sandbox.binaries.find_spec", lambda name: None)
-    monkeypatch.setattr("quel.sandbox.binaries.SYSTEM_POSTGRES", tmp_path / "none")
+    monkeypatch.setattr("quel.sandbox.servers.binaries.find_spec", lambda name: None)
+    monkeypatch.setattr("quel.sandbox.servers.binaries.SYSTEM_POSTGRES", tmp_path / "none")
     monkeypatch.setenv("PATH", f"{installation}:{installation / 'package/pginstall/bin'}")
     assert find_postgres() == installation / "package/pginstall/bin"
     assert find_redis() == installation / "redis-server"
@@ -55,8 +55,8 @@ def test_without_wheels_the_path_is_searched(monkeypatch, installation, tmp_path
 
 
 def test_the_newest_of_the_systems_own_is_taken(monkeypatch, tmp_path):
-    monkeypatch.setattr("quel.sandbox.binaries.find_spec", lambda name: None)
-    monkeypatch.setattr("quel.sandbox.binaries.SYSTEM_POSTGRES", tmp_path)
+    monkeypatch.setattr("quel.sandbox.servers.binaries.find_spec", lambda name: None)
+    monkeypatch.setattr("quel.sandbox.servers.binaries.SYSTEM_POSTGRES", tmp_path)
     for version in ("9.6", "15", "18", "common"):
         bindir = tmp_path / version / "bin"
         bindir.mkdir(parents=True)

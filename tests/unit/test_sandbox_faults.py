@@ -2,8 +2,8 @@ import json
 
 from quel.sandbox.faults import Fault, FaultPlan, Rule, cut_during_answer, gateway_page, slow
 from quel.sandbox.gemini import faults as gemini_faults
+from quel.sandbox.http_server import Delivery, Reply
 from quel.sandbox.storage import faults as storage_faults
-from quel.sandbox.wire import Delivery, Reply
 
 
 def plan_of(*rules):

@@ -2,9 +2,9 @@ from email.message import Message
 
 import pytest
 
+from quel.sandbox.http_server import Request
 from quel.sandbox.storage.listing import list_folder
 from quel.sandbox.storage.routes import read_route
-from quel.sandbox.wire import Request
 
 
 def asked(method, path):

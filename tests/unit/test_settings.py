@@ -3,8 +3,8 @@
 import pytest
 
 from quel.core.errors import SettingsError
+from quel.services import make_rules
 from quel.settings import VARIABLES, read_settings
-from quel.wiring import make_rules
 
 CONTRACT = [
     "DATABASE_URL",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from quel.core import health
-from quel.core.health import State
+from quel.core.operations import doctor
+from quel.core.operations.doctor import State
 from quel.settings import read_settings
 
 PRICE, MODEL = {"IMAGE_PER_PRICE": 5}, {"GEMINI_MODEL": "gemini-nano-banana-2.1"}
@@ -25,11 +25,11 @@ def test_a_default_is_what_nobody_has_set_even_to_the_same(environment, defaults
 
 
 def test_the_doctor_notes_them_with_what_they_cost():
-    findings = {finding.check: finding for finding in health.note_defaults(PRICE | MODEL)}
+    findings = {finding.check: finding for finding in doctor.note_defaults(PRICE | MODEL)}
     assert {finding.state for finding in findings.values()} == {State.NOTE}
     assert "5 credits" in findings["IMAGE_PER_PRICE"].message
     assert "gemini-nano-banana-2.1" in findings["GEMINI_MODEL"].message
-    assert list(health.note_defaults({})) == []
+    assert list(doctor.note_defaults({})) == []
 
 
 def test_the_api_version_is_quels_own_and_not_the_libraries():

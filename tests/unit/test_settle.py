@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quel.core.finalize_job import ImageEnd, merge_attach_ids, settle, settle_production
 from quel.core.job import JobStatus
-from quel.core.settle import ImageEnd, merge_attach_ids, settle, settle_production
-from quel.core.steps import FINAL_STATES, ImageState
+from quel.core.pipeline import FINAL_STATES, ImageState
 
 
 def end(number, state):

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from quel.adapters.storage import SupabaseStorage
-from quel.core.errors import NeighbourDown
+from quel.core.errors import ServiceUnavailable
 
 
 def storage(answer):
@@ -41,5 +41,5 @@ def test_an_empty_folder_has_no_objects():
 
 def test_a_refusal_is_told():
     refusal = {"statusCode": "403", "error": "Unauthorized", "message": "no"}
-    with pytest.raises(NeighbourDown, match="refuses to list objects"):
+    with pytest.raises(ServiceUnavailable, match="refuses to list objects"):
         storage(lambda _: httpx.Response(400, json=refusal)).sizes_bytes("generated-images/user-7")

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from quel.adapters.storage import SupabaseStorage
-from quel.core.errors import NeighbourDown, ReferenceUnavailable, SettingsError, StorageRefused
+from quel.core.errors import ReferenceUnavailable, ServiceUnavailable, SettingsError, StorageRefused
 
 URL = "https://project.example"
 KEY = "service-key-that-nobody-may-see"
@@ -109,7 +109,7 @@ def test_what_a_moment_mends_is_tried_again_after_growing_pauses(passing):
 @pytest.mark.parametrize("passing", [BUSY, httpx.ReadError("broken")])
 def test_what_no_moment_mends_is_a_neighbour_that_is_down(passing):
     script = Script(passing)
-    with pytest.raises(NeighbourDown, match=r"^Storage .*\.$"):
+    with pytest.raises(ServiceUnavailable, match=r"^Storage .*\.$"):
         script.storage().write_result("r/1.webp", b"webp")
     assert len(script.requests) == 4
     assert len(script.pauses_s) == 3
@@ -117,7 +117,7 @@ def test_what_no_moment_mends_is_a_neighbour_that_is_down(passing):
 
 def test_a_try_that_used_up_its_deadline_is_not_repeated():
     script = Script(httpx.ReadTimeout("slow"))
-    with pytest.raises(NeighbourDown, match="in time"):
+    with pytest.raises(ServiceUnavailable, match="in time"):
         script.storage().read_reference("a/b.png")
     assert len(script.requests) == 1
 
@@ -154,14 +154,14 @@ def test_a_result_that_storage_will_never_take_is_refused_for_good(status):
 @pytest.mark.parametrize("status", ["401", "403"])
 def test_a_refused_key_keeps_the_picture_and_tells_the_operator(status):
     script = Script(httpx.Response(400, json={"statusCode": status, "message": KEY}))
-    with pytest.raises(NeighbourDown) as down:
+    with pytest.raises(ServiceUnavailable) as down:
         script.storage().write_result("folder/1.webp", b"webp")
     assert "SUPABASE_SERVICE_KEY" in str(down.value)
     assert len(script.requests) == 1
 
 
 def test_a_strange_page_with_200_is_no_stored_result():
-    with pytest.raises(NeighbourDown):
+    with pytest.raises(ServiceUnavailable):
         Script(found(b"<html>Please sign in</html>")).storage().write_result("r/1.webp", b"webp")
 
 
@@ -188,7 +188,7 @@ def test_deleting_nothing_or_what_is_gone_is_no_error():
 
 
 def test_a_refused_deletion_is_a_neighbour_that_is_down():
-    with pytest.raises(NeighbourDown, match="operator"):
+    with pytest.raises(ServiceUnavailable, match="operator"):
         Script(httpx.Response(403)).storage().delete_results(["r/1.webp"])
 
 
@@ -200,7 +200,7 @@ def test_the_size_of_a_stored_object_is_told():
 
 
 def test_an_unreadable_size_is_an_error_and_not_a_size():
-    with pytest.raises(NeighbourDown, match="size"):
+    with pytest.raises(ServiceUnavailable, match="size"):
         Script(found(b"<html>")).storage().stored_size_bytes("r/1.webp")
     with pytest.raises(StorageRefused):
         Script(httpx.Response(401)).storage().stored_size_bytes("r/1.webp")
@@ -218,7 +218,7 @@ def test_no_error_shows_or_holds_the_key(answer):
         lambda: storage.stored_size_bytes("../b.webp"),
     ]
     for call in calls:
-        with pytest.raises((ReferenceUnavailable, StorageRefused, NeighbourDown)) as raised:
+        with pytest.raises((ReferenceUnavailable, StorageRefused, ServiceUnavailable)) as raised:
             call()
         assert KEY not in str(raised.value)
         assert not isinstance(raised.value.__context__, httpx.HTTPError)

@@ -4,19 +4,19 @@ import dramatiq
 from dramatiq.middleware import CurrentMessage, TimeLimit
 from periodiq import PeriodiqMiddleware
 
-from quel.actors.generation_bell import GenerationBell
-from quel.actors.health_port import HealthPort
-from quel.actors.ingest_bridge import IngestBridge
-from quel.actors.lookout import Lookout
-from quel.actors.prompt_broker import PromptBroker
-from quel.actors.pulse import Pulse
-from quel.actors.retries import RetriesThatAreNeverLost
-from quel.actors.scheduler_port import SchedulerPort
-from quel.actors.stage_runs import StageRuns
-from quel.actors.sweep_heartbeat import NoteSweeps
-from quel.actors.worker_process import WorkerProcess
+from quel.actors.admission.middleware import AdmissionMiddleware
+from quel.actors.middleware.health import HealthMiddleware
+from quel.actors.middleware.ingest import IngestMiddleware
+from quel.actors.middleware.metrics import MetricsMiddleware
+from quel.actors.middleware.queue_poller import QueuePoller
+from quel.actors.middleware.retries import DurableRetries
+from quel.actors.middleware.scheduler_health import SchedulerHealthMiddleware
+from quel.actors.middleware.sweep_heartbeat import SweepHeartbeatMiddleware
+from quel.actors.middleware.worker_setup import WorkerSetup
+from quel.actors.pulse import ConsumerHeartbeat
+from quel.actors.redis_broker import PollingRedisBroker
 from quel.adapters.redis.client import connect
-from quel.observe.metric_files import MetricFiles
+from quel.observe.multiprocess import MetricFiles
 from quel.settings import Settings
 
 _ALWAYS = 1_000_000
@@ -25,29 +25,31 @@ _ALWAYS = 1_000_000
 
 def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramatiq.Broker:
     """The broker of one process, which counts in `files`. Nothing is sent until it is used."""
-    pulse = Pulse()
+    pulse = ConsumerHeartbeat()
     middleware: list[dramatiq.Middleware] = [
-        WorkerProcess(settings),  # first: checks the settings and builds the neighbours the others use
+        WorkerSetup(settings),  # first: checks the settings and builds the neighbours the others use
         TimeLimit(),  # a generous backstop; calls carry deadlines of their own
         CurrentMessage(),  # tells an actor whether this is its last try
-        RetriesThatAreNeverLost(max_retries=5, min_backoff=500, max_backoff=30_000),
-        Lookout(settings),  # wakes consumers for what other processes send
+        DurableRetries(max_retries=5, min_backoff=500, max_backoff=30_000),
+        QueuePoller(settings),  # wakes consumers for what other processes send
         PeriodiqMiddleware(skip_delay=30),  # a tick that is late by more is dropped: the next is near
-        IngestBridge(settings),  # raw lists → fetch_job, in the processes that serve it
-        GenerationBell(settings),  # leases and waiting images, in the processes that generate
-        NoteSweeps(),  # the sweep's heartbeat
-        SchedulerPort(settings),  # health of the scheduler, which is no worker
-        HealthPort(settings, pulse, files),  # after the threads it tells of: they start and end within it
+        IngestMiddleware(settings),  # raw lists → fetch_job, in the processes that serve it
+        AdmissionMiddleware(settings),  # leases and waiting images, in the processes that generate
+        SweepHeartbeatMiddleware(),  # the sweep's heartbeat
+        SchedulerHealthMiddleware(settings),  # health of the scheduler, which is no worker
+        HealthMiddleware(
+            settings, pulse, files
+        ),  # after the threads it tells of: they start and end within it
         *_traces(settings),  # only where a collector is configured
-        StageRuns(),  # innermost: measures the actor alone
+        MetricsMiddleware(),  # innermost: measures the actor alone
     ]
     client = connect(settings.broker_redis)
-    return PromptBroker(pulse=pulse, client=client, middleware=middleware, maintenance_chance=_ALWAYS)
+    return PollingRedisBroker(pulse=pulse, client=client, middleware=middleware, maintenance_chance=_ALWAYS)
 
 
 def _traces(settings: Settings) -> list[dramatiq.Middleware]:
     if not settings.traces_wanted:
         return []
-    from quel.actors.traces import Traces
+    from quel.actors.middleware.tracing import Traces
 
     return [Traces()]

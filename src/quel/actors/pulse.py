@@ -8,7 +8,7 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 
-class Pulse:
+class ConsumerHeartbeat:
     """The last move of each consumer of this process, on the monotonic clock."""
 
     def __init__(self) -> None:
@@ -26,10 +26,10 @@ class Pulse:
             return min((self._moved_at_s.get(queue, 0.0) for queue in queues), default=time.monotonic())
 
 
-class BrokerWithPulse(RedisBroker):
+class HeartbeatBroker(RedisBroker):
     """Dramatiq's broker on Redis, whose consumers beat the `pulse` with every poll."""
 
-    def __init__(self, *, pulse: Pulse, **options: Any) -> None:
+    def __init__(self, *, pulse: ConsumerHeartbeat, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]  # Dramatiq leaves it without types
         self._pulse = pulse
 

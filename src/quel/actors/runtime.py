@@ -1,41 +1,41 @@
 """What the actors of one process share: its neighbours, built once after the fork."""
 
 from quel.core.errors import SettingsError
-from quel.core.steps import Stage
+from quel.core.pipeline import Step
+from quel.services import Services
 from quel.settings import Settings
-from quel.wiring import World
 
-_SPARE_CONNECTIONS = 3  # the bell, the sweep's lock and the health page query beside the worker threads
+_SPARE_CONNECTIONS = 3  # admission, the sweep's lock and the health page query beside the worker threads
 
 
 class Runtime:
-    """Holds the process's World between worker boot and shutdown."""
+    """Holds the process's Services between worker boot and shutdown."""
 
     def __init__(self) -> None:
-        self._world: World | None = None
-        self.stages: frozenset[Stage] = frozenset()
+        self._services: Services | None = None
+        self.steps: frozenset[Step] = frozenset()
 
     @property
-    def world(self) -> World:
+    def services(self) -> Services:
         """The neighbours. Raises SettingsError where no worker has booted."""
-        if self._world is None:
+        if self._services is None:
             raise SettingsError("No worker runs in this process.")
-        return self._world
+        return self._services
 
-    def start(self, settings: Settings, *, threads: int, stages: frozenset[Stage]) -> None:
-        """Builds the neighbours that the stages need; the slow ones now, not at the first message."""
-        world = World(settings, threads=threads + _SPARE_CONNECTIONS)
-        if Stage.GENERATE_IMAGE in stages:
-            _ = world.engine
-        if stages & {Stage.PREPARE_INPUTS, Stage.PERSIST_OUTPUT}:
-            _ = world.storage, world.imaging
-        self._world, self.stages = world, stages
+    def start(self, settings: Settings, *, threads: int, steps: frozenset[Step]) -> None:
+        """Builds the neighbours that the steps need; the slow ones now, not at the first message."""
+        services = Services(settings, threads=threads + _SPARE_CONNECTIONS)
+        if Step.GENERATE_IMAGE in steps:
+            _ = services.engine
+        if steps & {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}:
+            _ = services.storage, services.imaging
+        self._services, self.steps = services, steps
 
     def stop(self) -> None:
         """Closes every connection."""
-        if self._world is not None:
-            self._world.close()
-            self._world = None
+        if self._services is not None:
+            self._services.close()
+            self._services = None
 
 
 runtime = Runtime()

@@ -16,7 +16,7 @@ import typer
 from quel.cli.console import out
 from quel.cli.durations import read_duration
 from quel.cli.tables import show_json, show_table
-from quel.core.audit import (
+from quel.core.operations.audit import (
     Attachment,
     Difference,
     check_images,
@@ -25,11 +25,11 @@ from quel.core.audit import (
     check_production,
     check_strays,
 )
-from quel.core.balances import check_account
+from quel.core.operations.balances import check_account
 
 if TYPE_CHECKING:
-    from quel.adapters.postgres.audit_rows import AuditRows, Snapshot
-    from quel.adapters.storage import SupabaseStorage
+    from quel.adapters.postgres.operations.audit import AuditRows, Snapshot
+    from quel.core.ports import ObjectStorage
 
 _LOOK_AGAIN_AFTER_S = 2.0
 
@@ -45,11 +45,11 @@ def audit_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False,
 ) -> None:
     """Compare objects, attachments, ledger, balances, counters and productions; exits 1 on a difference."""
+    from quel.services import Services
     from quel.settings import settings
-    from quel.wiring import World
 
     settings().require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if objects else ()))
-    world = World(settings())
+    world = Services(settings())
     differences = audit(settings().database_url, storage=world.storage if objects else None, since=since)
     world.close()
     if as_json:
@@ -69,7 +69,7 @@ def audit_command(
 def audit(
     database_url: str,
     *,
-    storage: "SupabaseStorage | None" = None,
+    storage: "ObjectStorage | None" = None,
     since: timedelta | None = None,
     starting_balances: Mapping[UUID, int] | None = None,
     look_again_after_s: float = _LOOK_AGAIN_AFTER_S,
@@ -77,10 +77,10 @@ def audit(
     """Every difference that is there now and `look_again_after_s` later; objects only with a `storage`.
 
     `starting_balances` by organization or member, for ledgers that are whole: then balances must agree to the
-    credit. Raises NeighbourDown.
+    credit. Raises ServiceUnavailable.
     """
-    from quel.adapters.postgres.audit_rows import AuditRows
     from quel.adapters.postgres.database import Database
+    from quel.adapters.postgres.operations.audit import AuditRows
 
     database = Database(database_url, pool_size=1)
     try:
@@ -97,7 +97,7 @@ def audit(
 
 def _differences(
     rows: "AuditRows",
-    storage: "SupabaseStorage | None",
+    storage: "ObjectStorage | None",
     since: timedelta | None,
     starting_balances: Mapping[UUID, int],
 ) -> list[Difference]:
@@ -120,7 +120,7 @@ def _in_rows(snapshot: "Snapshot", starting_balances: Mapping[UUID, int]) -> Ite
         yield from check_account(account, starting_balances.get(account.account_id))
 
 
-def _in_storage(snapshot: "Snapshot", storage: "SupabaseStorage") -> Iterator[Difference]:
+def _in_storage(snapshot: "Snapshot", storage: "ObjectStorage") -> Iterator[Difference]:
     by_path, _ = _attachments(snapshot)
     folders = {job.path_of(image).rpartition("/")[0] for job in snapshot.jobs for image in job.images[:1]}
     sizes_bytes: dict[str, int] = {}

@@ -15,11 +15,11 @@ def backfill_paths(
 
     Rows that somebody writes at that moment are passed over; then it exits 1 and is to be run again.
     """
-    from quel.adapters.postgres.path_rows import PathRows
+    from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
     from quel.settings import settings
 
     with open_database(settings()) as database:
-        rows = PathRows(database, settings().default_path)
+        rows = BackfillPathsRows(database, settings().default_path)
         if dry_run:
             jobs, productions = rows.without_path()
             out.print(f"{jobs} jobs and {productions} productions have no path.")

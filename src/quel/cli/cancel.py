@@ -9,11 +9,11 @@ import typer
 from quel.cli.connections import browsing_rows, check_redis, open_database, open_lists
 from quel.cli.console import out
 from quel.cli.nudging import nudge
-from quel.core.settle import CANCELLED_STATUSES
-from quel.core.steps import Nudge, Stage
+from quel.core.finalize_job import CANCELLED_STATUSES
+from quel.core.pipeline import Step, StepMessage
 
 if TYPE_CHECKING:
-    from quel.adapters.postgres.browsing_rows import BrowsingRows, JobView
+    from quel.adapters.postgres.operations.job_list import JobListRows, JobView
 
 _LOOK_EVERY_S = 0.2
 
@@ -33,7 +33,7 @@ def cancel(
         still_open = [view.job_id for view in rows.jobs_by_id(jobs) if not _is_closed(view)]
         for job_id in still_open:
             cancellations.cancel(job_id)
-        nudge(*(Nudge(Stage.FINALIZE_JOB, job_id) for job_id in still_open))
+        nudge(*(StepMessage(Step.FINALIZE_JOB, job_id) for job_id in still_open))
         views = {view.job_id: view for view in _followed(rows, jobs, wait)}
     for job_id in jobs:
         out.print(f"{job_id}: {_fate(views.get(job_id))}", highlight=False, markup=False, soft_wrap=True)
@@ -41,7 +41,7 @@ def cancel(
         raise typer.Exit(1)
 
 
-def _followed(rows: "BrowsingRows", jobs: list[UUID], wait_s: float) -> "list[JobView]":
+def _followed(rows: "JobListRows", jobs: list[UUID], wait_s: float) -> "list[JobView]":
     """The jobs once all have ended, or as they stand when `wait_s` is over."""
     until = time.monotonic() + wait_s
     while True:

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from quel.core import health
-from quel.core.errors import NeighbourDown, QuelError, SettingsError
-from quel.core.health import Finding, note, ok, trouble
+from quel.core.errors import QuelError, ServiceUnavailable, SettingsError
+from quel.core.operations import doctor
+from quel.core.operations.doctor import Finding, note, ok, trouble
 
 if TYPE_CHECKING:
-    from quel.wiring import World
+    from quel.services import Services
 
 _GEMINI_TIMEOUT_S = 15.0
 
 
-def examine(world: "World") -> Iterator[Finding]:
+def examine(world: "Services") -> Iterator[Finding]:
     """Every check in order. Raises nothing that a neighbour does."""
-    checks: tuple[tuple[str, Callable[[World], Iterator[Finding]]], ...] = (
+    checks: tuple[tuple[str, Callable[[Services], Iterator[Finding]]], ...] = (
         ("Defaults", _defaults),
         ("PostgreSQL", _postgres),
         ("Redis", _redis),
@@ -36,7 +36,9 @@ def examine(world: "World") -> Iterator[Finding]:
         yield from _guarded(check, world, ask)
 
 
-def _guarded(check: str, world: "World", ask: "Callable[[World], Iterator[Finding]]") -> Iterator[Finding]:
+def _guarded(
+    check: str, world: "Services", ask: "Callable[[Services], Iterator[Finding]]"
+) -> Iterator[Finding]:
     try:
         yield from ask(world)
     except SettingsError as error:
@@ -45,16 +47,16 @@ def _guarded(check: str, world: "World", ask: "Callable[[World], Iterator[Findin
         yield trouble(check, f"{error} Does it run, and is its address right?")
 
 
-def _defaults(world: "World") -> Iterator[Finding]:
-    yield from health.note_defaults(world.settings.costly_defaults)
+def _defaults(world: "Services") -> Iterator[Finding]:
+    yield from doctor.note_defaults(world.settings.costly_defaults)
 
 
-def _postgres(world: "World") -> Iterator[Finding]:
-    from quel.adapters.postgres.schema_state import read_schema_state
+def _postgres(world: "Services") -> Iterator[Finding]:
+    from quel.adapters.postgres.schema.revision import read_revision
 
-    state = read_schema_state(world.database)
-    yield health.judge_postgres(state.server_version)
-    yield health.judge_migrations(state.revision, _newest_migration())
+    state = read_revision(world.database)
+    yield doctor.judge_postgres(state.server_version)
+    yield doctor.judge_migrations(state.revision, _newest_migration())
 
 
 def _newest_migration() -> str:
@@ -66,15 +68,15 @@ def _newest_migration() -> str:
     return ScriptDirectory.from_config(Config("alembic.ini")).get_current_head() or "none"
 
 
-def _redis(world: "World") -> Iterator[Finding]:
+def _redis(world: "Services") -> Iterator[Finding]:
     from quel.adapters.redis.databases import check_databases
     from quel.adapters.redis.server_state import read_server_state
 
     check_databases({"REDIS_URL": world.settings.redis})
     with _hint_of_tls(world.settings.redis):
         state = read_server_state(world.settings.redis)
-    yield health.judge_redis_version("Redis", state.product, state.version)
-    yield from health.judge_redis_memory("Redis", state.eviction_policy, state.appendonly)
+    yield doctor.judge_redis_version("Redis", state.product, state.version)
+    yield from doctor.judge_redis_memory("Redis", state.eviction_policy, state.appendonly)
 
 
 @contextmanager
@@ -82,13 +84,15 @@ def _hint_of_tls(url: str) -> Iterator[None]:
     """A server without TLS that is spoken to in TLS is silent, like one that is away."""
     try:
         yield
-    except NeighbourDown as error:
+    except ServiceUnavailable as error:
         if not url.startswith("rediss:"):
             raise
-        raise NeighbourDown(f"{error} It is asked for TLS (REDIS_USE_TLS, or rediss:// in a URL).") from None
+        raise ServiceUnavailable(
+            f"{error} It is asked for TLS (REDIS_USE_TLS, or rediss:// in a URL)."
+        ) from None
 
 
-def _broker(world: "World") -> Iterator[Finding]:
+def _broker(world: "Services") -> Iterator[Finding]:
     from quel.adapters.redis.databases import check_databases
     from quel.adapters.redis.server_state import read_server_state
 
@@ -105,11 +109,11 @@ def _broker(world: "World") -> Iterator[Finding]:
     else:
         yield ok(check, f"database {broker.database} of {'the same' if same_server else 'its own'} server")
     if not same_server:
-        yield health.judge_redis_version(check, broker.product, broker.version)
-        yield from health.judge_redis_memory(check, broker.eviction_policy, broker.appendonly)
+        yield doctor.judge_redis_version(check, broker.product, broker.version)
+        yield from doctor.judge_redis_memory(check, broker.eviction_policy, broker.appendonly)
 
 
-def _storage(world: "World") -> Iterator[Finding]:
+def _storage(world: "Services") -> Iterator[Finding]:
     key, probe = f"generated-images/doctor/{uuid4().hex}.webp", uuid4().bytes
     world.storage.write_result(key, probe)
     try:
@@ -122,7 +126,7 @@ def _storage(world: "World") -> Iterator[Finding]:
         yield trouble("Storage", "What was read is not what was put: check SUPABASE_STORAGE_BASE_URL.")
 
 
-def _gemini(world: "World") -> Iterator[Finding]:
+def _gemini(world: "Services") -> Iterator[Finding]:
     from quel.adapters.gemini.engine import GeminiEngine
     from quel.core.models import ModelStatus, model_for
 
@@ -144,23 +148,23 @@ def _gemini(world: "World") -> Iterator[Finding]:
         yield note("Gemini model", f"{settings.gemini_model} is {status} in quel's table of models.")
 
 
-def _quota(world: "World") -> Iterator[Finding]:
-    yield health.judge_gate(world.quota.state(), world.quota.closed_for_s())
+def _quota(world: "Services") -> Iterator[Finding]:
+    yield doctor.judge_gate(world.quota.state(), world.quota.closed_for_s())
 
 
-def _pauses(world: "World") -> Iterator[Finding]:
-    yield from health.judge_pauses(world.pause.notes())
+def _pauses(world: "Services") -> Iterator[Finding]:
+    yield from doctor.judge_pauses(world.pause.notes())
 
 
-def _sweep(world: "World") -> Iterator[Finding]:
+def _sweep(world: "Services") -> Iterator[Finding]:
     from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
 
     last_at = SweepHeartbeat(world.redis).last_at()
-    yield health.judge_sweep(None if last_at is None else time.time() - last_at)
+    yield doctor.judge_sweep(None if last_at is None else time.time() - last_at)
 
 
-def _left_alone(world: "World") -> Iterator[Finding]:
+def _left_alone(world: "Services") -> Iterator[Finding]:
     from quel.cli.connections import lost_rows
 
     lost = lost_rows(world.database, world.settings).jobs()
-    yield health.judge_left_alone(Counter(job.kind for job in lost), world.settings.adopt_within_s)
+    yield doctor.judge_left_alone(Counter(job.kind for job in lost), world.settings.adopt_within_s)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import redis
 
-    from quel.adapters.postgres.browsing_rows import BrowsingRows
     from quel.adapters.postgres.database import Database
-    from quel.adapters.postgres.lost_rows import LostRows
+    from quel.adapters.postgres.operations.job_list import JobListRows
+    from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
     from quel.settings import Settings
 
 
@@ -26,19 +26,21 @@ def open_database(settings: "Settings") -> "Iterator[Database]":
         database.close()
 
 
-def browsing_rows(database: "Database", settings: "Settings") -> "BrowsingRows":
+def browsing_rows(database: "Database", settings: "Settings") -> "JobListRows":
     """The list of jobs, with paths as the settings resolve them."""
-    from quel.adapters.postgres.browsing_rows import BrowsingRows
+    from quel.adapters.postgres.operations.job_list import JobListRows
 
     fall_back = settings.unknown_path == "use_default"
-    return BrowsingRows(database, settings.default_path, fall_back=fall_back)
+    return JobListRows(database, settings.default_path, fall_back=fall_back)
 
 
-def lost_rows(database: "Database", settings: "Settings") -> "LostRows":
+def lost_rows(database: "Database", settings: "Settings") -> "LostJobsRows":
     """What the sweep leaves alone, with these settings."""
-    from quel.adapters.postgres.lost_rows import LostRows
+    from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
 
-    return LostRows(database, stuck_after_s=settings.stuck_after_s, adopt_within_s=settings.adopt_within_s)
+    return LostJobsRows(
+        database, stuck_after_s=settings.stuck_after_s, adopt_within_s=settings.adopt_within_s
+    )
 
 
 def check_redis(settings: "Settings") -> None:

@@ -10,14 +10,14 @@ from quel.adapters.redis.rejected import Rejected, RejectedEntries
 from quel.cli.connections import open_broker, open_lists
 from quel.cli.console import out, stop
 from quel.cli.tables import show_json, show_table
-from quel.core.steps import Stage
+from quel.core.pipeline import Step
 
 dead = typer.Typer(no_args_is_help=True, help="Look at what failed for good; send it again or drop it.")
 
 Ids = Annotated[
     list[str] | None, typer.Argument(help="Ids of dead letters; their beginnings do.", metavar="ID...")
 ]
-Queue = Annotated[Stage | None, typer.Option(help="Only those of this queue.")]
+Queue = Annotated[Step | None, typer.Option(help="Only those of this queue.")]
 All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -128,7 +128,7 @@ def _facts(letter: DeadLetter) -> dict[str, object]:
 
 
 def _chosen(
-    letters: DeadLetters, ids: Sequence[str] | None, queue: Stage | None, *, everything: bool
+    letters: DeadLetters, ids: Sequence[str] | None, queue: Step | None, *, everything: bool
 ) -> list[DeadLetter]:
     """The letters meant; exits with 2 where none is named, or one that is unknown or ambiguous."""
     if not ids:

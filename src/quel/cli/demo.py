@@ -94,11 +94,11 @@ def _clear_output() -> None:
 
 
 def _follow(show: "Show") -> None:
-    from quel.adapters.postgres.browsing_rows import BrowsingRows, JobView
     from quel.adapters.postgres.database import Database
+    from quel.adapters.postgres.operations.job_list import JobListRows, JobView
     from quel.cli.watch import follow
 
-    rows = BrowsingRows(Database(show.studio.database_url, pool_size=1), "fashion", fall_back=True)
+    rows = JobListRows(Database(show.studio.database_url, pool_size=1), "fashion", fall_back=True)
 
     def look() -> list[JobView]:
         show.check()

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from quel.cli.console import out
 from quel.core.errors import SettingsError
-from quel.core.health import Finding, State, ok, trouble
+from quel.core.operations.doctor import Finding, State, ok, trouble
 
 if TYPE_CHECKING:
     from quel.settings import Settings
@@ -30,11 +30,11 @@ def doctor(
     put into the bucket and removed again; no image is made.
     """
     from quel.cli.checkup import examine
+    from quel.services import Services
     from quel.settings import settings
-    from quel.wiring import World
 
     missing = _missing(settings())
-    with closing(World(settings(), patient=False)) as world:
+    with closing(Services(settings(), patient=False)) as world:
         findings = [missing or ok("Settings", "every one that is required is there"), *examine(world)]
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings]))

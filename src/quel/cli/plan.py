@@ -11,8 +11,8 @@ import typer
 from quel.cli.connections import open_database
 from quel.cli.console import err, out, stop
 from quel.cli.tables import show_json, show_table
-from quel.core.intake import IntakePolicy, as_uuid
-from quel.core.preview import Preview, PreviewImage, Subject, preview
+from quel.core.fetch_job import IntakePolicy, as_uuid
+from quel.core.operations.preview import Preview, PreviewImage, Subject, preview
 
 if TYPE_CHECKING:
     from quel.settings import Settings
@@ -32,8 +32,8 @@ def plan(
     Only a job's id needs the database; then it is also said whether the payer could pay now.
     """
     from quel.core.models import model_for
+    from quel.services import make_rules
     from quel.settings import settings
-    from quel.wiring import make_rules
 
     rules = make_rules(settings())
     job_id = as_uuid(job)
@@ -82,11 +82,11 @@ def _subject(row: dict[str, Any]) -> Subject:
 
 
 def _from_database(settings: "Settings", job_id: UUID, policy: IntakePolicy) -> tuple[Subject, str | None]:
-    from quel.adapters.postgres.intake_rows import IntakeRows
-    from quel.core.intake import Refuse, decide
+    from quel.adapters.postgres.fetch_job import FetchJobRows
+    from quel.core.fetch_job import Refuse, decide
 
     with open_database(settings) as database:
-        facts = IntakeRows(database).load(job_id)
+        facts = FetchJobRows(database).load(job_id)
     if facts is None:
         stop(f"There is no job {job_id}.")
     subject = Subject(

@@ -9,15 +9,15 @@ import typer
 from quel.cli.connections import check_redis, lost_rows, open_database, open_lists
 from quel.cli.console import err, out
 from quel.cli.nudging import nudge
+from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE, not_made_here
-from quel.core.reopening import EndedJob, Missing, Objection, OneImage, images_to_make
-from quel.core.settle import OPEN_STATUSES
-from quel.core.steps import Nudge, Stage
+from quel.core.operations.retry_job import EndedJob, Missing, Objection, OneImage, images_to_make
+from quel.core.pipeline import Step, StepMessage
 
 if TYPE_CHECKING:
     from quel.adapters.postgres.database import Database
-    from quel.core.intake import JobFacts
+    from quel.core.fetch_job import JobFacts
     from quel.settings import Settings
 
 
@@ -33,20 +33,20 @@ def retry(
     Delivered images are charged as always, to the same payer. A job that was refused is fetched anew, and so
     is an open one that the sweep leaves alone for its age (`quel jobs --lost`).
     """
-    from quel.adapters.postgres.intake_rows import IntakeRows
-    from quel.adapters.postgres.reopening_rows import ReopeningRows
+    from quel.adapters.postgres.fetch_job import FetchJobRows
+    from quel.adapters.postgres.operations.retry_job import RetryJobRows
     from quel.settings import settings
 
     if failed and image is not None:
         _stop("Choose --failed or --image, not both.", code=2)
     check_redis(settings())
     with open_database(settings()) as database:
-        facts = IntakeRows(database).load(job)
+        facts = FetchJobRows(database).load(job)
         if facts is None:
             _stop(f"There is no job {job}.", code=2)
         if facts.kind not in MADE_HERE:
             _stop(not_made_here(facts.kind))
-        ended = ReopeningRows(database).load(job)
+        ended = RetryJobRows(database).load(job)
         if ended is not None:
             which = OneImage(image) if image is not None else Missing(failed_only=failed)
             _retry_planned(settings(), database, ended, which)
@@ -59,22 +59,22 @@ def retry(
 def _retry_planned(
     settings: "Settings", database: "Database", job: EndedJob, which: Missing | OneImage
 ) -> None:
-    from quel.adapters.postgres.reopening_rows import ReopeningRows
+    from quel.adapters.postgres.operations.retry_job import RetryJobRows
 
     chosen = images_to_make(job, which)
     if isinstance(chosen, Objection):
         _stop(chosen.reason, code=0 if chosen.is_well else 1)
     _forget_cancellation(settings, job.job_id)
-    problem = ReopeningRows(database).reopen(job, chosen)
+    problem = RetryJobRows(database).reopen(job, chosen)
     if problem:
         _stop(problem)
-    nudge(Nudge(Stage.PREPARE_INPUTS, job.job_id))
+    nudge(StepMessage(Step.PREPARE_INPUTS, job.job_id))
     numbers = ", ".join(str(image_no + 1) for image_no in chosen)
     _say(f"Made again: image {numbers}; {len(chosen) * job.price} credits if all of them succeed.")
 
 
 def _retry_unplanned(settings: "Settings", database: "Database", facts: "JobFacts") -> None:
-    from quel.adapters.postgres.reopening_rows import ReopeningRows
+    from quel.adapters.postgres.operations.retry_job import RetryJobRows
 
     job_id, lost = facts.job_id, lost_rows(database, settings)
     is_open = facts.status in OPEN_STATUSES
@@ -85,18 +85,18 @@ def _retry_unplanned(settings: "Settings", database: "Database", facts: "JobFact
     moved = (
         lost.take_in_hand(job_id)
         if is_open
-        else ReopeningRows(database).reopen_unplanned(job_id, facts.status)
+        else RetryJobRows(database).reopen_unplanned(job_id, facts.status)
     )
     if not moved:
         _stop("The job moved at this very moment: look at it and try again.")
-    nudge(Nudge(Stage.FETCH_JOB, job_id))
+    nudge(StepMessage(Step.FETCH_JOB, job_id))
     _say(f"The job is pending{'' if is_open else ' again'} and on its way to fetch_job.")
 
 
 def _check_unplanned(settings: "Settings", facts: "JobFacts") -> None:
     """Exits with the reason where fetch_job would refuse the job again, or find nothing to do."""
-    from quel.core.intake import Refuse, Start, decide
-    from quel.wiring import make_rules
+    from quel.core.fetch_job import Refuse, Start, decide
+    from quel.services import make_rules
 
     decision = decide(replace(facts, status=JobStatus.PENDING), make_rules(settings).intake)
     if isinstance(decision, Refuse):

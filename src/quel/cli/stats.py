@@ -9,7 +9,7 @@ import typer
 from quel.cli.connections import open_database
 from quel.cli.durations import read_duration, spoken
 from quel.cli.tables import show_json, show_table
-from quel.core.statistics import Grouping, GroupStats, ReasonStats
+from quel.core.operations.statistics import Grouping, GroupStats, ReasonStats
 
 
 def stats(
@@ -21,12 +21,12 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Count jobs and images by outcome, credits taken, provider cost and median seconds."""
-    from quel.adapters.postgres.stats_rows import StatsRows
+    from quel.adapters.postgres.operations.statistics import StatisticsRows
     from quel.settings import settings
 
     fall_back = settings().unknown_path == "use_default"
     with open_database(settings()) as database:
-        rows = StatsRows(database, settings().default_path, fall_back=fall_back)
+        rows = StatisticsRows(database, settings().default_path, fall_back=fall_back)
         reasons = rows.reasons(since) if by is Grouping.REASON else []
         groups = rows.groups(by, since) if by is not Grouping.REASON else []
     title = f"Jobs of the last {spoken(since.total_seconds())} by {by}"

@@ -15,11 +15,11 @@ from uuid import UUID, uuid4
 import typer
 
 from quel.cli.console import err, stop
-from quel.core.errors import NeighbourDown
-from quel.core.submission import Upload, check_row, picture_files
+from quel.core.errors import ServiceUnavailable
+from quel.core.operations.submit_job import Upload, check_row, picture_files
 
 if TYPE_CHECKING:
-    from quel.wiring import World
+    from quel.services import Services
 
 MIME_TYPES = {
     ".png": "image/png",
@@ -59,8 +59,8 @@ def submit(
     An attachId, mergedAttachId or mergedImageAttachId may be the name of a picture file: relative to FILE,
     or to the current folder with -. Ids and status in the file are ignored, new ones are made.
     """
+    from quel.services import Services
     from quel.settings import settings
-    from quel.wiring import World
 
     row, folder = _read(file)
     problem = check_row(row)
@@ -69,7 +69,7 @@ def submit(
     member_id, org_id = member or _id(row, "quel_member_id"), org or _id(row, "org_id")
     pictures = {name: _picture(folder / name) for name in picture_files(row["job_input_data"])}
     settings().require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
-    with closing(World(settings(), patient=False)) as world:
+    with closing(Services(settings(), patient=False)) as world:
         job_id = _write(world, row, pictures, member_id, org_id)
         _push(world, job_id)
     print(job_id)
@@ -95,11 +95,11 @@ def _picture(path: Path) -> PictureFile:
 
 
 def _write(
-    world: "World", row: Any, pictures: dict[str, PictureFile], member_id: UUID | None, org_id: UUID | None
+    world: "Services", row: Any, pictures: dict[str, PictureFile], member_id: UUID | None, org_id: UUID | None
 ) -> UUID:
-    from quel.adapters.postgres.submission_rows import SubmissionRows
+    from quel.adapters.postgres.operations.submit_job import SubmitJobRows
 
-    rows = SubmissionRows(world.database)
+    rows = SubmitJobRows(world.database)
     unknown = rows.unknown_payers(member_id, org_id)
     if unknown:
         stop(f"There is no {' and no '.join(unknown)}.")
@@ -110,27 +110,27 @@ def _write(
     return job_id
 
 
-def _check_redis(world: "World") -> None:
+def _check_redis(world: "Services") -> None:
     from quel.adapters.redis.databases import check_databases
     from quel.adapters.redis.server_state import read_server_state
 
     check_databases({"REDIS_URL": world.settings.redis})
-    read_server_state(world.settings.redis)  # raises NeighbourDown while there is nothing to take back
+    read_server_state(world.settings.redis)  # raises ServiceUnavailable while there is nothing to take back
 
 
-def _upload(world: "World", picture: PictureFile) -> Upload:
+def _upload(world: "Services", picture: PictureFile) -> Upload:
     """Puts a picture where the front end puts uploads: rows name it without the folder (SPEC 1.5)."""
     path = f"upload-{uuid4().hex}{picture.path.suffix.lower()}"
     world.storage.write_upload(f"uploads/{path}", picture.data, picture.mime_type)
     return Upload(picture.path.name, path, len(picture.data), picture.mime_type)
 
 
-def _push(world: "World", job_id: UUID) -> None:
+def _push(world: "Services", job_id: UUID) -> None:
     from quel.adapters.redis.ingest import push
 
     try:
         push(world.redis, world.settings.ingest_queues[0], job_id)
-    except NeighbourDown as error:
+    except ServiceUnavailable as error:
         err.print(
             f"{error} Job {job_id} is written but may not be pushed; the sweep starts it later.",
             highlight=False, markup=False, soft_wrap=True,

@@ -13,7 +13,7 @@ from quel.cli.console import err, out, stop
 from quel.core.job import JobStatus
 
 if TYPE_CHECKING:
-    from quel.adapters.postgres.browsing_rows import JobView
+    from quel.adapters.postgres.operations.job_list import JobView
 
 Look = Callable[[], "list[JobView]"]
 

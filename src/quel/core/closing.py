@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quel.core.settle import JobEnd
+from quel.core.finalize_job import JobEnd
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class MergedIds:
 
 
 @dataclass(frozen=True)
-class Remains:
+class Leftovers:
     """What an ended job of `images` images may have left: prepared pictures, answers, objects nobody gets.
 
     `dropped` are the images that had been made and were not stored: an object of theirs may be in the bucket.
@@ -39,6 +39,6 @@ class ClosedJob:
     path: str | None
     seconds: float
     credits: int
-    remains: Remains
+    remains: Leftovers
     merged: MergedIds | None
     given_up: int = 0

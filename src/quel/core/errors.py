@@ -4,8 +4,8 @@ QuelError
 ├── ReferenceUnavailable   a reference cannot be had for good; the job goes on without it or fails
 ├── UnreadablePicture      an answer of the provider is no picture
 ├── StorageRefused         the bucket will not take an object, now or later
-├── DatabaseRefused        PostgreSQL answered with an error that trying again will not mend
-├── NeighbourDown          PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
+├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
+├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
 └── SettingsError          a setting is missing or wrong; the message names it
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
@@ -36,13 +36,13 @@ class StorageRefused(QuelError):
     code = "storage_refused"
 
 
-class DatabaseRefused(QuelError):
+class DatabaseError(QuelError):
     """A statement failed for good: a bug or a schema that does not fit. Only its SQLSTATE is told."""
 
     code = "database_refused"
 
 
-class NeighbourDown(QuelError):
+class ServiceUnavailable(QuelError):
     """A neighbour did not answer; the same call may succeed later."""
 
     code = "neighbour_down"

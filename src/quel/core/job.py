@@ -27,7 +27,7 @@ class JobStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class ReferenceAsk:
+class RequestedReference:
     """One picture the customer picked, as the input names it.
 
     `attach_id` is None where the entry has no readable attachId; `type` is trimmed and lower case, None
@@ -59,7 +59,7 @@ class StageRequest:
 
     prompt: str
     aspect_ratio: AspectRatio
-    references: tuple[ReferenceAsk, ...]
+    references: tuple[RequestedReference, ...]
     items: tuple[ItemRequest, ...]
     negative_prompt: str = ""
     pre_edited: bool | None = None  # eats only; None where the input says nothing

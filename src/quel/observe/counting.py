@@ -16,19 +16,19 @@ UNKNOWN = "unknown"
 
 
 @dataclass
-class StageRun:
-    """One run of a stage; its path is the last one an event of the run spoke of."""
+class ActorRun:
+    """One run of an actor; its path is the last one an event of the run spoke of."""
 
-    stage: str
+    actor: str
     path: str = UNKNOWN
 
 
-_run: ContextVar[StageRun | None] = ContextVar("stage_run", default=None)
+_run: ContextVar[ActorRun | None] = ContextVar("actor_run", default=None)
 
 
-def begin_run(stage: str) -> StageRun:
+def begin_run(actor: str) -> ActorRun:
     """Starts to note which path this thread works for."""
-    run = StageRun(stage)
+    run = ActorRun(actor)
     _run.set(run)
     return run
 
@@ -110,7 +110,7 @@ _TROUBLES = frozenset(
         Event.IMAGE_UNKEPT,
         Event.IMAGE_BYTES_LOST,
         Event.LEASES_TROUBLE,
-        Event.DOORBELL_TROUBLE,
+        Event.ADMISSION_TROUBLE,
         Event.ACTOR_FAILED,
     }
 )

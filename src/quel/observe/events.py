@@ -54,7 +54,7 @@ class Event(StrEnum):
     JOB_RECOVERED = "sweep.recovered"
     SWEEP_DONE = "sweep.done"
     LEASES_TROUBLE = "leases.trouble"
-    DOORBELL_TROUBLE = "doorbell.trouble"
+    ADMISSION_TROUBLE = "admission.trouble"
     PROCESS_STARTED = "process.started"
     PROCESS_STOPPED = "process.stopped"
     HTTP_PORT_OPENED = "http.port_opened"
@@ -81,7 +81,7 @@ _WARNINGS = frozenset(
         Event.IMAGE_BYTES_LOST,
         Event.JOB_RECOVERED,
         Event.LEASES_TROUBLE,
-        Event.DOORBELL_TROUBLE,
+        Event.ADMISSION_TROUBLE,
         Event.HTTP_PORT_TAKEN,
         Event.ACTOR_FAILED,
     }

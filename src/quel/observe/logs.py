@@ -62,7 +62,7 @@ def _format_root(shared: list[Any], renderer: list[Any], threshold: int) -> None
 
 
 @contextmanager
-def about(**fields: Any) -> Iterator[None]:
+def log_context(**fields: Any) -> Iterator[None]:
     """Adds fields to every event inside; None values are left out, ids become text."""
     known = {name: value for name, value in fields.items() if value is not None}
     plain = {name: value if isinstance(value, int) else str(value) for name, value in known.items()}

@@ -1,7 +1,7 @@
-"""Every metric quel counts, declared once: seconds and base units, by path and stage.
+"""Every metric quel counts, declared once: seconds and base units, by path and actor.
 
-`path` is the production path, `unknown` where a job has none yet. `stage` is the actor. What is counted here
-starts at zero with each process; what stands in PostgreSQL and Redis is told by `quel.observe.situation`.
+`path` is the production path, `unknown` where a job has none yet. `actor` is the step. What is counted here
+starts at zero with each process; what stands in PostgreSQL and Redis `quel.observe.backlog_collector` tells.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from quel.observe.metric_files import VARIABLE
+from quel.observe.multiprocess import VARIABLE
 
 JOBS_RECEIVED = Counter("quel_jobs_received_total", "Job ids taken off a raw list.", ["list"])
 ENTRIES_SET_ASIDE = Counter("quel_entries_set_aside_total", "Entries that were no job.", ["reason"])
@@ -45,14 +45,16 @@ PROVIDER_SECONDS = Histogram(
 PROVIDER_COST = Counter("quel_provider_cost_dollars_total", "US dollars the provider asks.", ["path"])
 QUOTA_WAITS = Counter("quel_quota_waits_total", "Calls kept waiting by a quota or the provider.", ["quota"])
 
-STAGE_SECONDS = Histogram(
+ACTOR_SECONDS = Histogram(
     "quel_stage_duration_seconds",
-    "One run of a stage, waiting for its own slot included.",
-    ["stage", "path"],
+    "One run of an actor, waiting for its own slot included.",
+    ["actor", "path"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300),
 )
-STAGE_RUNS = Counter("quel_stage_runs_total", "Runs of a stage: done, retried, failed.", ["stage", "outcome"])
-DEAD_LETTERS = Counter("quel_dead_letters_total", "Messages given up and kept for an operator.", ["stage"])
+ACTOR_RUNS = Counter(
+    "quel_stage_runs_total", "Runs of an actor: done, retried, failed.", ["actor", "outcome"]
+)
+DEAD_LETTERS = Counter("quel_dead_letters_total", "Messages given up and kept for an operator.", ["actor"])
 TROUBLES = Counter("quel_troubles_total", "Warnings about a neighbour that passed or will.", ["event"])
 
 WORKER_THREADS = Gauge(

@@ -8,14 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quel.sandbox.servers import Servers
+    from quel.sandbox.servers.client import Servers
     from quel.sandbox.world import World
 
 __all__ = ["Servers", "World"]
 
+_HOMES = {"Servers": "quel.sandbox.servers.client", "World": "quel.sandbox.world"}
+
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: the child processes import this package too, and must start in milliseconds.
-    if name in __all__:
-        return getattr(import_module(f"quel.sandbox.{name.lower()}"), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

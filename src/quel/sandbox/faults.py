@@ -9,7 +9,7 @@ import threading
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from quel.sandbox.wire import Delivery, Reply
+from quel.sandbox.http_server import Delivery, Reply
 
 MEGABYTE = 1_000_000
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.faults import Fault, FaultPlan, Rule
-from quel.sandbox.lifeline import Child
-from quel.sandbox.wire import LoopbackServer, Reply, Request
+from quel.sandbox.http_server import LoopbackServer, Reply, Request
+from quel.sandbox.servers.parent_watch import Child
 
 CONTROL_PREFIX = "/_sandbox/"
 CONTROL_TIMEOUT_S = 60.0

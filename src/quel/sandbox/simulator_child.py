@@ -5,8 +5,8 @@ Run as `python -m quel.sandbox.simulator_child <parent pid>`; ends when the pare
 
 from importlib import import_module
 
-from quel.sandbox.lifeline import answer_parent, parent_requests
-from quel.sandbox.wire import LoopbackServer
+from quel.sandbox.http_server import LoopbackServer
+from quel.sandbox.servers.parent_watch import answer_parent, parent_requests
 
 
 def main() -> None:

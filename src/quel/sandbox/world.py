@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from quel.sandbox.gemini.client import Gemini
-from quel.sandbox.servers import Servers
+from quel.sandbox.servers.client import Servers
 from quel.sandbox.storage.client import Storage
 
 

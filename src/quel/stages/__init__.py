@@ -1,1 +1,1 @@
-"""The stages: each loads rows, asks the core what to do, has one effect, and says what to nudge next."""
+"""The stages: each loads rows, asks the core what to do, has one effect, and says what to message next."""

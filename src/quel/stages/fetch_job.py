@@ -5,50 +5,50 @@ What is not quel's to make is passed on or refused before anything of it is pars
 
 from uuid import UUID
 
-from quel.core.intake import (
+from quel.core.fetch_job import (
+    AlreadyClaimed,
     Cancelled,
     Claimed,
     ClaimedMeanwhile,
+    Defer,
     Foreign,
-    Ignore,
-    LookAgain,
-    Park,
     PathChoice,
     Refuse,
+    Skip,
     Start,
     choose_path,
     decide,
 )
-from quel.core.intake import JobFacts as Facts
+from quel.core.fetch_job import JobFacts as Facts
 from quel.core.kind import MADE_HERE, Kind, foreign_reason
-from quel.core.result_path import result_owner
-from quel.core.steps import Nudge, Stage, next_steps
+from quel.core.object_path import result_owner
+from quel.core.pipeline import Step, StepMessage, next_steps
 from quel.observe.events import Event, emit
-from quel.observe.logs import about
-from quel.stages.closing import announce
-from quel.stages.services import Services
+from quel.observe.logs import log_context
+from quel.services import Services
+from quel.stages.job_end import announce
 
 
 class UnknownJob(Exception):
     """No row has this id, or not yet: a message may be ahead of the row it speaks of."""
 
 
-def fetch_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
+def fetch_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     """Claims a pending job and plans it. Raises UnknownJob where there is no such row."""
-    facts = services.intake.load(job_id)
+    facts = services.fetch_job.load(job_id)
     if facts is None:
         raise UnknownJob
     choice = choose_path((facts.job_path, facts.production_path), services.rules.intake)
     path = choice.path if isinstance(choice, PathChoice) and facts.kind in MADE_HERE else None
-    with about(path=path):
+    with log_context(path=path):
         return _decide(services, facts)
 
 
-def _decide(services: Services, facts: Facts) -> tuple[Nudge, ...]:
+def _decide(services: Services, facts: Facts) -> tuple[StepMessage, ...]:
     job_id = facts.job_id
     emit(Event.JOB_FETCHED, type=facts.job_type, status=facts.status.value, ordered=facts.total_images)
     decision = decide(facts, services.rules.intake)
-    if not isinstance(decision, Ignore | Foreign) and services.cancellations.is_cancelled(job_id):
+    if not isinstance(decision, Skip | Foreign) and services.cancellations.is_cancelled(job_id):
         decision = Cancelled()
     match decision:
         case Start():
@@ -57,31 +57,31 @@ def _decide(services: Services, facts: Facts) -> tuple[Nudge, ...]:
             _refuse(services, job_id, decision)
         case Foreign(kind):
             _leave_to_others(services, job_id, kind)
-        case Park(path):
-            services.intake.park(job_id)
+        case Defer(path):
+            services.fetch_job.park(job_id)
             emit(Event.JOB_PARKED, path=path)
-        case Ignore(status):
+        case Skip(status):
             emit(Event.JOB_IGNORED, status=status.value)
         case Cancelled():
-            return (Nudge(Stage.FINALIZE_JOB, job_id),)
-        case LookAgain():
+            return (StepMessage(Step.FINALIZE_JOB, job_id),)
+        case AlreadyClaimed():
             return _look_again(services, job_id)
     return ()
 
 
 def _refuse(services: Services, job_id: UUID, refusal: Refuse) -> None:
-    closed = services.closings.refuse(job_id, refusal.reason)
+    closed = services.finalize_job.refuse(job_id, refusal.reason)
     if closed is not None:
         emit(Event.JOB_REFUSED, code=refusal.code, reason=refusal.reason, images=closed.end.failed_images)
         announce(closed)
 
 
-def _start(services: Services, facts: Facts, start: Start) -> tuple[Nudge, ...]:
+def _start(services: Services, facts: Facts, start: Start) -> tuple[StepMessage, ...]:
     if start.path.fell_back_from is not None:
         emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
     owner = result_owner(start.plan.request.user_id, facts.member_id)
     price = services.rules.intake.price
-    match services.intake.claim(facts, start, price=price, result_owner=owner):
+    match services.fetch_job.claim(facts, start, price=price, result_owner=owner):
         case Claimed():
             _tell_plan(facts, start)
             return _look_again(services, facts.job_id)
@@ -113,8 +113,8 @@ def _leave_to_others(services: Services, job_id: UUID, kind: Kind) -> None:
         _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind)))
 
 
-def _look_again(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
-    preparation = services.preparations.load(job_id)
+def _look_again(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
+    preparation = services.prepare_inputs.load(job_id)
     if preparation is None:
         return ()
     return next_steps(job_id, preparation.states)

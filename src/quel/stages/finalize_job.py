@@ -5,24 +5,24 @@ from uuid import UUID
 from quel.core.closing import ClosedJob
 from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE
-from quel.core.steps import Nudge
+from quel.core.pipeline import StepMessage
 from quel.observe.events import Event, emit
-from quel.observe.logs import about
-from quel.stages.closing import announce, clear_away
-from quel.stages.services import Services
+from quel.observe.logs import log_context
+from quel.services import Services
+from quel.stages.job_end import announce, clear_away
 
 
-def finalize_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
+def finalize_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     """Closes job and production in one transaction, then clears away what the job leaves."""
-    if services.intake.unclaimed_kind(job_id) not in {None, *MADE_HERE}:
+    if services.fetch_job.unclaimed_kind(job_id) not in {None, *MADE_HERE}:
         emit(Event.JOB_IGNORED, status="another program's")
         return ()  # another program's job, which closes it itself
     cancelled = services.cancellations.is_cancelled(job_id)
-    closed = services.closings.close(job_id, cancelled=cancelled)
+    closed = services.finalize_job.close(job_id, cancelled=cancelled)
     if (
         closed is None
     ):  # still open, ended by somebody else, or by a worker that died before it had cleared away
-        remains = services.closings.remains(job_id)
+        remains = services.finalize_job.leftovers(job_id)
         if remains is None:
             return ()
         if remains.withdrawn:
@@ -33,7 +33,7 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[Nudge, ...]:
 
 
 def _tell(closed: ClosedJob) -> None:
-    with about(path=closed.path):
+    with log_context(path=closed.path):
         if closed.end.status is JobStatus.USER_CANCELLED:
             emit(Event.JOB_CANCELLED, made=closed.end.completed_images)
         if closed.merged is not None:

@@ -3,7 +3,7 @@
 A message only says that an image became ready. First a slot of the quota is reserved, then, when it has
 come, the image whose turn it is by then is leased: with a full quota the newcomer's single image goes
 before the thousandth of somebody else. A message that finds no slot is dropped: its image waits in its row,
-and the doorbell sends a new message when there is room.
+and the admission controller sends a new message when there is room.
 """
 
 import random
@@ -12,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from quel.core.errors import NeighbourDown
-from quel.core.generation import Turn, Unpayable
+from quel.core.errors import ServiceUnavailable
+from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
+from quel.core.pipeline import Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import GiveUp, Succeed, TryAgain, WaitForQuota, decide
-from quel.core.steps import Nudge, Stage
 from quel.observe.events import Event, emit
-from quel.observe.logs import about
-from quel.stages.persist_output import finalize_when_done, tell
-from quel.stages.services import Services
+from quel.observe.logs import log_context
+from quel.services import Services
+from quel.stages.persist_output import finalize_when_done, log_progress
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
@@ -30,31 +30,31 @@ _KEEP_TRYING_S = 240.0  # below the actor's time limit, which adds five minutes 
 _KEEP_PAUSE_S = 1.0
 
 
-def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Nudge, ...]:
+def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
     """Makes the image whose turn it is. The ids say which one became ready, not which one is made."""
     limits = _open_paths(services)
     if limits == ():
-        services.doorbell.wait(Later(_PAUSED_FOR_S, "paused"))
+        services.admission.wait(Later(_PAUSED_FOR_S, "paused"))
         return ()
     slot = _reserve(services)
     if isinstance(slot, Later):
-        services.doorbell.wait(slot)
+        services.admission.wait(slot)
         return ()
     time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
-    turn, nudges = _take(services, limits)
+    turn, messages = _take(services, limits)
     if turn is None:
         services.quota.give_back(slot)
         if limits is not None:  # images may wait for their path; without limits there is simply none
-            services.doorbell.wait(Later(_NO_TURN_FOR_S, "path"))
-        return nudges
+            services.admission.wait(Later(_NO_TURN_FOR_S, "path"))
+        return messages
     with (
-        services.leases.held(turn.lease, slot),
-        about(job_id=turn.job_id, image=turn.image_no, path=turn.path, stage=turn.stage),
+        services.lease_renewal.held(turn.lease, slot),
+        log_context(job_id=turn.job_id, image=turn.image_no, path=turn.path, stage=turn.stage),
     ):
-        nudges += _make(services, turn, slot)
-    if services.doorbell.call_ended():
-        nudges += (Nudge(Stage.GENERATE_IMAGE, job_id, image_no),)
-    return nudges
+        messages += _make(services, turn, slot)
+    if services.admission.call_ended():
+        messages += (StepMessage(Step.GENERATE_IMAGE, job_id, image_no),)
+    return messages
 
 
 def _open_paths(services: Services) -> Sequence[Mapping[str, Any]] | None:
@@ -68,13 +68,13 @@ def _open_paths(services: Services) -> Sequence[Mapping[str, Any]] | None:
 
 
 def _reserve(services: Services) -> Slot | Later:
-    later_or_slot = services.doorbell.ask(services.quota.reserve)
+    later_or_slot = services.admission.ask(services.quota.reserve)
     if isinstance(later_or_slot, Later) and later_or_slot.reason != "known":
         emit(Event.PROVIDER_WAITING, quota=later_or_slot.reason, wait_s=round(later_or_slot.wait_s, 3))
     return later_or_slot
 
 
-def _make(services: Services, turn: Turn, slot: Slot) -> tuple[Nudge, ...]:
+def _make(services: Services, turn: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
     if turn.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(turn.job_id):
         services.quota.give_back(slot)
         return _not_wanted(services, turn)
@@ -86,46 +86,46 @@ def _make(services: Services, turn: Turn, slot: Slot) -> tuple[Nudge, ...]:
     if len(shown) < len(pictures):
         services.quota.give_back(slot)
         emit(Event.INPUTS_LOST)
-        services.turns.unprepare(turn)
-        return (Nudge(Stage.PREPARE_INPUTS, turn.job_id),)
+        services.generate_image.reset(turn)
+        return (StepMessage(Step.PREPARE_INPUTS, turn.job_id),)
     slot = services.quota.begin(slot)
     outcome = _call(services, turn, shown)
     return _follow(services, turn, slot, outcome)
 
 
-def _not_wanted(services: Services, turn: Turn) -> tuple[Nudge, ...]:
+def _not_wanted(services: Services, turn: ClaimedImage) -> tuple[StepMessage, ...]:
     """The job was cancelled, ended by somebody else, or set back to pending, to be claimed anew."""
     if turn.job_status is JobStatus.PENDING:
-        services.turns.unprepare(turn)
+        services.generate_image.reset(turn)
         return ()
-    return (Nudge(Stage.FINALIZE_JOB, turn.job_id),)
+    return (StepMessage(Step.FINALIZE_JOB, turn.job_id),)
 
 
 def _take(
     services: Services, limits: Sequence[Mapping[str, Any]] | None
-) -> tuple[Turn | None, tuple[Nudge, ...]]:
+) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
     """The image whose turn it is, passing over payers without the credits, and what those lead to."""
-    nudges: tuple[Nudge, ...] = ()
-    while isinstance(turn := services.turns.take(uuid4().hex, limits), Unpayable):
-        nudges += _unpayable(services, turn)
-    return turn, nudges
+    messages: tuple[StepMessage, ...] = ()
+    while isinstance(turn := services.generate_image.claim(uuid4().hex, limits), Unpayable):
+        messages += _unpayable(services, turn)
+    return turn, messages
 
 
-def _unpayable(services: Services, unpayable: Unpayable) -> tuple[Nudge, ...]:
-    with about(job_id=unpayable.job_id, path=unpayable.path):
+def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, ...]:
+    with log_context(job_id=unpayable.job_id, path=unpayable.path):
         if services.cancellations.is_cancelled(unpayable.job_id):
-            return (Nudge(Stage.FINALIZE_JOB, unpayable.job_id),)
-        failed = services.turns.fail_unpayable(unpayable) if unpayable.is_dry else None
+            return (StepMessage(Step.FINALIZE_JOB, unpayable.job_id),)
+        failed = services.generate_image.fail_unpayable(unpayable) if unpayable.is_dry else None
         if failed is None:
             emit(Event.IMAGE_UNPAYABLE, image=unpayable.image_no)
             return ()
         progress, images, reason = failed
         emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=images)
-        tell(progress)
+        log_progress(progress)
         return finalize_when_done(unpayable.job_id, progress)
 
 
-def _call(services: Services, turn: Turn, pictures: Sequence[PictureBytes]) -> Outcome:
+def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureBytes]) -> Outcome:
     emit(
         Event.PROVIDER_CALLED,
         model=services.rules.model,
@@ -145,7 +145,7 @@ def _call(services: Services, turn: Turn, pictures: Sequence[PictureBytes]) -> O
     return outcome
 
 
-def _follow(services: Services, turn: Turn, slot: Slot, outcome: Outcome) -> tuple[Nudge, ...]:
+def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome) -> tuple[StepMessage, ...]:
     decision = decide(
         outcome,
         attempts=turn.attempts,
@@ -161,46 +161,50 @@ def _follow(services: Services, turn: Turn, slot: Slot, outcome: Outcome) -> tup
             return _made(services, turn, cost_usd)
         case TryAgain(delay_s, attempts, broken, code, _):
             emit(Event.IMAGE_RETRIED, code=code, attempts=attempts, delay_s=round(delay_s, 3))
-            services.turns.put_back(turn, delay_s=delay_s, attempts=attempts, broken=broken)
-            return (Nudge(Stage.GENERATE_IMAGE, turn.job_id, turn.image_no, delay_s),)
+            services.generate_image.reschedule(turn, delay_s=delay_s, attempts=attempts, broken=broken)
+            return (StepMessage(Step.GENERATE_IMAGE, turn.job_id, turn.image_no, delay_s),)
         case WaitForQuota():
-            services.turns.put_back(turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers)
-            services.doorbell.wait(Later(services.doorbell.closed_for_s() or _NO_TURN_FOR_S, "provider"))
+            services.generate_image.reschedule(
+                turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers
+            )
+            services.admission.wait(Later(services.admission.closed_for_s() or _NO_TURN_FOR_S, "provider"))
             return ()
         case GiveUp(code, message, account):
             return _give_up(services, turn, code, message, account)
 
 
-def _keep(services: Services, turn: Turn, picture: PictureBytes) -> None:
+def _keep(services: Services, turn: ClaimedImage, picture: PictureBytes) -> None:
     """Keeps the answer, also when Redis is full or away for minutes: it cannot be had again for free."""
     give_up_at = time.monotonic() + _KEEP_TRYING_S
     while True:
         try:
             return services.blobs.put_output(turn.job_id, turn.image_no, picture)
-        except NeighbourDown as error:
+        except ServiceUnavailable as error:
             if time.monotonic() > give_up_at:
                 raise
             emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
             time.sleep(_KEEP_PAUSE_S)
 
 
-def _made(services: Services, turn: Turn, cost_usd: float) -> tuple[Nudge, ...]:
-    if not services.turns.made(turn, cost_usd):
+def _made(services: Services, turn: ClaimedImage, cost_usd: float) -> tuple[StepMessage, ...]:
+    if not services.generate_image.mark_made(turn, cost_usd):
         emit(Event.IMAGE_DROPPED, state="no longer wanted")
         services.blobs.drop_output(turn.job_id, turn.image_no)
-        return (Nudge(Stage.FINALIZE_JOB, turn.job_id),)
+        return (StepMessage(Step.FINALIZE_JOB, turn.job_id),)
     emit(Event.IMAGE_MADE, cost_usd=cost_usd)
-    return (Nudge(Stage.PERSIST_OUTPUT, turn.job_id, turn.image_no),)
+    return (StepMessage(Step.PERSIST_OUTPUT, turn.job_id, turn.image_no),)
 
 
-def _give_up(services: Services, turn: Turn, code: str, message: str, account: bool) -> tuple[Nudge, ...]:
-    progress = services.turns.fail(
+def _give_up(
+    services: Services, turn: ClaimedImage, code: str, message: str, account: bool
+) -> tuple[StepMessage, ...]:
+    progress = services.generate_image.fail(
         turn, code=code, reason=message, attempts=turn.attempts + 1, broken=turn.broken_answers
     )
     if progress is None:
         return ()
     emit(Event.IMAGE_FAILED, code=code, reason=message, account=account)
-    tell(progress)
+    log_progress(progress)
     return finalize_when_done(turn.job_id, progress)
 
 
@@ -209,7 +213,7 @@ def _report(services: Services, slot: Slot, outcome: Outcome) -> None:
     closed_for_s = services.quota.report(slot, verdict, pause_s=pause_s)
     if closed_for_s > 0:
         emit(Event.PROVIDER_WAITING, quota=verdict.value, wait_s=round(closed_for_s, 3))
-        services.doorbell.closed(closed_for_s)
+        services.admission.closed(closed_for_s)
 
 
 def _verdict(outcome: Outcome) -> tuple[Verdict, float]:

@@ -11,47 +11,47 @@ from typing import TypeVar
 from uuid import UUID
 
 from quel.core.errors import QuelError
-from quel.core.intake import choose_path
+from quel.core.fetch_job import choose_path
 from quel.core.job import Problem
-from quel.core.steps import FINAL_STATES, Nudge, Stage
-from quel.core.stuck import (
+from quel.core.pipeline import FINAL_STATES, Step, StepMessage
+from quel.core.sweep_stuck_jobs import (
     Action,
     OpenJobs,
     Orphan,
     PendingJob,
     ProcessingJob,
-    Surroundings,
-    judge_orphan,
-    judge_pending,
-    judge_processing,
+    SweepContext,
+    decide_orphan,
+    decide_pending,
+    decide_processing,
 )
 from quel.observe.events import Event, emit
-from quel.observe.logs import about
-from quel.stages.closing import announce, clear_away
-from quel.stages.services import Services
+from quel.observe.logs import log_context
+from quel.services import Services
+from quel.stages.job_end import announce, clear_away
 
 OpenJob = TypeVar("OpenJob", PendingJob, ProcessingJob, Orphan)
 
-_BACKLOGS = (Stage.PREPARE_INPUTS, Stage.PERSIST_OUTPUT, Stage.FINALIZE_JOB)
+_BACKLOGS = (Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT, Step.FINALIZE_JOB)
 
 
-def sweep_stuck_jobs(services: Services) -> tuple[Nudge, ...]:
+def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
     """Repairs what is lost and returns the messages that move it on."""
-    with services.sweeps.exclusive() as only_one:
+    with services.sweep_stuck_jobs.exclusive() as only_one:
         if not only_one:
             return ()
         everything = _open_jobs(services)
         key_set = services.cancellations.cancelled_among(everything.job_ids)
         to_close = {*(job.job_id for job in everything.marked), *key_set}
         jobs = everything.without(to_close)
-        around = _look_around(services, jobs)
-        nudges = [Nudge(Stage.FINALIZE_JOB, job_id) for job_id in to_close]
-        nudges += _judged(jobs.pending, _Pending(services, around))
-        nudges += _judged(jobs.processing, lambda job: _processing(services, job, around))
-        nudges += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, around))
+        context = _look_around(services, jobs)
+        messages = [StepMessage(Step.FINALIZE_JOB, job_id) for job_id in to_close]
+        messages += _judged(jobs.pending, _Pending(services, context))
+        messages += _judged(jobs.processing, lambda job: _processing(services, job, context))
+        messages += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, context))
         productions = _reconcile(services)
-    emit(Event.SWEEP_DONE, open=len(everything.job_ids), nudges=len(nudges), productions=productions)
-    return tuple(dict.fromkeys(nudges))
+    emit(Event.SWEEP_DONE, open=len(everything.job_ids), messages=len(messages), productions=productions)
+    return tuple(dict.fromkeys(messages))
 
 
 def _open_jobs(services: Services) -> OpenJobs:
@@ -60,7 +60,9 @@ def _open_jobs(services: Services) -> OpenJobs:
     """
     rules = services.rules
     before = services.queues.foreign_ids()
-    found = services.sweeps.open_jobs(rules.stuck_after_s, rules.adopt_within_s, rules.intake.default_path)
+    found = services.sweep_stuck_jobs.open_jobs(
+        rules.stuck_after_s, rules.adopt_within_s, rules.intake.default_path
+    )
     after = services.queues.foreign_ids()
     return found.ours(None if before is None or after is None else before | after)
 
@@ -68,15 +70,15 @@ def _open_jobs(services: Services) -> OpenJobs:
 def _reconcile(services: Services) -> int:
     """How many productions were closed; trouble there keeps no job's message back."""
     try:
-        return services.sweeps.reconcile_productions()
+        return services.sweep_stuck_jobs.reconcile_productions()
     except QuelError as error:
         emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=0)
         return 0
 
 
-def _look_around(services: Services, jobs: OpenJobs) -> Surroundings:
+def _look_around(services: Services, jobs: OpenJobs) -> SweepContext:
     rules = services.rules
-    return Surroundings(
+    return SweepContext(
         stuck_after_s=rules.stuck_after_s,
         max_recoveries=rules.max_recoveries,
         flow_silent_s=jobs.flow_silent_s,
@@ -87,79 +89,79 @@ def _look_around(services: Services, jobs: OpenJobs) -> Surroundings:
     )
 
 
-def _judged(jobs: Iterable[OpenJob], judge: Callable[[OpenJob], Iterable[Nudge]]) -> list[Nudge]:
+def _judged(jobs: Iterable[OpenJob], judge: Callable[[OpenJob], Iterable[StepMessage]]) -> list[StepMessage]:
     """What each job asks for; one about which something goes wrong is looked at again in a minute."""
-    nudges: list[Nudge] = []
+    messages: list[StepMessage] = []
     for job in jobs:
         try:
-            nudges += judge(job)
+            messages += judge(job)
         except QuelError as error:
-            with about(job_id=job.job_id):
+            with log_context(job_id=job.job_id):
                 emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=0)
-    return nudges
+    return messages
 
 
 class _Pending:
     """Judges pending jobs by the queues, which are looked through once, when there is a job to judge."""
 
-    def __init__(self, services: Services, around: Surroundings) -> None:
-        self._services, self._around = services, around
+    def __init__(self, services: Services, context: SweepContext) -> None:
+        self._services, self._context = services, context
         self._on_queues = cache(services.queues.jobs_to_fetch)
 
-    def __call__(self, found: PendingJob) -> Iterator[Nudge]:
-        services, around = self._services, self._around
+    def __call__(self, found: PendingJob) -> Iterator[StepMessage]:
+        services, context = self._services, self._context
         choice = choose_path((found.path,), services.rules.intake)
         job = found if isinstance(choice, Problem) else replace(found, path=choice.path)
         on_queues = self._on_queues()
-        verdict = judge_pending(job, around, on_a_queue=on_queues is None or job.job_id in on_queues)
+        verdict = decide_pending(job, context, on_a_queue=on_queues is None or job.job_id in on_queues)
         if verdict.action is Action.CLOSE:
-            yield from _give_up(services, job, around)
+            yield from _give_up(services, job, context)
         elif verdict.action is Action.RECOVER:
-            if not services.sweeps.recover_pending(job):
+            if not services.sweep_stuck_jobs.recover_pending(job):
                 return
             _tell_recovery(job.job_id, job.path, "pending on no queue")
-        yield from verdict.nudges
+        yield from verdict.messages
 
 
-def _processing(services: Services, job: ProcessingJob, around: Surroundings) -> Iterator[Nudge]:
-    verdict = judge_processing(job, around)
+def _processing(services: Services, job: ProcessingJob, context: SweepContext) -> Iterator[StepMessage]:
+    verdict = decide_processing(job, context)
     if verdict.action is Action.CLOSE:  # a worker may have died between keeping an answer and saying so
         still_open = [(job.job_id, no) for no, state in job.images if state not in FINAL_STATES]
         job = replace(job, kept_bytes=any(services.blobs.has_outputs(still_open)))
-        verdict = judge_processing(job, around)
+        verdict = decide_processing(job, context)
     if verdict.action is Action.CLOSE:
-        yield from _give_up(services, job, around)
+        yield from _give_up(services, job, context)
     elif verdict.action is Action.RECOVER:
-        if not services.sweeps.recover(job):
+        if not services.sweep_stuck_jobs.recover(job):
             return
         _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
-    yield from verdict.nudges
+    yield from verdict.messages
 
 
-def _orphan(services: Services, orphan: Orphan, around: Surroundings) -> Iterator[Nudge]:
-    if judge_orphan(orphan, around) is Action.CLOSE:
-        yield from _give_up(services, orphan, around)
-    elif services.sweeps.adopt(orphan):
+def _orphan(services: Services, orphan: Orphan, context: SweepContext) -> Iterator[StepMessage]:
+    if decide_orphan(orphan, context) is Action.CLOSE:
+        yield from _give_up(services, orphan, context)
+    elif services.sweep_stuck_jobs.adopt(orphan):
         _tell_recovery(orphan.job_id, None, "left behind by another server")
-        yield Nudge(Stage.FETCH_JOB, orphan.job_id)
+        yield StepMessage(Step.FETCH_JOB, orphan.job_id)
 
 
 def _tell_recovery(job_id: UUID, path: str | None, cause: str) -> None:
-    with about(job_id=job_id, path=path):
+    with log_context(job_id=job_id, path=path):
         emit(Event.JOB_RECOVERED, cause=cause)
 
 
-def _give_up(services: Services, job: OpenJob, around: Surroundings) -> tuple[Nudge, ...]:
+def _give_up(services: Services, job: OpenJob, context: SweepContext) -> tuple[StepMessage, ...]:
     job_id = job.job_id
     reason = (
-        f"It was taken up again {around.max_recoveries} times without bringing a new image,"
+        f"It was taken up again {context.max_recoveries} times without bringing a new image,"
         " and was closed with what it had."
     )
-    with about(job_id=job_id):
-        closed = services.closings.give_up(job, code="stuck", reason=reason)
+    with log_context(job_id=job_id):
+        closed = services.finalize_job.give_up(job, code="stuck", reason=reason)
         if closed is None:
             return ()
-        with about(path=closed.path):
+        with log_context(path=closed.path):
             emit(Event.IMAGE_FAILED, code="stuck", reason=reason, images=closed.given_up)
         announce(closed)
         return clear_away(services, job_id, closed.remains)

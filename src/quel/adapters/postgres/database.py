@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from quel.adapters.postgres.url import sqlalchemy_url
-from quel.core.errors import DatabaseRefused, NeighbourDown
+from quel.core.errors import DatabaseError, ServiceUnavailable
 from quel.core.request import decode_input
 
 T = TypeVar("T")
@@ -33,8 +33,8 @@ class Database:
         """Runs `work` in one transaction and commits it.
 
         A connection that turns out to be dead is replaced once: `work` must be safe to run again, also
-        when the first commit went through unseen. Raises NeighbourDown when PostgreSQL cannot answer
-        now, DatabaseRefused when it refuses for good.
+        when the first commit went through unseen. Raises ServiceUnavailable when PostgreSQL cannot answer
+        now, DatabaseError when it refuses for good.
         """
         try:
             return self._once(work)
@@ -43,7 +43,7 @@ class Database:
         try:
             return self._once(work)
         except _ConnectionLost:
-            raise NeighbourDown("PostgreSQL closed the connection twice in a row.") from None
+            raise ServiceUnavailable("PostgreSQL closed the connection twice in a row.") from None
 
     @contextmanager
     def held(self) -> Iterator[Connection]:
@@ -52,7 +52,7 @@ class Database:
             with self._translated(), self.engine.begin() as connection:
                 yield connection
         except _ConnectionLost:
-            raise NeighbourDown("PostgreSQL closed the connection.") from None
+            raise ServiceUnavailable("PostgreSQL closed the connection.") from None
 
     def _once(self, work: Callable[[Connection], T]) -> T:
         with self._translated(), self.engine.begin() as connection:
@@ -66,9 +66,9 @@ class Database:
         except DBAPIError as error:
             raise _translated(error) from None
         except PoolTimeoutError:
-            raise NeighbourDown("No connection to PostgreSQL became free in time.") from None
+            raise ServiceUnavailable("No connection to PostgreSQL became free in time.") from None
         except SQLAlchemyError as error:
-            raise DatabaseRefused(f"A database statement failed ({type(error).__name__}).") from None
+            raise DatabaseError(f"A database statement failed ({type(error).__name__}).") from None
 
     def close(self) -> None:
         """Closes the pooled connections."""
@@ -84,8 +84,8 @@ def _translated(error: DBAPIError) -> Exception:
     if error.connection_invalidated:
         return _ConnectionLost()
     if isinstance(error, (OperationalError, InterfaceError)) or state in {_READ_ONLY, _DISK_FULL}:
-        return NeighbourDown(f"PostgreSQL cannot answer now (SQLSTATE {state or 'none'}).")
-    return DatabaseRefused(f"PostgreSQL refused a statement (SQLSTATE {state or 'none'}).")
+        return ServiceUnavailable(f"PostgreSQL cannot answer now (SQLSTATE {state or 'none'}).")
+    return DatabaseError(f"PostgreSQL refused a statement (SQLSTATE {state or 'none'}).")
 
 
 def _engine(dsn: str, pool_size: int) -> Engine:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from quel.core.intake import given_path
+from quel.core.fetch_job import given_path
 from quel.core.kind import KNOWN_KEYS, Kind, kind_of
 
 KIND_COLUMNS = """

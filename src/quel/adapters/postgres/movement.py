@@ -8,7 +8,7 @@ its job.
 from sqlalchemy import Connection, text
 
 from quel.core.job import JobStatus
-from quel.core.stuck import Orphan, PendingJob, ProcessingJob
+from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
 
 _LOCK = text("""
 SELECT coalesce(j.job_status, 'pending') AS status, j.updated_at,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from quel.core.generation import Progress
+from quel.core.generate_image import Progress
 
 _LOCK = text("""
 SELECT coalesce(job_status, 'pending') FROM public.quel_production_jobs WHERE job_id = :job_id

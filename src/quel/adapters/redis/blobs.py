@@ -31,7 +31,7 @@ def total_key(pool: Pool) -> str:
 
 
 class Blobs:
-    """Puts, gets and drops encoded pictures. Every method raises NeighbourDown."""
+    """Puts, gets and drops encoded pictures. Every method raises ServiceUnavailable."""
 
     def __init__(self, client: redis.Redis, *, budget_bytes: int) -> None:
         self._client = client

@@ -17,11 +17,11 @@ class Cancellations:
         self._client = client
 
     def is_cancelled(self, job_id: UUID) -> bool:
-        """Whether the job's key is set. Raises NeighbourDown."""
+        """Whether the job's key is set. Raises ServiceUnavailable."""
         return bool(self.cancelled_among([job_id]))
 
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
-        """Those of `job_ids` whose key is set. Raises NeighbourDown."""
+        """Those of `job_ids` whose key is set. Raises ServiceUnavailable."""
         if not job_ids:
             return set()
         with redis_errors():
@@ -29,12 +29,12 @@ class Cancellations:
         return {job_id for job_id, value in zip(job_ids, values, strict=True) if _says_yes(value)}
 
     def cancel(self, job_id: UUID) -> None:
-        """Sets the key as the front end does. Raises NeighbourDown."""
+        """Sets the key as the front end does. Raises ServiceUnavailable."""
         with redis_errors():
             self._client.set(_key(job_id), "true", ex=3600)
 
     def clear(self, job_id: UUID) -> None:
-        """Removes the key, so that a job may be taken up again. Raises NeighbourDown."""
+        """Removes the key, so that a job may be taken up again. Raises ServiceUnavailable."""
         with redis_errors():
             self._client.delete(_key(job_id))
 

@@ -11,7 +11,7 @@ from redis.exceptions import ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from quel.core.errors import NeighbourDown
+from quel.core.errors import ServiceUnavailable
 
 _RETRIES = 50  # with at most 1 s between them: a restart or a failover of half a minute is waited out
 _FEW_RETRIES = 4  # for callers that have something better to do than to wait
@@ -37,11 +37,11 @@ def connect(url: str, *, socket_timeout_s: float = 10.0, patient: bool = True) -
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turns what redis-py raises into NeighbourDown, without its text: it may quote what was sent."""
+    """Turns what redis-py raises into ServiceUnavailable, without its text: it may quote what was sent."""
     try:
         yield
     except RedisError as error:
-        raise NeighbourDown(f"Redis cannot answer now ({_kind(error)}).") from None
+        raise ServiceUnavailable(f"Redis cannot answer now ({_kind(error)}).") from None
 
 
 def _kind(error: RedisError) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import redis
 
 from quel.adapters.redis.client import redis_errors
-from quel.core.steps import Stage
+from quel.core.pipeline import Step
 
 _NAMESPACE = "dramatiq"
 _SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
@@ -47,16 +47,16 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Reads, sends again and drops dead letters in the broker's database. Methods raise NeighbourDown."""
+    """Reads, resends and drops dead letters in the broker's database. Methods raise ServiceUnavailable."""
 
     def __init__(self, broker: redis.Redis) -> None:
         self._broker = broker
         self._take_away = broker.register_script(_SCRIPT)
 
-    def letters(self, queue: Stage | None = None) -> list[DeadLetter]:
+    def letters(self, queue: Step | None = None) -> list[DeadLetter]:
         """The dead letters of one queue or all, the oldest first."""
         with redis_errors():
-            found = [letter for stage in ([queue] if queue else Stage) for letter in self._of(stage)]
+            found = [letter for stage in ([queue] if queue else Step) for letter in self._of(stage)]
         return sorted(found, key=lambda letter: letter.died_at)
 
     def requeue(self, letter: DeadLetter) -> bool:
@@ -67,7 +67,7 @@ class DeadLetters:
         """Forgets a letter; False when it was gone already."""
         return self._move(letter, b"")
 
-    def _of(self, stage: Stage) -> list[DeadLetter]:
+    def _of(self, stage: Step) -> list[DeadLetter]:
         messages = self._broker.hgetall(f"{_dead(stage)}.msgs")
         return [
             _letter(stage, id_, self._broker.zscore(_dead(stage), id_) or 0.0, message)
@@ -82,11 +82,11 @@ class DeadLetters:
             return bool(self._take_away(keys=keys, args=[letter.id, letter.message, message]))
 
 
-def _dead(stage: Stage) -> str:
+def _dead(stage: Step) -> str:
     return f"{_NAMESPACE}:{stage.value}.XQ"
 
 
-def _letter(stage: Stage, id_: bytes, at_ms: float, message: bytes) -> DeadLetter:
+def _letter(stage: Step, id_: bytes, at_ms: float, message: bytes) -> DeadLetter:
     fields = _fields(message)
     args: Sequence[Any] = fields.get("args") or ()
     options = fields.get("options") or {}

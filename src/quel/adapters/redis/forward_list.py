@@ -18,5 +18,5 @@ class ForwardList:
         self.name = name
 
     def pass_on(self, job_id: UUID) -> None:
-        """Pushes an id. Raises NeighbourDown."""
+        """Pushes an id. Raises ServiceUnavailable."""
         push(self._client, self.name, job_id)

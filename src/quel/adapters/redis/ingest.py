@@ -1,17 +1,14 @@
-"""Takes job ids off a raw list so that none is lost at any moment, and sets aside what is no job id.
+"""Takes job ids off a raw list so that none is lost at any moment, and rejects what is no job id.
 
 An id moves atomically from the list to this bridge's own list, is handed on, and only then removed. What a
 dead bridge was moving goes back to the head of its list.
 
 quel:ingest:moving:{list}:{bridge}   list: what a bridge has taken and not handed on yet
 quel:ingest:bridges                  zset: "{list}:{bridge}" -> unix seconds of its last sign of life
-quel:ingest:rejected                 list: JSON of what was set aside, newest first
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,17 +17,14 @@ import redis
 from quel.adapters.redis.client import redis_errors
 from quel.core.job_id import read_job_id
 
-REJECTED = "quel:ingest:rejected"
 _BRIDGES = "quel:ingest:bridges"
 _DEAD_AFTER_S = 30
 _LOOK_EVERY_S = 15
-_MOST_REJECTED = 1_000
-_SHOWN_BYTES = 4_096
 _TTL_S = 30 * 24 * 3600
 
 
 class Ingest:
-    """One bridge from one raw list. Not shared between threads. Every method raises NeighbourDown."""
+    """One bridge from one raw list. Not shared between threads. Every method raises ServiceUnavailable."""
 
     def __init__(self, client: redis.Redis, source: str, *, block_s: float) -> None:
         self._client = client
@@ -98,31 +92,8 @@ class Ingest:
         return moved
 
 
-class SetAside:
-    """Keeps what was no job id, or the id of no job, for an operator to look at."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self._client = client
-
-    def keep(self, entry: bytes, *, source: str, reason: str) -> None:
-        """Notes an entry with the reason; of a long one its beginning and length. Raises NeighbourDown."""
-        note = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "list": source,
-            "reason": reason,
-            "bytes": len(entry),
-            "entry": entry[:_SHOWN_BYTES].decode("utf-8", "backslashreplace"),
-        }
-        with redis_errors():
-            pipeline = self._client.pipeline(transaction=False)
-            pipeline.lpush(REJECTED, json.dumps(note))
-            pipeline.ltrim(REJECTED, 0, _MOST_REJECTED - 1)
-            pipeline.expire(REJECTED, _TTL_S)
-            pipeline.execute()
-
-
 def push(client: redis.Redis, queue: str, job_id: UUID) -> None:
-    """Pushes an id the way the front end does. Raises NeighbourDown."""
+    """Pushes an id the way the front end does. Raises ServiceUnavailable."""
     with redis_errors():
         client.lpush(queue, str(job_id))
 
@@ -138,7 +109,7 @@ def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> 
 
 
 def ids_on(client: redis.Redis, lists: Iterable[str], *, most: int) -> set[UUID] | None:
-    """The job ids on some lists, or None when there are more than `most` entries. Raises NeighbourDown."""
+    """The job ids on some lists, None when there are more than `most` entries. Raises ServiceUnavailable."""
     entries: list[bytes] = []
     with redis_errors():
         for name in lists:
@@ -151,7 +122,7 @@ def ids_on(client: redis.Redis, lists: Iterable[str], *, most: int) -> set[UUID]
 
 
 def signs_of_life(client: redis.Redis) -> dict[str, float]:
-    """For each raw list, when a bridge last gave a sign of life, in unix seconds. Raises NeighbourDown."""
+    """When a bridge of each raw list last gave a sign of life, in unix seconds. Raises ServiceUnavailable."""
     with redis_errors():
         members: list[Any] = client.zrange(_BRIDGES, 0, -1, withscores=True)
     # In order of their last sign: of several bridges of a list the latest comes last.

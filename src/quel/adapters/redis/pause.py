@@ -13,11 +13,11 @@ from quel.adapters.redis.client import redis_errors
 
 _KEY = "quel:paused"
 _EVERYTHING = "*"
-_FRESH_FOR_S = 2.0  # a pause is honoured within this
+HONOURED_WITHIN_S = 2.0  # of a pause or its end
 
 
 class Pause:
-    """Reads the brake, at most every two seconds, and sets it. Methods raise NeighbourDown."""
+    """Reads the brake, at most every two seconds, and sets it. Methods raise ServiceUnavailable."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -27,7 +27,7 @@ class Pause:
     def paused_paths(self) -> frozenset[str]:
         """The paused paths; `*` stands for all."""
         now = time.monotonic()
-        if now >= self._read_at + _FRESH_FOR_S:
+        if now >= self._read_at + HONOURED_WITHIN_S:
             self._paused = frozenset(self.notes())
             self._read_at = now
         return self._paused

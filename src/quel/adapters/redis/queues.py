@@ -7,7 +7,7 @@ import redis
 
 from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.ingest import ids_on, waiting_ids
-from quel.core.steps import Stage
+from quel.core.pipeline import Step
 
 _NAMESPACE = "dramatiq"
 _MOST = 5_000
@@ -15,7 +15,7 @@ _MOST = 5_000
 
 
 class Queues:
-    """Reads the broker's database (`broker`) and the raw lists. Every method raises NeighbourDown.
+    """Reads the broker's database (`broker`) and the raw lists. Every method raises ServiceUnavailable.
 
     `sources` are the lists quel takes ids from, `foreign` those of other consumers.
     """
@@ -32,7 +32,7 @@ class Queues:
         self._sources = sources
         self._foreign = foreign
 
-    def backlog(self, stage: Stage) -> int:
+    def backlog(self, stage: Step) -> int:
         """The messages of a stage that no worker has fetched; neither running nor delayed ones."""
         with redis_errors():
             return int(self._broker.llen(f"{_NAMESPACE}:{stage.value}"))
@@ -50,7 +50,7 @@ class Queues:
     def _messages(self) -> set[UUID] | None:
         jobs: set[UUID] = set()
         with redis_errors():
-            for queue in (Stage.FETCH_JOB.value, f"{Stage.FETCH_JOB.value}.DQ"):
+            for queue in (Step.FETCH_JOB.value, f"{Step.FETCH_JOB.value}.DQ"):
                 key = f"{_NAMESPACE}:{queue}.msgs"
                 if int(self._broker.hlen(key)) > _MOST:
                     return None

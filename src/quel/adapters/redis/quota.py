@@ -33,7 +33,7 @@ _ROOM = Path(__file__).parent
 
 
 class GeminiQuota:
-    """Reserves calls and hears how they went. Every method raises NeighbourDown."""
+    """Reserves calls and hears how they went. Every method raises ServiceUnavailable."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class GeminiQuota:
         self._probe_ms = round(call_timeout_s * 1000)
         self._output_budget_bytes = blob_budget_bytes // 2
         self._reserve = client.register_script((_ROOM / "quota.lua").read_text(encoding="utf-8"))
-        self._gate = client.register_script((_ROOM / "quota_gate.lua").read_text(encoding="utf-8"))
+        self._gate = client.register_script((_ROOM / "circuit_breaker.lua").read_text(encoding="utf-8"))
 
     def reserve(self) -> Slot | Later:
         """One slot at most a second away, or how long to stay away."""
@@ -123,7 +123,7 @@ class GeminiQuota:
 
 
 def gate_closed_s(client: redis.Redis) -> float:
-    """How long the provider, or the day's quota, keeps everyone away. Raises NeighbourDown."""
+    """How long the provider, or the day's quota, keeps everyone away. Raises ServiceUnavailable."""
     with redis_errors():
         pipeline = client.pipeline(transaction=False)
         pipeline.hget(_KEYS[3], "until")

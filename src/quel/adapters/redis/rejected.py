@@ -1,18 +1,23 @@
-"""What ingest set aside: looked at, pushed back on a list, or dropped.
+"""Entries of raw lists that were no jobs: kept for an operator, who looks, pushes them back, or drops them.
 
-quel:ingest:rejected   list: JSON of what was set aside, newest first (see ingest.py)
+quel:ingest:rejected   list: JSON of rejected entries, newest first
 """
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import redis
 
 from quel.adapters.redis.client import redis_errors
-from quel.adapters.redis.ingest import REJECTED
 from quel.core.job_id import read_job_id
+
+REJECTED = "quel:ingest:rejected"
+_MOST_REJECTED = 1_000
+_SHOWN_BYTES = 4_096
+_TTL_S = 30 * 24 * 3600
 
 # One script, so that an entry is neither lost nor pushed twice.
 _TAKE_AWAY = """
@@ -40,11 +45,27 @@ class Rejected:
 
 
 class RejectedEntries:
-    """Reads and clears what was set aside. Methods raise NeighbourDown."""
+    """Keeps, reads and clears what was no job id, or the id of no job. Methods raise ServiceUnavailable."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._take_away = client.register_script(_TAKE_AWAY)
+
+    def keep(self, entry: bytes, *, source: str, reason: str) -> None:
+        """Notes an entry with the reason; of a long one its beginning and length."""
+        note = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "list": source,
+            "reason": reason,
+            "bytes": len(entry),
+            "entry": entry[:_SHOWN_BYTES].decode("utf-8", "backslashreplace"),
+        }
+        with redis_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.lpush(REJECTED, json.dumps(note))
+            pipeline.ltrim(REJECTED, 0, _MOST_REJECTED - 1)
+            pipeline.expire(REJECTED, _TTL_S)
+            pipeline.execute()
 
     def entries(self) -> list[Rejected]:
         """All of them, the oldest first."""

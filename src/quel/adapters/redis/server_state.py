@@ -24,7 +24,7 @@ class ServerState:
 
 
 def read_server_state(url: str) -> ServerState:
-    """Asks the server, without patience. Raises NeighbourDown."""
+    """Asks the server, without patience. Raises ServiceUnavailable."""
     client = connect(url, socket_timeout_s=3, patient=False)
     with redis_errors():
         client.ping()

@@ -14,7 +14,7 @@ _TTL_S = 24 * 3600
 
 
 class SweepHeartbeat:
-    """Notes and tells when a sweep came through. Methods raise NeighbourDown."""
+    """Notes and tells when a sweep came through. Methods raise ServiceUnavailable."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client

@@ -16,7 +16,7 @@ import httpx
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
 from quel.adapters.storage.verdict import Kind, Verdict, judge
-from quel.core.errors import NeighbourDown, ReferenceUnavailable, StorageRefused
+from quel.core.errors import ReferenceUnavailable, ServiceUnavailable, StorageRefused
 from quel.core.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
 from quel.core.retry import RetryPolicy, pause_s
 
@@ -72,7 +72,7 @@ class SupabaseStorage:
     def read_reference(self, path: str) -> bytes:
         """The bytes of the object a row of quel_attach names: publicly, else with the service key.
 
-        Raises ReferenceUnavailable for good, NeighbourDown for now.
+        Raises ReferenceUnavailable for good, ServiceUnavailable for now.
         """
         try:
             key = quoted(reference_key(path))
@@ -90,7 +90,7 @@ class SupabaseStorage:
         return body
 
     def write_result(self, path: str, data: bytes) -> None:
-        """Puts a WebP at `path`, replacing what is there. Raises StorageRefused, NeighbourDown.
+        """Puts a WebP at `path`, replacing what is there. Raises StorageRefused, ServiceUnavailable.
 
         A refused key or a missing bucket is the operator's to mend, not the picture's fault: it counts as
         an outage, so that what has been paid for is kept meanwhile.
@@ -106,22 +106,22 @@ class SupabaseStorage:
         }
         verdict, _ = self._send("POST", f"{self._objects_url}/{self._bucket}/{_own_key(path)}", headers, data)
         if verdict.status in _FOR_THE_OPERATOR:
-            raise NeighbourDown(_refusal(shown_name(path), verdict))
+            raise ServiceUnavailable(_refusal(shown_name(path), verdict))
         if verdict.kind is Kind.REFUSED:
             raise StorageRefused(_refusal(shown_name(path), verdict))
 
     def delete_results(self, paths: list[str]) -> None:
-        """Removes objects quel wrote; missing ones are no error. Raises NeighbourDown, also for a refusal."""
+        """Removes objects quel wrote, if they are there. Raises ServiceUnavailable, also for a refusal."""
         headers = self._key_headers | {"content-type": "application/json"}
         keys = [safe_key(path) for path in paths]
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             body = json.dumps({"prefixes": keys[start : start + _DELETE_AT_ONCE]}).encode()
             verdict, _ = self._send("DELETE", f"{self._objects_url}/{self._bucket}", headers, body)
             if verdict.kind is Kind.REFUSED and verdict.status != 404:
-                raise NeighbourDown(_refusal("to delete objects", verdict))
+                raise ServiceUnavailable(_refusal("to delete objects", verdict))
 
     def stored_size_bytes(self, path: str) -> int | None:
-        """The size of an object quel wrote, None for none. Raises StorageRefused, NeighbourDown."""
+        """The size of an object quel wrote, None for none. Raises StorageRefused, ServiceUnavailable."""
         url = f"{self._objects_url}/info/{self._bucket}/{_own_key(path)}"
         verdict, body = self._send("GET", url, self._key_headers)
         if verdict.status == 404:
@@ -131,7 +131,7 @@ class SupabaseStorage:
         return _size_in(body)
 
     def sizes_bytes(self, folder: str) -> dict[str, int]:
-        """The objects directly in a folder with their sizes. Raises NeighbourDown, also for a refusal."""
+        """Objects directly in a folder with their sizes. Raises ServiceUnavailable, also for a refusal."""
         url = f"{self._objects_url}/list/{self._bucket}"
         sizes: dict[str, int] = {}
         for offset in count(step=_LIST_AT_ONCE):
@@ -139,7 +139,7 @@ class SupabaseStorage:
             headers = self._key_headers | {"content-type": "application/json"}
             verdict, body = self._send("POST", url, headers, json.dumps(page).encode())
             if verdict.kind is Kind.REFUSED:
-                raise NeighbourDown(_refusal("to list objects", verdict))
+                raise ServiceUnavailable(_refusal("to list objects", verdict))
             entries = json.loads(body)
             sizes |= {f"{folder}/{each['name']}": each["metadata"]["size"] for each in entries if each["id"]}
             if len(entries) < _LIST_AT_ONCE:
@@ -153,7 +153,7 @@ class SupabaseStorage:
     def _send(
         self, method: str, url: str, headers: dict[str, str], content: bytes = b""
     ) -> tuple[Verdict, bytes]:
-        """The verdict, DONE or REFUSED, and the body. Raises NeighbourDown where more tries did not help."""
+        """The verdict, DONE or REFUSED, and the body. Raises ServiceUnavailable where tries did not help."""
         for attempts in range(1, _PATIENCE.max_attempts + 1):
             verdict, body = self._try_once(method, url, headers, content)
             if verdict.kind in (Kind.DONE, Kind.REFUSED):
@@ -162,7 +162,7 @@ class SupabaseStorage:
                 break
             if attempts < _PATIENCE.max_attempts:
                 self._sleep(pause_s(attempts, _PATIENCE, self._random_fraction()))
-        raise NeighbourDown(_outage(verdict))
+        raise ServiceUnavailable(_outage(verdict))
 
     def _try_once(
         self, method: str, url: str, headers: dict[str, str], content: bytes
@@ -205,4 +205,4 @@ def _size_in(body: bytes) -> int:
         info = json.loads(body)
         return int(info["size"])
     except (ValueError, TypeError, KeyError):
-        raise NeighbourDown("Storage does not tell the size of an object.") from None
+        raise ServiceUnavailable("Storage does not tell the size of an object.") from None

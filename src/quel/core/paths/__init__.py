@@ -9,20 +9,18 @@ import sys
 from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 
-from quel.core.paths.base import ProductionPath
+from quel.core.prompting.rules import ProductionPath
 
 __all__ = ["PATHS", "ProductionPath", "discover"]
 
 
 def discover(package: ModuleType) -> Mapping[str, ProductionPath]:
-    """The paths of a package by name: `PATH` of every module in it except `base`, in order of name.
+    """The paths of a package by name: `PATH` of every module in it, in order of name.
 
     Raises TypeError, naming the module, where one defines no PATH.
     """
     found = {}
     for info in pkgutil.iter_modules(package.__path__):
-        if info.name == "base":
-            continue
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         path = getattr(module, "PATH", None)
         if not isinstance(path, ProductionPath):

@@ -1,7 +1,7 @@
 """Beauty: cosmetics advertisement with a model, a portrait of her alone, or the products alone."""
 
-from quel.core import photography as photo
-from quel.core.paths.base import Category, Kind, ProductionPath, PromptRules, Rule, Rules
+from quel.core.prompting import photography as photo
+from quel.core.prompting.rules import Category, Kind, ProductionPath, PromptRules, Rule, Rules
 
 CATEGORIES = (
     photo.BACKGROUND,

@@ -1,6 +1,6 @@
 """Cartoon: the given characters, drawn in one illustration style."""
 
-from quel.core.paths.base import Category, Keep, Kind, ProductionPath, PromptRules, Rule, Vocabulary
+from quel.core.prompting.rules import Category, Keep, Kind, ProductionPath, PromptRules, Rule, Vocabulary
 
 CATEGORIES = (
     Category(

@@ -1,7 +1,7 @@
 """Cinema: a film still with exactly the given actors, lit by its own scene."""
 
-from quel.core import photography as photo
-from quel.core.paths.base import Category, Kind, ProductionPath, PromptRules, Rule
+from quel.core.prompting import photography as photo
+from quel.core.prompting.rules import Category, Kind, ProductionPath, PromptRules, Rule
 
 CATEGORIES = (
     photo.BACKGROUND,

@@ -1,7 +1,7 @@
 """Eats: the customer's dish exactly as it is, photographed as food photographers do."""
 
-from quel.core import photography as photo
-from quel.core.paths.base import Category, Keep, Kind, ProductionPath, PromptRules, Rule, Vocabulary
+from quel.core.prompting import photography as photo
+from quel.core.prompting.rules import Category, Keep, Kind, ProductionPath, PromptRules, Rule, Vocabulary
 
 CATEGORIES = (
     Category(

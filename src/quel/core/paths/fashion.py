@@ -1,7 +1,7 @@
 """Fashion: a model wears the given clothes, or the products are photographed without anyone."""
 
-from quel.core import photography as photo
-from quel.core.paths.base import Category, Kind, ProductionPath, PromptRules, Rule
+from quel.core.prompting import photography as photo
+from quel.core.prompting.rules import Category, Kind, ProductionPath, PromptRules, Rule
 
 CATEGORIES = (
     photo.BACKGROUND,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quel.core.aspect import DEFAULT_ASPECT_RATIO, AspectRatio
-from quel.core.job import ItemRequest, JobType, ReferenceAsk, StageRequest
+from quel.core.job import ItemRequest, JobType, RequestedReference, StageRequest
 from quel.core.request import values
 from quel.core.request.fields import Fields
 from quel.core.request.references import read_merged, read_references
@@ -40,7 +40,7 @@ class _Job:
         return ItemRequest(self.angle, self.shot, quantity)
 
     def stage(
-        self, references: tuple[ReferenceAsk, ...], *items: ItemRequest, prompt: str | None = None
+        self, references: tuple[RequestedReference, ...], *items: ItemRequest, prompt: str | None = None
     ) -> StageRequest:
         """A stage in which everything else is the job's own."""
         return StageRequest(
@@ -90,7 +90,7 @@ def _pipeline_stage(job: _Job) -> tuple[StageRequest, ...]:
     return tuple(_stage(job, stages[position], merged) for position in in_order)
 
 
-def _stage(job: _Job, fields: Fields, merged: tuple[ReferenceAsk, ...]) -> StageRequest:
+def _stage(job: _Job, fields: Fields, merged: tuple[RequestedReference, ...]) -> StageRequest:
     quantity = fields.quantity("quantity")
     pre_edited = fields.flag("isPreEdited")
     item = ItemRequest(
@@ -126,9 +126,9 @@ def _simple_portrait(job: _Job) -> tuple[StageRequest, ...]:
 
 def _portrait(job: _Job, where: str, entry: object) -> StageRequest:
     if not isinstance(entry, dict):
-        return job.stage((ReferenceAsk(values.attach_id(entry), None, where),), job.item(1))
+        return job.stage((RequestedReference(values.attach_id(entry), None, where),), job.item(1))
     fields = job.fields.inner(where, entry)
-    picture = ReferenceAsk(values.attach_id(fields.value("mergedAttachId")), None, where)
+    picture = RequestedReference(values.attach_id(fields.value("mergedAttachId")), None, where)
     return job.stage((picture,), job.item(1), prompt=fields.text("wrappingPrompt"))
 
 

@@ -1,37 +1,37 @@
 """Reads which pictures a customer picked. One without a readable attachId is kept, as a missing reference."""
 
-from quel.core.job import ReferenceAsk
+from quel.core.job import RequestedReference
 from quel.core.request import values
 from quel.core.request.fields import Fields
 
 MERGED_KEY = "mergedImageAttachId"
 
 
-def read_references(fields: Fields, list_key: str) -> tuple[ReferenceAsk, ...]:
+def read_references(fields: Fields, list_key: str) -> tuple[RequestedReference, ...]:
     """The pictures under `list_key`; where it names none, the one picture under mergedImageAttachId."""
     asks = [_reference(fields, where, entry) for where, entry in fields.entries(list_key)]
     return _each_once(asks) or read_merged(fields)
 
 
-def read_merged(fields: Fields) -> tuple[ReferenceAsk, ...]:
+def read_merged(fields: Fields) -> tuple[RequestedReference, ...]:
     """The picture under mergedImageAttachId, without a type; none where the key says nothing."""
     value = fields.value(MERGED_KEY)
     if values.is_nothing(value):
         return ()
-    return (ReferenceAsk(values.attach_id(value), None, fields.key(MERGED_KEY)),)
+    return (RequestedReference(values.attach_id(value), None, fields.key(MERGED_KEY)),)
 
 
-def _reference(fields: Fields, where: str, entry: object) -> ReferenceAsk:
+def _reference(fields: Fields, where: str, entry: object) -> RequestedReference:
     if not isinstance(entry, dict):
-        return ReferenceAsk(values.attach_id(entry), None, where)
+        return RequestedReference(values.attach_id(entry), None, where)
     picked = fields.inner(where, entry)
     kind = picked.text("type")
-    return ReferenceAsk(values.attach_id(picked.value("attachId")), kind and kind.lower(), where)
+    return RequestedReference(values.attach_id(picked.value("attachId")), kind and kind.lower(), where)
 
 
-def _each_once(asks: list[ReferenceAsk]) -> tuple[ReferenceAsk, ...]:
+def _each_once(asks: list[RequestedReference]) -> tuple[RequestedReference, ...]:
     """A picture given twice as the same type counts where it was given last, since the last model wins."""
-    once: dict[object, ReferenceAsk] = {}
+    once: dict[object, RequestedReference] = {}
     for ask in asks:
         identity = ask.where if ask.attach_id is None else (ask.attach_id, ask.type)
         once.pop(identity, None)

@@ -21,8 +21,8 @@ from quel.sandbox.gemini.faults import Shape
 from quel.sandbox.gemini.models import MODELS, description
 from quel.sandbox.gemini.quota import RollingWindow, as_duration
 from quel.sandbox.gemini.request import GenerateContent, InvalidArgument, check_against, read_request
+from quel.sandbox.http_server import Reply, Request
 from quel.sandbox.simulator import Simulator
-from quel.sandbox.wire import Reply, Request
 
 ROUTE = re.compile(
     r"(?:/[^:]+)?/(?P<version>v\w+)/models(?:/(?P<model>[^/:]+)(?P<generate>:generateContent)?)?"

@@ -3,7 +3,7 @@
 import json
 from http import HTTPStatus
 
-from quel.sandbox.wire import Reply
+from quel.sandbox.http_server import Reply
 
 HONEST_STATUSES = (429, 500, 544)  # the only ones Storage puts on the wire as they are
 

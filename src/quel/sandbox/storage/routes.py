@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quel.sandbox.wire import Request
+from quel.sandbox.http_server import Request
 
 PREFIX = "/storage/v1/object/"
 

@@ -15,11 +15,11 @@ from email.utils import formatdate
 from typing import Any
 
 from quel.sandbox.errors import SandboxError
+from quel.sandbox.http_server import Reply, Request
 from quel.sandbox.simulator import Simulator
 from quel.sandbox.storage import errors
 from quel.sandbox.storage.listing import list_folder
 from quel.sandbox.storage.routes import Asked, read_route
-from quel.sandbox.wire import Reply, Request
 
 VALID_KEY = re.compile(r"[\w/!\-.*'() &$@=;:+,?]+", re.ASCII)  # what the real one takes in object names
 MAX_OBJECT_BYTES = 50_000_000
@@ -39,7 +39,7 @@ class StoredObject:
     object_id: str
     updated_at: float
 
-    def about(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """All but the bytes."""
         return {
             "bucket": self.bucket,
@@ -70,7 +70,7 @@ class StorageSimulator(Simulator):
             "list": self._list,
         }
         self.controls |= {
-            "objects": lambda: [stored.about() for stored in self._snapshot()],
+            "objects": lambda: [stored.described() for stored in self._snapshot()],
             "put": self._put,
             "get": self._get,
             "remove": lambda bucket, path: self._objects.pop((bucket, path), None) is not None,

@@ -1,0 +1,58 @@
+"""Gives every process that serves generate_image its admission controller and the renewal of its leases."""
+
+import threading
+from uuid import UUID
+
+import dramatiq
+
+from quel.actors.admission.controller import AdmissionController
+from quel.actors.admission.lease_renewal import LeaseRenewal
+from quel.actors.runtime import runtime
+from quel.adapters.redis.messages import send
+from quel.core.pipeline import Step, StepMessage
+from quel.services import Services
+from quel.settings import Settings
+
+_ANY = UUID(int=0)  # such a message names no image: whose turn it is decides when one is claimed
+
+
+class AdmissionMiddleware(dramatiq.Middleware):
+    """Starts and stops both with the worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """They exist before the first message is taken."""
+        if Step.GENERATE_IMAGE not in runtime.steps:
+            return
+        services = runtime.services
+        controller = _controller(broker, services, worker.worker_threads)
+        renewal = LeaseRenewal(keep_leases=services.generate_image.renew, keep_slots=services.quota.keep)
+        services.install(controller, renewal)
+        self._threads = [
+            threading.Thread(target=controller.run, args=(self._stop,), name="admission", daemon=True),
+            *renewal.threads(self._stop),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Only now: leases are kept alive until the last call has ended."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+
+def _controller(broker: dramatiq.Broker, services: Services, threads: int) -> AdmissionController:
+    def notify(number: int) -> None:
+        send(broker, (StepMessage(Step.GENERATE_IMAGE, _ANY, 0) for _ in range(number)))
+
+    return AdmissionController(
+        notify=notify,
+        due=services.generate_image.due,
+        backlog=lambda: services.queues.backlog(Step.GENERATE_IMAGE),
+        handful=threads,
+    )

@@ -1,0 +1,86 @@
+"""Carries job ids from the raw lists to fetch_job, a thread a list, in the processes that serve fetch_job."""
+
+import threading
+import time
+
+import dramatiq
+
+from quel.actors.runtime import runtime
+from quel.adapters.redis.client import connect
+from quel.adapters.redis.ingest import Ingest
+from quel.adapters.redis.messages import send
+from quel.adapters.redis.rejected import RejectedEntries
+from quel.core.errors import QuelError
+from quel.core.job_id import read_job_id
+from quel.core.pipeline import Step, StepMessage
+from quel.observe.events import Event, emit
+from quel.observe.logs import log_context
+from quel.settings import Settings
+
+_LONGEST_BLOCK_S = 1.0  # also bounds how long a shutdown waits for the thread
+_RESCUE_EVERY_S = 30.0
+_TROUBLE_PAUSE_S = 1.0
+
+
+class IngestMiddleware(dramatiq.Middleware):
+    """Starts and stops the threads with the worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """One thread a list."""
+        if Step.FETCH_JOB not in runtime.steps:
+            return
+        for source in self._settings.ingest_queues:
+            arguments = (broker, source)
+            name = f"ingest-{source}"
+            thread = threading.Thread(target=self._run, args=arguments, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """No new job is taken on from here; what is in a thread's hands is handed on first."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=5 * _LONGEST_BLOCK_S)
+
+    def _run(self, broker: dramatiq.Broker, source: str) -> None:
+        block_s = min(self._settings.ingest_block_s, _LONGEST_BLOCK_S)
+        client = connect(self._settings.redis, socket_timeout_s=block_s + 5, patient=False)
+        ingest, rejected = Ingest(client, source, block_s=block_s), RejectedEntries(client)
+        emit(Event.LIST_WATCHED, list=source)
+        rescue_at = 0.0
+        while not self._stop.is_set():
+            try:
+                if time.monotonic() >= rescue_at:
+                    rescue_at = time.monotonic() + _RESCUE_EVERY_S
+                    _rescue(ingest)
+                entry = ingest.take()
+                if entry is not None:
+                    _hand_on(broker, ingest, rejected, entry)
+            except (QuelError, dramatiq.BrokerError) as error:
+                emit(Event.INGEST_TROUBLE, list=source, reason=str(error) or type(error).__name__)
+                ingest.look_again()
+                self._stop.wait(_TROUBLE_PAUSE_S)
+        client.close()
+
+
+def _rescue(ingest: Ingest) -> None:
+    rescued = ingest.rescue()
+    if rescued:
+        emit(Event.INGEST_RESCUED, list=ingest.source, entries=rescued)
+
+
+def _hand_on(broker: dramatiq.Broker, ingest: Ingest, rejected: RejectedEntries, entry: bytes) -> None:
+    job_id = read_job_id(entry)
+    if job_id is None:
+        rejected.keep(entry, source=ingest.source, reason="not a job id")
+        emit(Event.ENTRY_SET_ASIDE, list=ingest.source, reason="not a job id", bytes=len(entry))
+    else:
+        with log_context(job_id=job_id):
+            emit(Event.JOB_RECEIVED, list=ingest.source)
+            send(broker, (StepMessage(Step.FETCH_JOB, job_id),))
+    ingest.done(entry)

@@ -1,0 +1,66 @@
+"""A worker process: tuned for slow calls, given its neighbours, stopped where a setting will not do."""
+
+import os
+
+import dramatiq
+
+from quel.actors.refusal import refuse_to_start
+from quel.actors.runtime import runtime
+from quel.adapters.redis.databases import check_databases
+from quel.core.errors import SettingsError
+from quel.core.pipeline import Step
+from quel.observe.events import Event, emit
+from quel.settings import Settings
+
+NEEDS: dict[Step, tuple[str, ...]] = {
+    Step.FETCH_JOB: (),
+    Step.PREPARE_INPUTS: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
+    Step.GENERATE_IMAGE: ("GEMINI_API_KEY",),
+    Step.PERSIST_OUTPUT: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
+    Step.FINALIZE_JOB: (),
+    Step.SWEEP_STUCK_JOBS: (),
+}
+"""The settings each actor group cannot do without, beside DATABASE_URL."""
+
+_IDLE_POLL_MS = 100  # how soon an idle thread notices that it is to stop
+
+
+def served_stages(worker: dramatiq.Worker) -> frozenset[Step]:
+    """The steps whose queues this worker consumes. Raises SettingsError for a queue that is none."""
+    queues = worker.consumer_whitelist or {step.value for step in Step}
+    known = {step.value for step in Step}
+    for queue in sorted(queues - known):
+        raise SettingsError(f'There is no actor group "{queue}"; the groups are {", ".join(sorted(known))}.')
+    return frozenset(Step(queue) for queue in queues)
+
+
+class WorkerSetup(dramatiq.Middleware):
+    """Prepares the process before its consumers exist, and takes it down with its connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Prefetch = threads, short idle polls, neighbours connected; or out with a sentence, code 2."""
+        worker.queue_prefetch = worker.worker_threads
+        worker.worker_timeout = _IDLE_POLL_MS
+        try:
+            steps = served_stages(worker)
+            needed = {"DATABASE_URL"}.union(*(NEEDS[step] for step in steps))
+            self._settings.require(*sorted(needed))
+            check_databases(self._settings.redis_urls)
+            runtime.start(self._settings, threads=worker.worker_threads, steps=steps)
+        except SettingsError as error:
+            refuse_to_start(error)
+        emit(
+            Event.PROCESS_STARTED,
+            pid=os.getpid(),
+            threads=worker.worker_threads,
+            groups=sorted(step.value for step in steps),
+            costly_defaults=self._settings.costly_defaults,
+        )
+
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Closes the neighbours' connections."""
+        runtime.stop()
+        emit(Event.PROCESS_STOPPED, pid=os.getpid())

@@ -1,0 +1,1 @@
+"""The statements behind what operators do, a file an operation."""

@@ -1,0 +1,140 @@
+"""Takes ended jobs up again, in one transaction and by compare-and-set: either all of it happens or nothing.
+
+What was delivered stays as it is; what is planned again starts with fresh counts, and the job's counters are
+counted anew from its images.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.held_credits import lock_balance, read_held
+from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
+from quel.core.job import JobStatus
+from quel.core.operations.retry_job import EndedJob
+from quel.core.pipeline import ImageState
+
+_LOAD = text("""
+SELECT j.job_id, coalesce(j.job_status, 'pending') AS status,
+       j.completed_at IS NOT NULL OR j.job_status IN ('completed', 'failed') AS is_closed,
+       q.price, q.payer_kind, q.payer_id,
+       CASE q.payer_kind
+           WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM public.quel_organization
+                                     WHERE org_id = q.payer_id AND org_status = 'active')
+           ELSE (SELECT coalesce(quel_member_credit, 0) FROM public.quel_member
+                 WHERE quel_member_id = q.payer_id)
+       END AS balance,
+       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no)
+        FROM quel.image i WHERE i.job_id = q.job_id) AS images
+FROM public.quel_production_jobs j JOIN quel.job q ON q.job_id = j.job_id
+WHERE j.job_id = :job_id
+""")
+
+# started_at is that of this run: the duration of a production must not count the days in between.
+_REOPEN_JOB = text("""
+UPDATE public.quel_production_jobs
+SET job_status = 'processing', started_at = now(), completed_at = NULL, error_message = NULL, retry_count = 0
+WHERE job_id = :job_id AND job_status NOT IN ('pending', 'processing')
+  AND (completed_at IS NOT NULL OR job_status IN ('completed', 'failed'))
+  AND :count = (SELECT count(*) FROM quel.image WHERE job_id = :job_id AND image_no = ANY(:image_nos)
+                AND state IN ('failed', 'cancelled'))
+RETURNING production_id
+""")
+
+_PLAN_AGAIN = text("""
+UPDATE quel.image
+SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), reason = NULL,
+    reason_code = NULL, lease_owner = NULL, lease_until = NULL, updated_at = now()
+WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state IN ('failed', 'cancelled')
+""")
+
+_FRESH_RECOVERIES = text("""
+UPDATE quel.job SET fruitless_recoveries = 0, ended_elsewhere = false, updated_at = now(),
+    stored_at_recovery = (
+    SELECT count(*) FROM quel.image WHERE job_id = :job_id AND state = 'stored')
+WHERE job_id = :job_id
+""")
+
+_REOPEN_UNPLANNED = text("""
+UPDATE public.quel_production_jobs j
+SET job_status = 'pending', completed_at = NULL, error_message = NULL, failed_images = 0, retry_count = 0
+WHERE job_id = :job_id AND job_status = CAST(CAST(:status AS text) AS public.job_status_enum)
+  AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
+RETURNING production_id
+""")
+
+_IN_HAND = text("INSERT INTO quel.pending_job (job_id) VALUES (:job_id) ON CONFLICT (job_id) DO NOTHING")
+
+_PRODUCTION_PROCESSING = text("""
+UPDATE public.quel_production_photo SET production_status = 'processing' WHERE production_id = :production_id
+""")
+
+
+class RetryJobRows:
+    """The rows `quel retry` reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self, job_id: UUID) -> EndedJob | None:
+        """A job with its images and payer, or None where quel has no plan of it."""
+        return self._database.run(lambda connection: _load(connection, job_id))
+
+    def reopen(self, job: EndedJob, image_nos: Sequence[int]) -> str | None:
+        """Plans the images again and holds their credits; or a sentence why not, and nothing changed."""
+        return self._database.run(lambda connection: _reopen(connection, job, list(image_nos)))
+
+    def reopen_unplanned(self, job_id: UUID, status: JobStatus) -> bool:
+        """Sets a job without a plan back to pending, to be fetched anew; False when it moved meanwhile."""
+
+        def work(connection: Connection) -> bool:
+            values = {"job_id": job_id, "status": status.value}
+            row = connection.execute(_REOPEN_UNPLANNED, values).one_or_none()
+            if row is not None:
+                connection.execute(_PRODUCTION_PROCESSING, {"production_id": row.production_id})
+                connection.execute(_IN_HAND, {"job_id": job_id})  # the sweep minds it, whatever its age
+            return row is not None
+
+        return self._database.run(work)
+
+
+def _load(connection: Connection, job_id: UUID) -> EndedJob | None:
+    row = connection.execute(_LOAD, {"job_id": job_id}).one_or_none()
+    if row is None:
+        return None
+    return EndedJob(
+        job_id=job_id,
+        status=JobStatus(row.status),
+        is_closed=row.is_closed,
+        images=tuple((image_no, ImageState(state)) for image_no, state in row.images or ()),
+        price=row.price,
+        payer_kind=PayerKind(row.payer_kind),
+        payer_id=row.payer_id,
+        balance=row.balance,
+        held=read_held(connection, PayerKind(row.payer_kind), row.payer_id, but_for=job_id),
+    )
+
+
+def _reopen(connection: Connection, ended: EndedJob, image_nos: list[int]) -> str | None:
+    job_id = ended.job_id
+    lock_job(connection, job_id)
+    balance = lock_balance(connection, ended.payer_kind, ended.payer_id)
+    if balance is None:
+        return account_gone(ended.payer_kind)
+    held = read_held(connection, ended.payer_kind, ended.payer_id, but_for=job_id)
+    payer = Payer(ended.payer_kind, ended.payer_id, balance, ended.payer_id)
+    refusal = cannot_afford(payer, len(image_nos), ended.price, held=held)
+    if refusal is not None:
+        return refusal
+    values: dict[str, object] = {"job_id": job_id, "image_nos": image_nos, "count": len(image_nos)}
+    job = connection.execute(_REOPEN_JOB, values).one_or_none()
+    if job is None:
+        return "The job moved at this very moment: look at it and try again."
+    connection.execute(_PLAN_AGAIN, values)
+    connection.execute(_FRESH_RECOVERIES, values)
+    count_progress(connection, job_id, stage=0)
+    connection.execute(_PRODUCTION_PROCESSING, {"production_id": job.production_id})
+    return None

@@ -1,0 +1,182 @@
+"""Delivers one image in one transaction: attach row, deduction, ledger row, image row and the job's progress.
+
+Either all of it happens or nothing; a second delivery of the same image finds it stored and does nothing.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.core import credits
+from quel.core.credits import PayerKind
+from quel.core.generate_image import Progress
+from quel.core.job import JobStatus
+from quel.core.object_path import result_path
+from quel.core.persist_output import Delivered, InsufficientCredits, OutputToPersist, PersistEnd, Stale
+from quel.core.pipeline import ImageState
+
+_LOAD = text("""
+SELECT i.state, i.path, i.stage, i.broken_answers, coalesce(j.job_status, 'pending') AS job_status,
+       j.production_id,
+       q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
+FROM quel.image i
+JOIN quel.job q ON q.job_id = i.job_id
+JOIN public.quel_production_jobs j ON j.job_id = i.job_id
+WHERE i.job_id = :job_id AND i.image_no = :image_no
+""")
+
+_LOCK = text("""
+SELECT coalesce(j.job_status, 'pending') AS job_status, i.state FROM public.quel_production_jobs j
+JOIN quel.image i ON i.job_id = j.job_id
+WHERE j.job_id = :job_id AND i.image_no = :image_no
+FOR NO KEY UPDATE OF j, i
+""")
+
+_PAY = {
+    PayerKind.ORGANIZATION: text("""
+UPDATE public.quel_organization SET org_credit = coalesce(org_credit, 0) - :price
+WHERE org_id = :payer_id AND coalesce(org_credit, 0) >= :price RETURNING org_credit
+"""),
+    PayerKind.MEMBER: text("""
+UPDATE public.quel_member SET quel_member_credit = coalesce(quel_member_credit, 0) - :price
+WHERE quel_member_id = :payer_id AND coalesce(quel_member_credit, 0) >= :price RETURNING quel_member_credit
+"""),
+}
+
+_RECORD = text("""
+WITH attached AS (
+    INSERT INTO public.quel_attach (attach_original_name, attach_file_name, attach_file_path,
+                                    attach_directory, attach_file_size, attach_file_type, attach_storage_type)
+    VALUES (:name, :name, :path, :path, :size_bytes, 'image/webp', 'supabase')
+    RETURNING attach_id
+), booked AS (
+    INSERT INTO public.quel_credits (user_id, transaction_type, amount, balance_after, description,
+                                     attach_idx, production_idx, org_id, used_by_member_id, api_provider)
+    SELECT :member_id, :transaction_type, -:price, least(:balance, :max_balance_after), :description,
+           attach_id, :production_id, :org_id, :used_by, :api_provider
+    FROM attached
+)
+UPDATE quel.image SET state = 'stored', attach_id = attached.attach_id, updated_at = now()
+FROM attached WHERE job_id = :job_id AND image_no = :image_no
+RETURNING attached.attach_id
+""")
+
+_FAIL_OPEN_IMAGES = text("""
+UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
+WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
+""")
+
+_FAIL_ONE = text("""
+UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
+WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
+""")
+
+_MAKE_AGAIN = text("""
+UPDATE quel.image SET state = 'ready', broken_answers = broken_answers + :broken, not_before = now(),
+    updated_at = now()
+WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
+""")
+
+
+class PersistOutputRows:
+    """The rows persist_output reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
+        """An image with its payer and place, or None where quel has no such image."""
+        keys = {"job_id": job_id, "image_no": image_no}
+        row = self._database.run(lambda connection: connection.execute(_LOAD, keys).one_or_none())
+        if row is None:
+            return None
+        return OutputToPersist(
+            job_id=job_id,
+            image_no=image_no,
+            state=ImageState(row.state),
+            job_status=JobStatus(row.job_status),
+            path=row.path,
+            stage=row.stage,
+            broken_answers=row.broken_answers,
+            production_id=row.production_id,
+            payer_kind=PayerKind(row.payer_kind),
+            payer_id=row.payer_id,
+            ledger_member_id=row.ledger_member_id,
+            price=row.price,
+            result_path=result_path(row.result_owner, None, job_id, image_no),
+        )
+
+    def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
+        """Attach row, deduction, ledger, image and progress at once, for an object already stored."""
+        return self._database.run(lambda connection: _deliver(connection, delivery, size_bytes))
+
+    def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
+        """Ends a made image as failed and counts the job; None when it is no longer waiting."""
+
+        def work(connection: Connection) -> Progress | None:
+            if lock_job(connection, delivery.job_id) != JobStatus.PROCESSING:
+                return None
+            values = _keys(delivery) | {"code": code, "reason": reason}
+            if connection.execute(_FAIL_ONE, values).rowcount == 0:
+                return None
+            return count_progress(connection, delivery.job_id, delivery.stage)
+
+        return self._database.run(work)
+
+    def make_again(self, delivery: OutputToPersist, *, broken: bool) -> None:
+        """Sends a made image back to the provider: its bytes are gone, or (`broken`) are no picture."""
+        values = _keys(delivery) | {"broken": int(broken)}
+        self._database.run(lambda connection: connection.execute(_MAKE_AGAIN, values))
+
+
+def _keys(delivery: OutputToPersist) -> dict[str, Any]:
+    return {"job_id": delivery.job_id, "image_no": delivery.image_no}
+
+
+def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
+    row = connection.execute(_LOCK, _keys(delivery)).one_or_none()
+    if row is None:
+        return Stale(ImageState.FAILED)
+    if row.state != ImageState.MADE:
+        return Stale(ImageState(row.state))
+    if row.job_status == JobStatus.PENDING:
+        return Stale(ImageState.MADE)
+    if row.job_status != JobStatus.PROCESSING:
+        return Stale(ImageState.CANCELLED)
+    payment = {"payer_id": delivery.payer_id, "price": delivery.price}
+    balance = connection.scalar(_PAY[delivery.payer_kind], payment)
+    if balance is None:
+        reason = credits.ran_dry(delivery.payer_kind, delivery.price)
+        values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
+        failed = connection.execute(_FAIL_OPEN_IMAGES, values).rowcount
+        return InsufficientCredits(_progress(connection, delivery), failed)
+    attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
+    return Delivered(int(attach_id or 0), int(balance), _progress(connection, delivery))
+
+
+def _progress(connection: Connection, delivery: OutputToPersist) -> Progress:
+    progress = count_progress(connection, delivery.job_id, delivery.stage)
+    assert progress is not None, "the job is locked and processing"  # noqa: S101 - says why, to mypy as well
+    return progress
+
+
+def _record(delivery: OutputToPersist, balance: int, size_bytes: int) -> dict[str, Any]:
+    organization = delivery.payer_id if delivery.payer_kind is PayerKind.ORGANIZATION else None
+    return _keys(delivery) | {
+        "name": delivery.result_path.rsplit("/", 1)[-1],
+        "path": delivery.result_path,
+        "size_bytes": size_bytes,
+        "member_id": delivery.ledger_member_id,
+        "transaction_type": credits.TRANSACTION_TYPE,
+        "price": delivery.price,
+        "balance": balance,
+        "max_balance_after": credits.MAX_BALANCE_AFTER,
+        "description": credits.ledger_description(delivery.image_no, delivery.path),
+        "production_id": delivery.production_id,
+        "org_id": organization,
+        "used_by": delivery.ledger_member_id if organization else None,
+        "api_provider": credits.API_PROVIDER,
+    }

@@ -1,0 +1,129 @@
+"""Reads a job's plan and its attachments, and hands its planned images on with what the provider is shown."""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.fetch_job import PLAN
+from quel.adapters.postgres.progress import lock_job
+from quel.core.attachment import AttachmentPath, attachment_path
+from quel.core.job import JobStatus
+from quel.core.pipeline import ImageState
+from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
+
+_LOAD = text("""
+SELECT q.plan, q.path, coalesce(j.job_status, 'pending') AS job_status, q.price,
+       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no)
+        FROM quel.image i WHERE i.job_id = q.job_id) AS states
+FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
+WHERE q.job_id = :job_id
+""")
+
+_ATTACHMENTS = text("""
+SELECT attach_id, attach_file_path, attach_directory
+FROM public.quel_attach WHERE attach_id = ANY(CAST(:ids AS bigint[]))
+""")
+
+# A turn is a round in which every customer who waits gets one image: a newcomer's first image joins the
+# round that is being served now, a customer's further images queue up behind their own.
+_READY = text("""
+WITH served AS (
+    SELECT coalesce((SELECT turn FROM quel.image WHERE state = 'ready' ORDER BY turn LIMIT 1),
+                    (SELECT max(turn) FROM quel.image WHERE state = 'generating'), 0) AS turn
+), own AS (
+    SELECT max(turn) AS turn FROM quel.image
+    WHERE state = 'ready' AND customer = (SELECT customer FROM quel.job WHERE job_id = :job_id)
+)
+UPDATE quel.image i
+SET state = 'ready', request = r.request, not_before = now(), updated_at = now(),
+    turn = greatest((SELECT turn FROM served), coalesce((SELECT turn FROM own) + 1, 0)) + r.position
+FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb, position int)
+WHERE i.job_id = :job_id AND i.image_no = r.image_no AND i.state = 'planned'
+RETURNING i.image_no
+""")
+
+_FAIL = text("""
+UPDATE quel.image i
+SET state = 'failed', reason_code = r.code, reason = r.reason, updated_at = now()
+FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, code text, reason text)
+WHERE i.job_id = :job_id AND i.image_no = r.image_no AND i.state = 'planned'
+""")
+
+_FAILED_SO_FAR = text("""
+UPDATE public.quel_production_jobs j
+SET failed_images = (SELECT count(*) FROM quel.image i WHERE i.job_id = j.job_id AND i.state = 'failed')
+WHERE j.job_id = :job_id AND j.job_status = 'processing'
+""")
+
+_NOTE = text("""
+UPDATE quel.job SET warnings = CAST(:warnings AS jsonb), input_images = :input_images, updated_at = now()
+WHERE job_id = :job_id
+""")
+
+
+class PrepareInputsRows:
+    """The rows prepare_inputs reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self, job_id: UUID) -> Preparation | None:
+        """The plan of a claimed job and the states of its images, or None where quel has no plan of it."""
+        return self._database.run(lambda connection: _load(connection, job_id))
+
+    def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
+        """Where each attachment that has a row is stored; None where the row names no path."""
+        rows = self._database.run(
+            lambda connection: connection.execute(_ATTACHMENTS, {"ids": list(attach_ids)}).mappings().all()
+        )
+        return {row.pop("attach_id"): attachment_path(**row) for row in map(dict, rows)}
+
+    def finish(
+        self,
+        job_id: UUID,
+        *,
+        ready: Sequence[ReadyImage],
+        failed: Sequence[FailedImage],
+        warnings: Sequence[str],
+        input_images: int,
+    ) -> list[int]:
+        """Turns planned images ready or failed and notes the warnings; the image_nos that became ready.
+
+        Nothing is written for a job that is not processing any more.
+        """
+
+        def work(connection: Connection) -> list[int]:
+            if lock_job(connection, job_id) != JobStatus.PROCESSING:
+                return []
+            connection.execute(
+                _NOTE,
+                {"job_id": job_id, "warnings": json.dumps(list(warnings)), "input_images": input_images},
+            )
+            if failed:
+                rows = [vars(image) for image in failed]
+                connection.execute(_FAIL, {"job_id": job_id, "images": json.dumps(rows)})
+                connection.execute(_FAILED_SO_FAR, {"job_id": job_id})
+            rows = [
+                {"image_no": image.image_no, "request": image.request(), "position": position}
+                for position, image in enumerate(ready)
+            ]
+            made_ready = connection.scalars(_READY, {"job_id": job_id, "images": json.dumps(rows)})
+            return sorted(made_ready)
+
+        return self._database.run(work)
+
+
+def _load(connection: Connection, job_id: UUID) -> Preparation | None:
+    row = connection.execute(_LOAD, {"job_id": job_id}).one_or_none()
+    if row is None:
+        return None
+    return Preparation(
+        job_id=job_id,
+        path=row.path,
+        status=JobStatus(row.job_status),
+        plan=PLAN.validate_python(row.plan),
+        states=tuple((image_no, ImageState(state)) for image_no, state in row.states or ()),
+    )

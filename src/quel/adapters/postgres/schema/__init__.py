@@ -1,0 +1,1 @@
+"""The tables as models, and how a database is brought to them."""

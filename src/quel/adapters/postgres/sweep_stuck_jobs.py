@@ -1,0 +1,271 @@
+"""Everything the sweep looks at, from rows alone, and what it repairs in them by compare-and-set."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
+from quel.adapters.postgres.movement import is_unmoved
+from quel.core.fetch_job import given_path
+from quel.core.finalize_job import settle_production
+from quel.core.job import JobStatus
+from quel.core.kind import MADE_HERE
+from quel.core.pipeline import ImageState
+from quel.core.sweep_stuck_jobs import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
+
+_ONE_SWEEP = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
+
+# Of the rows that quel never had in hand only the young ones (QUEL_ADOPT_WITHIN_S): the rest are other
+# programs', or forgotten. What is not claimed must be of a kind that quel makes (told_kinds.py).
+_PENDING = text("""
+SELECT j.job_id, j.quel_production_path AS job_path, p.quel_production_path AS production_path,
+       j.updated_at AS moved_at, extract(epoch FROM now() - j.updated_at)::float8 AS silent_s,
+       coalesce(h.recoveries, 0) AS recoveries, hand.in_hand, q.job_id IS NOT NULL AS claimed
+FROM public.quel_production_jobs j
+LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
+LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
+LEFT JOIN quel.job q ON q.job_id = j.job_id
+LEFT JOIN quel.job_kind k ON k.job_id = j.job_id AND k.row_updated_at = j.updated_at
+CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_hand) hand
+WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
+  AND j.updated_at <= now() - make_interval(secs => :grace_s)
+  AND (q.job_id IS NOT NULL OR k.kind = ANY(:made_here))
+  AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
+ORDER BY j.updated_at LIMIT :most
+""")
+
+_PROCESSING = text("""
+SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
+       jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no) AS images,
+       greatest(max(i.updated_at), q.updated_at) AS moved_at,
+       extract(epoch FROM now() - greatest(max(i.updated_at), q.updated_at))::float8 AS silent_s,
+       coalesce(array_agg(i.image_no) FILTER (
+           WHERE i.state = 'generating' AND i.lease_until < now()), '{}') AS lapsed,
+       coalesce(bool_or(i.state = 'generating' AND i.lease_until >= now()), false) AS leased
+FROM public.quel_production_jobs j
+JOIN quel.job q ON q.job_id = j.job_id
+JOIN quel.image i ON i.job_id = j.job_id
+WHERE j.job_status = 'processing'
+GROUP BY q.job_id ORDER BY q.created_at LIMIT :most
+""")
+
+_ORPHANS = text("""
+SELECT j.job_id, j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions,
+       coalesce(jsonb_array_length(CASE jsonb_typeof(j.generated_attach_ids)
+           WHEN 'array' THEN j.generated_attach_ids END), 0) AS stored,
+       h.job_id IS NOT NULL AS in_hand
+FROM public.quel_production_jobs j
+JOIN quel.job_kind k ON k.job_id = j.job_id AND k.row_updated_at = j.updated_at
+LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
+WHERE j.job_status = 'processing' AND j.updated_at < now() - make_interval(secs => :stuck_after_s)
+  AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
+  AND k.kind = ANY(:made_here)
+  AND (h.job_id IS NOT NULL OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
+ORDER BY j.updated_at LIMIT :most
+""")
+
+# Whoever ends or cancels a job may have written completed_at as well: then the images that are open tell.
+_MARKED = text("""
+WITH marked AS MATERIALIZED (
+    SELECT job_id FROM public.quel_production_jobs
+    WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL
+    UNION
+    SELECT i.job_id FROM quel.image i JOIN public.quel_production_jobs e ON e.job_id = i.job_id
+    WHERE i.state NOT IN ('stored', 'failed', 'cancelled') AND e.job_status NOT IN ('pending', 'processing')
+)
+SELECT m.job_id, hand.in_hand
+FROM marked m
+JOIN public.quel_production_jobs j ON j.job_id = m.job_id
+LEFT JOIN quel.pending_job h ON h.job_id = m.job_id
+LEFT JOIN quel.job q ON q.job_id = m.job_id
+LEFT JOIN quel.job_kind k ON k.job_id = m.job_id AND k.row_updated_at = j.updated_at
+CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_hand) hand
+WHERE (q.job_id IS NOT NULL OR k.kind = ANY(:made_here))
+  AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
+LIMIT :most
+""")
+
+_FLOW = text("""
+SELECT coalesce(extract(epoch FROM now() - max(updated_at)), 1e9) FROM quel.image
+WHERE updated_at > now() - make_interval(secs => :within_s) AND state <> 'planned'
+""")
+
+_RELEASE = text("""
+UPDATE quel.image SET state = 'ready', lease_owner = NULL, lease_until = NULL, not_before = now(),
+    updated_at = now()
+WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state = 'generating' AND lease_until < now()
+""")
+
+_COUNT_RETRY = text("""
+UPDATE public.quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1 WHERE job_id = :job_id
+""")
+
+_COUNT_FRUITLESS = text("""
+UPDATE quel.job q
+SET fruitless_recoveries = CASE WHEN s.stored > q.stored_at_recovery THEN 1
+                                ELSE q.fruitless_recoveries + 1 END,
+    stored_at_recovery = s.stored, updated_at = now()
+FROM (SELECT count(*) AS stored FROM quel.image WHERE job_id = :job_id AND state = 'stored') s
+WHERE q.job_id = :job_id
+""")
+
+_COUNT_PENDING = text("""
+INSERT INTO quel.pending_job (job_id, recoveries, adoptions) VALUES (:job_id, :recoveries, :adoptions)
+ON CONFLICT (job_id) DO UPDATE
+SET recoveries = quel.pending_job.recoveries + :recoveries,
+    adoptions = quel.pending_job.adoptions + :adoptions, updated_at = now()
+""")
+
+_ADOPT = text("""
+UPDATE public.quel_production_jobs SET job_status = 'pending', retry_count = coalesce(retry_count, 0) + 1
+WHERE job_id = :job_id
+""")
+
+_OUT_OF_STEP = text("""
+SELECT p.production_id, array_agg(coalesce(j.job_status::text, 'pending')) AS statuses
+FROM public.quel_production_photo p
+JOIN public.quel_production_jobs j ON j.production_id = p.production_id
+LEFT JOIN quel.job q ON q.job_id = j.job_id
+LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
+WHERE p.production_status = 'processing'
+GROUP BY p.production_id
+HAVING bool_and(coalesce(j.job_status, 'pending') IN ('completed', 'failed', 'cancelled', 'user_cancelled'))
+   AND max(coalesce(j.completed_at, j.updated_at)) < now() - interval '1 minute'
+   AND bool_or(q.job_id IS NOT NULL OR h.job_id IS NOT NULL)
+LIMIT :most
+""")
+
+_SET_PRODUCTION = text("""
+UPDATE public.quel_production_photo p SET production_status = :status
+WHERE production_id = :production_id AND production_status = 'processing' AND NOT EXISTS (
+    SELECT 1 FROM public.quel_production_jobs j
+    WHERE j.production_id = p.production_id
+      AND coalesce(j.job_status, 'pending') IN ('pending', 'processing'))
+""")
+
+_MOST = 20_000
+"""Jobs looked at in one sweep, oldest first: many more than ever wait for a path that is switched off."""
+
+
+class SweepStuckJobsRows:
+    """The rows sweep_stuck_jobs reads and writes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def exclusive(self) -> Iterator[bool]:
+        """Whether this is the only sweep; the lock goes with the transaction, so no pooler loses it."""
+        with self._database.held() as connection:
+            yield bool(connection.scalar(_ONE_SWEEP))
+
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
+        """Everything that is open, at one moment; a job without a path counts as `default_path`'s.
+
+        Of the rows that quel never had in hand only those of kinds it makes, younger than `adopt_within_s`.
+        """
+
+        grace_s = min(GRACE_S, stuck_after_s)
+        within_s = min(adopt_within_s, EVER_S)
+        tell_kinds(self._database, silent_s=grace_s, within_s=within_s)
+
+        def work(connection: Connection) -> OpenJobs:
+            most: dict[str, Any] = {"most": _MOST}
+            ours = most | {"adopt_within_s": within_s, "made_here": sorted(MADE_HERE)}
+            after = {"stuck_after_s": stuck_after_s}
+            return OpenJobs(
+                pending=tuple(
+                    _pending(row, default_path)
+                    for row in connection.execute(_PENDING, ours | {"grace_s": grace_s})
+                ),
+                processing=tuple(_processing(row) for row in connection.execute(_PROCESSING, most)),
+                orphans=tuple(Orphan(*row) for row in connection.execute(_ORPHANS, ours | after)),
+                marked=tuple(MarkedJob(*row) for row in connection.execute(_MARKED, ours)),
+                flow_silent_s=float(connection.scalar(_FLOW, {"within_s": 2 * stuck_after_s}) or 0),
+            )
+
+        return self._database.run(work)
+
+    def recover(self, job: ProcessingJob) -> bool:
+        """Counts a recovery of a claimed job and frees the images whose lease has run out.
+
+        False, and nothing written, when the job moved since the sweep looked.
+        """
+
+        def work(connection: Connection) -> bool:
+            if not is_unmoved(connection, job):
+                return False
+            connection.execute(_COUNT_RETRY, {"job_id": job.job_id})
+            connection.execute(_COUNT_FRUITLESS, {"job_id": job.job_id})
+            if job.lapsed:
+                connection.execute(_RELEASE, {"job_id": job.job_id, "image_nos": list(job.lapsed)})
+            return True
+
+        return self._database.run(work)
+
+    def recover_pending(self, job: PendingJob) -> bool:
+        """Counts a recovery of a job nobody has claimed; False when it moved since the sweep looked."""
+
+        def work(connection: Connection) -> bool:
+            if not is_unmoved(connection, job):
+                return False
+            connection.execute(_COUNT_RETRY, {"job_id": job.job_id})
+            connection.execute(_COUNT_PENDING, {"job_id": job.job_id, "recoveries": 1, "adoptions": 0})
+            return True
+
+        return self._database.run(work)
+
+    def adopt(self, orphan: Orphan) -> bool:
+        """Sets a silent job that quel has no plan of back to pending; False when it moved meanwhile."""
+
+        def work(connection: Connection) -> bool:
+            if not is_unmoved(connection, orphan):
+                return False
+            connection.execute(_ADOPT, {"job_id": orphan.job_id})
+            connection.execute(_COUNT_PENDING, {"job_id": orphan.job_id, "recoveries": 0, "adoptions": 1})
+            return True
+
+        return self._database.run(work)
+
+    def reconcile_productions(self) -> int:
+        """Closes productions whose jobs have all ended; how many."""
+
+        def work(connection: Connection) -> int:
+            rows = connection.execute(_OUT_OF_STEP, {"most": _MOST}).all()
+            for row in rows:
+                status = settle_production([JobStatus(status) for status in row.statuses])
+                values = {"production_id": row.production_id, "status": status}
+                connection.execute(_SET_PRODUCTION, values)
+            return len(rows)
+
+        return self._database.run(work)
+
+
+def _pending(row: Row[Any], default_path: str) -> PendingJob:
+    return PendingJob(
+        job_id=row.job_id,
+        path=(given_path((row.job_path, row.production_path)) or default_path).lower(),
+        moved_at=row.moved_at,
+        silent_s=row.silent_s,
+        recoveries=row.recoveries,
+        in_hand=row.in_hand,
+        claimed=row.claimed,
+    )
+
+
+def _processing(row: Row[Any]) -> ProcessingJob:
+    images = tuple((image_no, ImageState(state)) for image_no, state in row.images)
+    stored = sum(1 for _, state in images if state is ImageState.STORED)
+    return ProcessingJob(
+        job_id=row.job_id,
+        path=row.path,
+        moved_at=row.moved_at,
+        silent_s=row.silent_s,
+        images=images,
+        lapsed=tuple(row.lapsed),
+        leased=row.leased,
+        fruitless=0 if stored > row.stored_at_recovery else row.fruitless_recoveries,
+    )

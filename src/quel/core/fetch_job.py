@@ -1,0 +1,196 @@
+"""What to do with a job id that arrived: decided from the row alone, before anything is spent."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choose_payer
+from quel.core.job import JobPlan, JobStatus, Problem
+from quel.core.kind import MADE_HERE, Kind, kind_of
+from quel.core.plan import make_plan
+from quel.core.request import parse_request
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """A job's row and what hangs on it, read at one moment.
+
+    `stored_attach_ids` are the distinct ids of generated_attach_ids: images another server already made.
+    `members` holds the credits of each member with a row among quel_member_id, userId and the owner.
+    """
+
+    job_id: UUID
+    status: JobStatus
+    job_type: str
+    total_images: int
+    input_data: object
+    production_id: UUID | None
+    member_id: UUID | None
+    job_path: str | None
+    production_path: str | None
+    organization: Organization | None
+    members: Mapping[UUID, int]
+    stored_attach_ids: tuple[int, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """What the row is."""
+        keys = self.input_data if isinstance(self.input_data, dict) else None
+        return kind_of(self.job_type, given_path((self.job_path, self.production_path)), keys)
+
+
+@dataclass(frozen=True)
+class IntakePolicy:
+    """The settings that decide about a job."""
+
+    known_paths: Collection[str]
+    disabled_paths: Collection[str]
+    default_path: str
+    reject_unknown_paths: bool
+    price: int
+    max_images: int
+
+
+@dataclass(frozen=True)
+class PathChoice:
+    """The path a job runs on; `fell_back_from` is the unknown name it carried, if it did."""
+
+    path: str
+    fell_back_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Claim the job and make this plan."""
+
+    path: PathChoice
+    plan: JobPlan
+    payer: Payer
+    stored_attach_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Close the job as failed with these sentences."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The job is this message's: its plan is written."""
+
+
+@dataclass(frozen=True)
+class ClaimedMeanwhile:
+    """Another message was faster; nothing was written."""
+
+
+ClaimEnd = Claimed | ClaimedMeanwhile | Refuse
+
+
+@dataclass(frozen=True)
+class Defer:
+    """Leave the job pending: its path is switched off."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Pass the job on to whoever makes its kind, or refuse it: it is none of quel's."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class AlreadyClaimed:
+    """The job was claimed before: only see what its rows call for."""
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """Close the job as cancelled."""
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The job has ended, or belongs to another program: a message changes nothing."""
+
+    status: JobStatus
+
+
+Decision = Start | Refuse | Defer | Foreign | AlreadyClaimed | Cancelled | Skip
+
+
+def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
+    """What a message for this job should lead to. Only a pending job is ever started."""
+    match facts.status:
+        case JobStatus.PROCESSING:
+            return AlreadyClaimed()
+        case JobStatus.CANCELLED | JobStatus.USER_CANCELLED:
+            return Cancelled() if facts.kind in MADE_HERE else Skip(facts.status)
+        case JobStatus.COMPLETED | JobStatus.FAILED:
+            return Skip(facts.status)
+    if facts.kind not in MADE_HERE:
+        return Foreign(facts.kind)
+    choice = choose_path((facts.job_path, facts.production_path), policy)
+    if isinstance(choice, Problem):
+        return Refuse("unknown_path", choice.message)
+    if choice.path in policy.disabled_paths:
+        return Defer(choice.path)
+    plan = _plan(facts, policy)
+    if not isinstance(plan, JobPlan):
+        return Refuse("bad_input", " ".join(problem.message for problem in plan[:_MOST_PROBLEMS]))
+    return _with_payer(facts, policy, choice, plan)
+
+
+_MOST_PROBLEMS = 5  # enough to mend an input by; a hostile one could name thousands
+
+
+def choose_path(names: Collection[str | None], policy: IntakePolicy) -> PathChoice | Problem:
+    """The first name that is not blank, if it is known; else the default, or a problem (SPEC 7)."""
+    named = given_path(names)
+    if named is None:
+        return PathChoice(policy.default_path)
+    if named.lower() in policy.known_paths:
+        return PathChoice(named.lower())
+    if policy.reject_unknown_paths:
+        known = ", ".join(sorted(policy.known_paths))
+        return Problem("quel_production_path", f'quel_production_path "{named}" is none of {known}.')
+    return PathChoice(policy.default_path, fell_back_from=named)
+
+
+def given_path(names: Collection[str | None]) -> str | None:
+    """The first name that is not blank: the job's own path, else its production's."""
+    return next((name.strip() for name in names if name and name.strip()), None)
+
+
+def _plan(facts: JobFacts, policy: IntakePolicy) -> JobPlan | tuple[Problem, ...]:
+    request = parse_request(facts.job_type, facts.input_data, total_images=facts.total_images)
+    if isinstance(request, tuple):
+        return request
+    return make_plan(
+        request, total_images=facts.total_images, job_id=facts.job_id, max_images=policy.max_images
+    )
+
+
+def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: JobPlan) -> Decision:
+    stored = facts.stored_attach_ids[: len(plan.images)]
+    user_id = as_uuid(plan.request.user_id)
+    payer = choose_payer(facts.organization, facts.member_id, user_id, facts.members)
+    if isinstance(payer, NoPayer):
+        return Refuse("no_payer", payer.reason)
+    refusal = cannot_afford(payer, len(plan.images) - len(stored), policy.price)
+    if refusal:
+        return Refuse("no_credit", refusal)
+    return Start(path, plan, payer, stored)
+
+
+def as_uuid(value: str | None) -> UUID | None:
+    """`value` as a UUID, or None where it is none."""
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        return None

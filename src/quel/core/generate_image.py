@@ -1,0 +1,59 @@
+"""An image whose turn it is, and how far its job has come."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.aspect import AspectRatio
+from quel.core.job import JobStatus
+
+
+@dataclass(frozen=True)
+class ClaimedImage:
+    """An image that this worker holds the lease of, with everything one provider call needs.
+
+    `attempts` counts its failing calls so far, `broken_answers` those without a readable picture. `lease`
+    is the owner token that proves the hold.
+    """
+
+    job_id: UUID
+    image_no: int
+    path: str
+    stage: int
+    job_status: JobStatus
+    prompt: str
+    picture_keys: tuple[str, ...]
+    aspect_ratio: AspectRatio
+    seed: int
+    attempts: int
+    broken_answers: int
+    lease: str
+
+
+@dataclass(frozen=True)
+class Unpayable:
+    """Whose turn it was, had its payer the credits for one more image beside those that are on their way.
+
+    `is_dry` where the balance covers no image at all; else one of those may still fail and leave its credits.
+    """
+
+    job_id: UUID
+    image_no: int
+    path: str
+    is_dry: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a job stands after an image ended; `remaining` images are still on their way.
+
+    The `stage_…` counts are those of the image's own stage; `seconds` have passed since the job was claimed.
+    """
+
+    stored: int
+    failed: int
+    remaining: int
+    planned: int
+    stage_stored: int
+    stage_remaining: int
+    stage_planned: int
+    seconds: float

@@ -1,0 +1,40 @@
+"""What waits and what stands still, at one moment: the answer to "how is it going?" from rows and lists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The jobs of a path with one status, or its images in one state; `oldest_s` since the oldest moved."""
+
+    path: str
+    state: str
+    count: int
+    oldest_s: float
+
+
+@dataclass(frozen=True)
+class JobBacklog:
+    """What PostgreSQL says: jobs pending and processing, images not yet ended, by path."""
+
+    jobs: tuple[Backlog, ...]
+    images: tuple[Backlog, ...]
+
+
+@dataclass(frozen=True)
+class QueueBacklog:
+    """What Redis says.
+
+    `messages` counts by (queue, waiting | delayed | dead), `raw` the entries of each raw list; the moments
+    `ingest_seen_at` (by list) and `swept_at` are unix seconds, absent where nothing was ever seen.
+    """
+
+    messages: Mapping[tuple[str, str], int]
+    raw: Mapping[str, int]
+    ingest_seen_at: Mapping[str, float]
+    swept_at: float | None
+    set_aside: int
+    paused_paths: frozenset[str]
+    gate_closed_s: float
+    cached_bytes: Mapping[str, int]

@@ -1,0 +1,195 @@
+"""What a job would make, told before anything is fetched or spent: images, pictures, prompts and price.
+
+It follows the same decisions as the stages. What only the world knows it leaves open: whether a reference
+can be fetched, and whether the payer can pay.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.fetch_job import IntakePolicy, PathChoice, choose_path, given_path
+from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
+from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
+from quel.core.models import Model
+from quel.core.paths import PATHS
+from quel.core.plan import make_plan
+from quel.core.prompting.picture import PictureSpec, SortedReferences
+from quel.core.prompting.prompt import write_prompt
+from quel.core.prompting.references import arrange, sort_references
+from quel.core.request import parse_request
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The columns of a job's row that a plan is made from; `paths` are the job's and the production's."""
+
+    job_id: UUID
+    job_type: object
+    total_images: int
+    input_data: object
+    paths: tuple[str | None, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """What the row is."""
+        keys = self.input_data if isinstance(self.input_data, dict) else None
+        return kind_of(str(self.job_type), given_path(self.paths), keys)
+
+
+@dataclass(frozen=True)
+class PreviewImage:
+    """One image. `image` and `stage` count from 1, as messages to customers do.
+
+    `pictures` are in sending order. `problem` says why it would fail; then there is no prompt.
+    """
+
+    image: int
+    stage: int
+    angle: str
+    shot: str
+    fx: str | None
+    take: int
+    takes: int
+    pictures: tuple[PictureSpec, ...]
+    aspect_ratio: str
+    seed: int
+    prompt: str
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A job's plan. `problems` are why it cannot be run, `warnings` what it would go on without.
+
+    `credits` is what the customer pays when every image succeeds, `cost_usd` what the provider asks for them.
+    """
+
+    path: str | None
+    job_type: str
+    stages: int
+    ordered: int
+    images: tuple[PreviewImage, ...]
+    credits: int
+    model: str
+    cost_usd: float
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def preview(subject: Subject, policy: IntakePolicy, model: Model, *, fail_on_missing: bool) -> Preview:
+    """The plan of a job as fetch_job and prepare_inputs would make it. `fail_on_missing` as the setting."""
+    if subject.kind not in MADE_HERE and subject.job_type in list(JobType):
+        foreign = Problem("job_input_data", not_made_here(subject.kind))
+        return _impossible(subject, model, given_path(subject.paths), [foreign])
+    choice = choose_path(subject.paths, policy)
+    if isinstance(choice, Problem):
+        return _impossible(subject, model, None, [choice])
+    request = parse_request(subject.job_type, subject.input_data, total_images=subject.total_images)
+    if not isinstance(request, JobRequest):
+        return _impossible(subject, model, choice.path, request)
+    plan = make_plan(
+        request, total_images=subject.total_images, job_id=subject.job_id, max_images=policy.max_images
+    )
+    if not isinstance(plan, JobPlan):
+        return _impossible(subject, model, choice.path, plan)
+    return _possible(plan, choice, policy, model, fail_on_missing)
+
+
+def _impossible(subject: Subject, model: Model, path: str | None, problems: Collection[Problem]) -> Preview:
+    sentences = tuple(problem.message for problem in problems)
+    return Preview(
+        path, str(subject.job_type), 0, max(subject.total_images, 0), (), 0, model.id, 0.0, (), sentences
+    )
+
+
+def _possible(
+    plan: JobPlan, choice: PathChoice, policy: IntakePolicy, model: Model, fail_on_missing: bool
+) -> Preview:
+    path = PATHS[choice.path]
+    sorted_ = [sort_references(path, stage.references) for stage in plan.request.stages]
+    stage_problems = [
+        _stage_problem(stage, references, fail_on_missing)
+        for stage, references in zip(plan.request.stages, sorted_, strict=True)
+    ]
+    if fail_on_missing and any(stage_problems):
+        stage_problems = [next(filter(None, stage_problems))] * len(stage_problems)
+    takes = Counter((image.stage, image.item) for image in plan.images)
+    images = tuple(
+        _image(
+            plan, image, sorted_[image.stage], choice, model, takes[image.stage, image.item],
+            stage_problems[image.stage],
+        )
+        for image in plan.images
+    )  # fmt: skip
+    possible = [image for image in images if image.problem is None]
+    return Preview(
+        path=choice.path,
+        job_type=plan.request.job_type,
+        stages=len(plan.request.stages),
+        ordered=plan.ordered,
+        images=images,
+        credits=len(possible) * policy.price,
+        model=model.id,
+        cost_usd=round(len(possible) * model.price_usd, 5),
+        warnings=_warnings(choice, policy, sorted_, images),
+        problems=() if possible else tuple(dict.fromkeys(i.problem for i in images if i.problem)),
+    )
+
+
+def _stage_problem(stage: StageRequest, references: SortedReferences, fail_on_missing: bool) -> str | None:
+    unreadable = any(ask.attach_id is None for ask in stage.references)
+    if fail_on_missing and unreadable:
+        return " ".join(references.left_out)
+    if stage.references and not references.kept:
+        return "None of the given references can be used. " + " ".join(references.left_out)
+    return None
+
+
+def _image(
+    plan: JobPlan,
+    image: ImagePlan,
+    references: SortedReferences,
+    choice: PathChoice,
+    model: Model,
+    takes: int,
+    stage_problem: str | None,
+) -> PreviewImage:
+    path, stage = PATHS[choice.path], plan.request.stages[image.stage]
+    item = stage.items[image.item]
+    arrangement = arrange(path, references.kept, item.shot, max_pictures=model.max_pictures)
+    problem = stage_problem or arrangement.problem
+    prompt = ""
+    if problem is None:
+        prompt = write_prompt(path, arrangement.pictures, stage, item, number=image.number, of=takes)
+    return PreviewImage(
+        image=image.image_no + 1,
+        stage=image.stage + 1,
+        angle=item.angle,
+        shot=item.shot,
+        fx=item.fx,
+        take=image.number + 1,
+        takes=takes,
+        pictures=arrangement.pictures if problem is None else (),
+        aspect_ratio=str(stage.aspect_ratio),
+        seed=image.seed,
+        prompt=prompt,
+        problem=problem,
+    )
+
+
+def _warnings(
+    choice: PathChoice,
+    policy: IntakePolicy,
+    sorted_: Sequence[SortedReferences],
+    images: Sequence[PreviewImage],
+) -> tuple[str, ...]:
+    sentences = []
+    if choice.fell_back_from is not None:
+        sentences.append(f'The path "{choice.fell_back_from}" is not known: {choice.path} is used.')
+    if choice.path in policy.disabled_paths:
+        sentences.append(f"The path {choice.path} is switched off: its jobs wait until it is on again.")
+    sentences += [reason for references in sorted_ for reason in references.left_out]
+    sentences += [f"Image {image.image} would fail: {image.problem}" for image in images if image.problem]
+    return tuple(dict.fromkeys(sentences))

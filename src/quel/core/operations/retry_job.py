@@ -1,0 +1,91 @@
+"""Which images of an ended job are made again, and why not: decided from the rows alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
+from quel.core.finalize_job import OPEN_STATUSES
+from quel.core.job import JobStatus
+from quel.core.pipeline import ImageState
+
+
+@dataclass(frozen=True)
+class EndedJob:
+    """A job that quel planned, as it stands. `images` are its (image_no, state), `price` is in credits.
+
+    `is_closed` says that its end is written; `balance` is the payer's, None where that account is gone or,
+    for an organization, no longer active; `held` is what its open jobs may still cost.
+    """
+
+    job_id: UUID
+    status: JobStatus
+    is_closed: bool
+    images: tuple[tuple[int, ImageState], ...]
+    price: int
+    payer_kind: PayerKind
+    payer_id: UUID
+    balance: int | None
+    held: int = 0
+
+
+@dataclass(frozen=True)
+class Missing:
+    """All images that have not been delivered, or only the failed ones (not those that were cancelled)."""
+
+    failed_only: bool = False
+
+
+@dataclass(frozen=True)
+class OneImage:
+    """One image; `number` counts from 1, as in messages to customers."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Why nothing is made again, as a sentence. `is_well` where nothing is missing."""
+
+    reason: str
+    is_well: bool = False
+
+
+def images_to_make(job: EndedJob, which: Missing | OneImage) -> tuple[int, ...] | Objection:
+    """The image_nos to plan again, in order; the payer must be able to pay for all of them."""
+    if job.status in OPEN_STATUSES:
+        return Objection(f"The job is still {job.status}: only a job that has ended is taken up again.")
+    if not job.is_closed:
+        return Objection("The job is being cancelled at this moment: try again when it has ended.")
+    chosen = _one(job.images, which) if isinstance(which, OneImage) else _missing(job.images, which)
+    if isinstance(chosen, Objection):
+        return chosen
+    return _unpayable(job, len(chosen)) or chosen
+
+
+def _one(images: Sequence[tuple[int, ImageState]], which: OneImage) -> tuple[int, ...] | Objection:
+    states = dict(images)
+    state = states.get(which.number - 1)
+    if state is None:
+        return Objection(f"The job has no image {which.number}: its plan has {len(states)}.")
+    if state is ImageState.STORED:
+        return Objection(f"Image {which.number} was delivered: nothing is missing.", is_well=True)
+    return (which.number - 1,)
+
+
+def _missing(images: Sequence[tuple[int, ImageState]], which: Missing) -> tuple[int, ...] | Objection:
+    wanted = {ImageState.FAILED} if which.failed_only else {ImageState.FAILED, ImageState.CANCELLED}
+    chosen = tuple(image_no for image_no, state in images if state in wanted)
+    if chosen:
+        return chosen
+    return Objection(
+        f"No image of the job {'has failed' if which.failed_only else 'is missing'}.", is_well=True
+    )
+
+
+def _unpayable(job: EndedJob, images: int) -> Objection | None:
+    if job.balance is None:
+        return Objection(account_gone(job.payer_kind))
+    payer = Payer(job.payer_kind, job.payer_id, job.balance, job.payer_id)
+    reason = cannot_afford(payer, images, job.price, held=job.held)
+    return Objection(reason) if reason else None

@@ -1,0 +1,58 @@
+"""A finished picture on its way into the customer's hands: what is needed, and how it can end."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.credits import PayerKind
+from quel.core.generate_image import Progress
+from quel.core.job import JobStatus
+from quel.core.pipeline import ImageState
+
+
+@dataclass(frozen=True)
+class OutputToPersist:
+    """An image and everything its storing and charging needs. `price` is in credits."""
+
+    job_id: UUID
+    image_no: int
+    state: ImageState
+    job_status: JobStatus
+    path: str
+    stage: int
+    broken_answers: int
+    production_id: UUID | None
+    payer_kind: PayerKind
+    payer_id: UUID
+    ledger_member_id: UUID
+    price: int
+    result_path: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Stored, charged and counted. `balance` is the payer's after this very deduction."""
+
+    attach_id: int
+    balance: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class InsufficientCredits:
+    """The payer could not pay: this image and the job's other open ones, `failed` in all, have failed."""
+
+    progress: Progress
+    failed: int
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Somebody else was faster: the image is stored already, failed or cancelled, or its job has ended.
+
+    Still `made` when the job was set back to pending: the image is delivered after its new claim.
+    """
+
+    state: ImageState
+
+
+PersistEnd = Delivered | InsufficientCredits | Stale

@@ -1,0 +1,335 @@
+"""The neighbours as the stages see them: what each promises, never how.
+
+Adapters implement these; `quel.services` wires them. Nothing here raises a library's own exception:
+every method may raise ServiceUnavailable, and those on rows DatabaseError.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+from uuid import UUID
+
+from quel.core.aspect import AspectRatio
+from quel.core.attachment import AttachmentPath
+from quel.core.closing import ClosedJob, Leftovers
+from quel.core.fetch_job import ClaimEnd, JobFacts, Start
+from quel.core.generate_image import ClaimedImage, Progress, Unpayable
+from quel.core.kind import Kind
+from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
+from quel.core.persist_output import OutputToPersist, PersistEnd
+from quel.core.pipeline import Step
+from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
+from quel.core.quota import Later, Slot, Verdict
+from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
+
+
+class Engine(Protocol):
+    """Makes images. The one seam another engine comes in by."""
+
+    def generate(self, request: GenerateRequest) -> Outcome:
+        """One call to the provider within its deadline; never raises for anything the provider does."""
+
+
+class ObjectStorage(Protocol):
+    """The bucket with references and results."""
+
+    def read_reference(self, path: str) -> bytes:
+        """The object's bytes, `path` as it stands in quel_attach.
+
+        Raises ReferenceUnavailable (with a sentence) when it cannot be had for good, ServiceUnavailable when
+        a later try may succeed.
+        """
+
+    def write_result(self, path: str, data: bytes) -> None:
+        """Puts a WebP at `path`, replacing what is there.
+
+        Raises StorageRefused for good, ServiceUnavailable for now.
+        """
+
+    def stored_size_bytes(self, path: str) -> int | None:
+        """The size of a result that is stored, None where there is none. Raises ServiceUnavailable."""
+
+    def write_upload(self, path: str, data: bytes, mime_type: str) -> None:
+        """Puts a picture a person uploads at `path`. Raises StorageRefused, ServiceUnavailable."""
+
+    def sizes_bytes(self, folder: str) -> dict[str, int]:
+        """The objects directly in a folder with their sizes. Raises ServiceUnavailable."""
+
+    def delete_results(self, paths: list[str]) -> None:
+        """Removes objects quel wrote; missing ones are no error. Raises ServiceUnavailable."""
+
+
+class Imaging(Protocol):
+    """Decodes, draws and encodes pictures."""
+
+    def normalise(self, data: bytes) -> PictureBytes:
+        """A reference as the provider takes it: upright, RGB, still, at its own size or the pixel limit's.
+
+        Raises ReferenceUnavailable for what is no readable picture or exceeds the limits.
+        """
+
+    def grid(self, pictures: list[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
+        """Normalised pictures fitted and centred in ⌈√n⌉ columns, at the grid size of the aspect ratio."""
+
+    def to_webp(self, data: bytes) -> bytes:
+        """A provider's answer as WebP, quality 90. Raises UnreadablePicture."""
+
+
+class FetchJobRows(Protocol):
+    """The rows of fetch_job."""
+
+    def load(self, job_id: UUID) -> JobFacts | None:
+        """The job's facts, or None where there is no such row."""
+
+    def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> ClaimEnd:
+        """pending → processing with the plan's rows, its credits held; or why not."""
+
+    def park(self, job_id: UUID) -> None:
+        """Notes that quel has a pending job in hand, so that the sweep minds it whatever its age."""
+
+    def unclaimed_kind(self, job_id: UUID) -> Kind | None:
+        """The kind of a job quel has no plan of; None where it has one, or there is no such row."""
+
+
+class PrepareInputsRows(Protocol):
+    """The rows of prepare_inputs."""
+
+    def load(self, job_id: UUID) -> Preparation | None:
+        """A claimed job's plan and states, or None where quel has no plan of it."""
+
+    def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
+        """Where each attachment that has a row is stored; None where the row names no path."""
+
+    def finish(
+        self,
+        job_id: UUID,
+        *,
+        ready: Sequence[ReadyImage],
+        failed: Sequence[FailedImage],
+        warnings: Sequence[str],
+        input_images: int,
+    ) -> list[int]:
+        """Planned images become ready or failed; the image_nos that became ready."""
+
+
+class GenerateImageRows(Protocol):
+    """The rows of generate_image: whose turn it is."""
+
+    def claim(
+        self, lease: str, limits: Sequence[Mapping[str, Any]] | None
+    ) -> ClaimedImage | Unpayable | None:
+        """Leases the image whose turn it is, within the limits of the open paths ({path, most})."""
+
+    def fail_unpayable(self, unpayable: Unpayable) -> tuple[Progress, int, str] | None:
+        """Fails the job's images that nothing was spent on yet: progress, how many, and the reason."""
+
+    def mark_made(self, turn: ClaimedImage, cost_usd: float) -> bool:
+        """The picture is kept; False when nobody wants it any more."""
+
+    def reschedule(self, turn: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
+        """Gives the turn back for later."""
+
+    def reset(self, turn: ClaimedImage) -> None:
+        """The job's prepared pictures are gone from the cache: prepare them again."""
+
+    def fail(
+        self, turn: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+    ) -> Progress | None:
+        """Ends the image as failed; None when the turn was lost meanwhile."""
+
+    def renew(self, leases: Sequence[str]) -> None:
+        """Prolongs leases that are still held."""
+
+    def due(self, most: int) -> int:
+        """How many images could go at this moment but for quota and limits, counted up to `most`."""
+
+
+class PersistOutputRows(Protocol):
+    """The rows of persist_output."""
+
+    def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
+        """An image with its payer and place."""
+
+    def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
+        """Attach row, deduction, ledger row, image row and progress in one transaction."""
+
+    def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
+        """Ends a made image as failed; None when it no longer waits."""
+
+    def make_again(self, delivery: OutputToPersist, *, broken: bool) -> None:
+        """Back to the provider: the bytes are gone, or (`broken`) are no picture."""
+
+
+class FinalizeJobRows(Protocol):
+    """The rows of finalize_job."""
+
+    def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
+        """Closes the job and its production; None while an image is on its way or when it is closed."""
+
+    def leftovers(self, job_id: UUID) -> Leftovers | None:
+        """What a job that has ended may have left behind, its open images withdrawn; None for an open one."""
+
+    def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
+        """Closes a pending job as failed."""
+
+    def give_up(
+        self, job: PendingJob | ProcessingJob | Orphan, *, code: str, reason: str
+    ) -> ClosedJob | None:
+        """Fails what is open and closes the job with what it has; None when it moved."""
+
+
+class Cancellations(Protocol):
+    """The cancel keys of the front end."""
+
+    def is_cancelled(self, job_id: UUID) -> bool:
+        """Whether the job's key is set."""
+
+    def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
+        """Those whose key is set."""
+
+
+class Blobs(Protocol):
+    """The cache of bytes between stages."""
+
+    def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
+        """Keeps a picture the provider will be shown; the key."""
+
+    def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
+        """Keeps the provider's answer."""
+
+    def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
+        """The provider's answer, if it is kept."""
+
+    def inputs_and_output(
+        self, keys: Sequence[str], job_id: UUID, image_no: int
+    ) -> tuple[list[PictureBytes | None], PictureBytes | None]:
+        """A request's pictures and the image's answer; None for what is gone."""
+
+    def has_outputs(self, images: Sequence[tuple[UUID, int]]) -> list[bool]:
+        """For each (job_id, image_no), whether its answer is kept."""
+
+    def drop_output(self, job_id: UUID, image_no: int) -> None:
+        """Forgets the answer for an image."""
+
+    def drop_job(self, job_id: UUID, picture_keys: Sequence[str], images: int) -> None:
+        """Forgets everything of a job."""
+
+    def inputs_full(self) -> bool:
+        """Whether no further job should be prepared for now."""
+
+
+class Quota(Protocol):
+    """The provider's quota, shared by all processes."""
+
+    def reserve(self) -> Slot | Later:
+        """A slot of one's own, or the word to stay away."""
+
+    def begin(self, slot: Slot) -> Slot:
+        """Called right before the call; moves a slot whose time has long passed."""
+
+    def give_back(self, slot: Slot) -> None:
+        """Returns a slot no call was made with."""
+
+    def report(self, slot: Slot, verdict: Verdict, *, pause_s: float = 0.0) -> float:
+        """Says how the call went; for how many seconds everyone stays away now."""
+
+    def closed_for_s(self) -> float:
+        """For how long everyone stays away."""
+
+    def keep(self, owners: list[str]) -> None:
+        """Prolongs the slots of calls that are still under way."""
+
+    def state(self) -> dict[str, str]:
+        """The circuit breaker's state, for people to read."""
+
+    def outputs_full(self) -> bool:
+        """Whether too many answers wait to be stored for another call to begin."""
+
+
+class AdmissionController(Protocol):
+    """Rings generate_image when images that had to wait may go."""
+
+    def ask(self, reserve: Callable[[], Slot | Later]) -> Slot | Later:
+        """What `reserve` answers; Later with the reason "known" while nobody may call anyway."""
+
+    def closed_for_s(self) -> float:
+        """For how long this process knows that no call may begin."""
+
+    def wait(self, later: Later) -> None:
+        """An image waits: ring again when `later` is over, or when a call ends."""
+
+    def closed(self, seconds: float) -> None:
+        """The provider or the quota keeps everyone away for so long."""
+
+    def call_ended(self) -> bool:
+        """A call ended; whether one of those that wait should be rung for."""
+
+
+class LeaseRenewal(Protocol):
+    """Keeps what a running call holds alive."""
+
+    def held(self, lease: str, slot: Slot) -> AbstractContextManager[None]:
+        """Renews the image's lease and the slot for as long as the block runs."""
+
+
+class Pause(Protocol):
+    """Whether an operator has stopped new work."""
+
+    def paused_paths(self) -> frozenset[str]:
+        """The paths at which no image may begin; `*` stands for all of them."""
+
+    def notes(self) -> dict[str, dict[str, str]]:
+        """What was paused, with since when and why."""
+
+
+class RejectedEntries(Protocol):
+    """What was no job, kept for an operator."""
+
+    def keep(self, entry: bytes, *, source: str, reason: str) -> None:
+        """Notes an entry of a raw list with the reason."""
+
+
+class ForwardList(Protocol):
+    """Where ids of jobs quel does not make are passed on to."""
+
+    @property
+    def name(self) -> str:
+        """The list's name."""
+
+    def pass_on(self, job_id: UUID) -> None:
+        """Hands an id over; twice does no harm."""
+
+
+class SweepStuckJobsRows(Protocol):
+    """The rows of sweep_stuck_jobs."""
+
+    def exclusive(self) -> AbstractContextManager[bool]:
+        """Whether this is the only sweep, for as long as the block runs."""
+
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
+        """Everything that is open and of a kind quel makes, at one moment."""
+
+    def recover(self, job: ProcessingJob) -> bool:
+        """Counts a recovery of a claimed job and frees lapsed leases; False when it moved."""
+
+    def recover_pending(self, job: PendingJob) -> bool:
+        """Counts a recovery of a pending job; False when it moved."""
+
+    def adopt(self, orphan: Orphan) -> bool:
+        """Sets a silent job of another server back to pending; False when it moved."""
+
+    def reconcile_productions(self) -> int:
+        """Closes productions whose jobs have all ended; how many."""
+
+
+class Queues(Protocol):
+    """What waits on the broker and the raw lists."""
+
+    def backlog(self, stage: Step) -> int:
+        """The messages of a stage that no worker has fetched."""
+
+    def jobs_to_fetch(self) -> set[UUID] | None:
+        """The jobs on the raw lists or on the way to fetch_job; None when there are too many to tell."""
+
+    def foreign_ids(self) -> set[UUID] | None:
+        """The jobs on other consumers' lists; None when there are too many to tell."""

@@ -1,0 +1,233 @@
+"""Whether a job that does not move is waiting or stuck, and what the sweep should do about it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum, auto
+from uuid import UUID
+
+from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage, next_steps
+
+GRACE_S = 60.0
+"""Messages a dead worker held come back after this (Dramatiq's heartbeat timeout); before, nobody is lost."""
+
+
+@dataclass(frozen=True)
+class PendingJob:
+    """A pending job: when its row last changed, how long ago that is, and how often it was recovered.
+
+    `in_hand` says that quel had it before: parked it, nudged it, or claimed it. A `claimed` one was set back
+    by hand and may have images that are paid for: it is never closed from here.
+    """
+
+    job_id: UUID
+    path: str
+    moved_at: datetime
+    silent_s: float
+    recoveries: int
+    in_hand: bool
+    claimed: bool = False
+
+
+@dataclass(frozen=True)
+class ProcessingJob:
+    """A claimed job with its images' (image_no, state).
+
+    `lapsed` are the images whose lease has run out, `leased` says that another one's is alive.
+    `fruitless` counts the recoveries since the last new image. `kept_bytes` says that an answer to one of its
+    open images is kept, so that it is not thrown away. `moved_at` is when one of its images last moved.
+    """
+
+    job_id: UUID
+    path: str
+    moved_at: datetime
+    silent_s: float
+    images: tuple[tuple[int, ImageState], ...]
+    lapsed: tuple[int, ...]
+    leased: bool
+    fruitless: int
+    kept_bytes: bool = False
+
+    def has(self, state: ImageState) -> bool:
+        """Whether an image is in `state`."""
+        return any(each is state for _, each in self.images)
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A job that another server left as processing: quel has no plan of it, and its row is silent.
+
+    `adoptions` counts how often quel took it over, `moved_at` is when its row last changed.
+    """
+
+    job_id: UUID
+    moved_at: datetime
+    adoptions: int
+    stored: int
+    in_hand: bool
+
+
+@dataclass(frozen=True)
+class MarkedJob:
+    """A job that was ended or cancelled in its row by somebody else, with something of it still open."""
+
+    job_id: UUID
+    in_hand: bool
+
+
+@dataclass(frozen=True)
+class OpenJobs:
+    """Everything that is open and of a kind quel makes, at one moment."""
+
+    pending: tuple[PendingJob, ...]
+    processing: tuple[ProcessingJob, ...]
+    orphans: tuple[Orphan, ...]
+    marked: tuple[MarkedJob, ...]
+    flow_silent_s: float
+
+    @property
+    def job_ids(self) -> tuple[UUID, ...]:
+        """The jobs a cancel key may concern."""
+        ids = [job.job_id for job in self.pending]
+        ids += [job.job_id for job in self.processing]
+        ids += [orphan.job_id for orphan in self.orphans]
+        return tuple(ids)
+
+    def ours(self, foreign_ids: Collection[UUID] | None) -> "OpenJobs":
+        """The same but for jobs that lie on another consumer's list and were never in quel's hands.
+
+        None means that those lists cannot be told: then quel keeps to what it had in hand.
+        """
+
+        def is_ours(job: PendingJob | Orphan | MarkedJob) -> bool:
+            return job.in_hand or (foreign_ids is not None and job.job_id not in foreign_ids)
+
+        return replace(
+            self,
+            pending=tuple(filter(is_ours, self.pending)),
+            orphans=tuple(filter(is_ours, self.orphans)),
+            marked=tuple(filter(is_ours, self.marked)),
+        )
+
+    def without(self, job_ids: Collection[UUID]) -> "OpenJobs":
+        """The same but for some jobs."""
+        return replace(
+            self,
+            pending=tuple(job for job in self.pending if job.job_id not in job_ids),
+            processing=tuple(job for job in self.processing if job.job_id not in job_ids),
+            orphans=tuple(orphan for orphan in self.orphans if orphan.job_id not in job_ids),
+        )
+
+
+@dataclass(frozen=True)
+class SweepContext:
+    """What goes on around a job. `flow_silent_s`: how long no image of any job has moved.
+
+    `backlog` counts the messages that wait for each stage; `closed_paths` are switched off or paused
+    (`*` for all); `gate_closed` says that the provider, the quota or answers not yet stored keep everyone
+    away from the provider, `inputs_full` that no further job can be prepared.
+    """
+
+    stuck_after_s: float
+    max_recoveries: int
+    flow_silent_s: float
+    gate_closed: bool
+    closed_paths: frozenset[str]
+    backlog: Mapping[Step, int] = field(default_factory=dict)
+    inputs_full: bool = False
+
+    def is_closed(self, path: str) -> bool:
+        """Whether no image of this path may begin."""
+        return bool(self.closed_paths & {path, "*"})
+
+    @property
+    def flowing(self) -> bool:
+        """Whether images move at all: then a job that does not move waits for its turn."""
+        return self.flow_silent_s < self.stuck_after_s
+
+
+class Action(Enum):
+    """What the sweep does about a job."""
+
+    LEAVE = auto()
+    NUDGE = auto()
+    RECOVER = auto()  # counted, also in retry_count
+    CLOSE = auto()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An action, and the messages that go with it."""
+
+    action: Action
+    messages: tuple[StepMessage, ...] = ()
+
+
+_LEAVE = Verdict(Action.LEAVE)
+
+
+def decide_pending(job: PendingJob, context: SweepContext, *, on_a_queue: bool) -> Verdict:
+    """A pending job is lost when it is on no queue and its path is open."""
+    if on_a_queue or context.is_closed(job.path) or job.silent_s < min(GRACE_S, context.stuck_after_s):
+        return _LEAVE
+    if job.recoveries >= context.max_recoveries:
+        if job.silent_s < context.stuck_after_s:
+            return _LEAVE
+        if not job.claimed:
+            return Verdict(Action.CLOSE)
+    return Verdict(Action.RECOVER, (StepMessage(Step.FETCH_JOB, job.job_id),))
+
+
+def decide_processing(job: ProcessingJob, context: SweepContext) -> Verdict:
+    """A claimed job is stuck when a lease has run out, or nothing about it moves and it does not wait."""
+    if all(state in FINAL_STATES for _, state in job.images):
+        return Verdict(Action.NUDGE, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
+    waits = job.leased or _waits(job, context)
+    if job.lapsed:
+        return _recover_or_close(job, context, may_close=not waits)
+    if job.silent_s < min(GRACE_S, context.stuck_after_s) or job.leased:
+        return _LEAVE
+    if job.silent_s >= context.stuck_after_s and not waits:
+        return _recover_or_close(job, context, may_close=True)
+    return Verdict(Action.NUDGE, _lost_messages(job, context))
+
+
+def decide_orphan(orphan: Orphan, context: SweepContext) -> Action:
+    """A silent job of another server is planned anew, unless that was tried in vain before."""
+    in_vain = orphan.adoptions >= context.max_recoveries and orphan.stored == 0
+    return Action.CLOSE if in_vain else Action.RECOVER
+
+
+def _recover_or_close(job: ProcessingJob, context: SweepContext, *, may_close: bool) -> Verdict:
+    if may_close and job.fruitless >= context.max_recoveries and not job.kept_bytes:
+        return Verdict(Action.CLOSE)
+    lapsed = frozenset(job.lapsed)
+    states = [(no, ImageState.READY if no in lapsed else state) for no, state in job.images]
+    return Verdict(Action.RECOVER, next_steps(job.job_id, states))
+
+
+def _waits(job: ProcessingJob, context: SweepContext) -> bool:
+    if job.has(ImageState.READY) and (context.is_closed(job.path) or context.gate_closed):
+        return True
+    if job.has(ImageState.PLANNED) and context.inputs_full:
+        return True
+    waits_somewhere = (
+        job.has(ImageState.READY)
+        or (job.has(ImageState.PLANNED) and context.backlog.get(Step.PREPARE_INPUTS, 0) > 0)
+        or (job.has(ImageState.MADE) and context.backlog.get(Step.PERSIST_OUTPUT, 0) > 0)
+    )
+    return waits_somewhere and context.flowing
+
+
+def _lost_messages(job: ProcessingJob, context: SweepContext) -> tuple[StepMessage, ...]:
+    """The job's next steps at stages whose queues are empty: elsewhere its messages may still wait.
+
+    Images that are ready need none: the workers look for them on their own.
+    """
+    return tuple(
+        message
+        for message in next_steps(job.job_id, job.images)
+        if message.step is not Step.GENERATE_IMAGE
+        and context.backlog.get(message.step, 0) == 0
+        and not (message.step is Step.PREPARE_INPUTS and context.inputs_full)
+    )

@@ -1,0 +1,147 @@
+"""Fetches every reference of a job once, side by side, and says which are missing and what follows."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+
+from quel.core.attachment import AttachmentPath
+from quel.core.errors import ReferenceUnavailable, ServiceUnavailable
+from quel.core.job import StageRequest
+from quel.core.object_key import logged_key, reference_key
+from quel.core.outcome import PictureBytes
+from quel.core.paths import PATHS
+from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE, Preparation
+from quel.core.prompting.picture import Reference, SortedReferences
+from quel.core.prompting.references import sort_references
+from quel.observe.events import Event, emit
+from quel.observe.logs import log_context
+from quel.services import Services
+
+
+@dataclass(frozen=True)
+class StageReferences:
+    """What a stage can show: the usable references in the order given, or why it cannot be made."""
+
+    usable: tuple[Reference, ...]
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class FetchedReferences:
+    """The references of a job: normalised pictures by attach id, the stages, and the warnings in order."""
+
+    pictures: Mapping[int, PictureBytes]
+    stages: tuple[StageReferences, ...]
+    warnings: tuple[str, ...]
+
+
+def fetch_references(services: Services, preparation: Preparation, *, last_try: bool) -> FetchedReferences:
+    """Fetches and judges the references of every stage. Raises ServiceUnavailable (see `prepare_inputs`)."""
+    path = PATHS[preparation.path]
+    requests = preparation.plan.request.stages
+    sorted_stages = [sort_references(path, stage.references) for stage in requests]
+    kept = [reference for stage in sorted_stages for reference in stage.kept]
+    pictures, missing = _fetch_all(services, kept, last_try)
+    stages: list[StageReferences] = []
+    warnings: list[str] = []
+    for number, (request, sorted_) in enumerate(zip(requests, sorted_stages, strict=True)):
+        with log_context(stage=number):
+            left_out = (*sorted_.left_out, *_unavailable(sorted_.kept, missing))
+            for reason in left_out:
+                emit(Event.REFERENCE_LEFT_OUT, reason=reason)
+            usable = tuple(reference for reference in sorted_.kept if reference.attach_id in pictures)
+            problem = _problem(services, request, sorted_, usable, missing)
+            warnings += left_out if problem is None else ()
+            stages.append(StageReferences(usable, problem))
+            _tell_stage(preparation, number, request)
+    failing = next((stage.problem for stage in stages if stage.problem), None)
+    if services.rules.fail_on_missing_reference and failing:
+        stages = [StageReferences(stage.usable, failing) for stage in stages]
+    return FetchedReferences(pictures, tuple(stages), tuple(dict.fromkeys(warnings)))
+
+
+def _problem(
+    services: Services,
+    request: StageRequest,
+    sorted_: SortedReferences,
+    usable: tuple[Reference, ...],
+    missing: Mapping[int, str],
+) -> str | None:
+    unreadable = any(ask.attach_id is None for ask in request.references)
+    unavailable = _unavailable(sorted_.kept, missing)
+    if services.rules.fail_on_missing_reference and (unavailable or unreadable):
+        return " ".join(unavailable or sorted_.left_out)
+    if request.references and not usable:
+        return "None of the given references can be used. " + " ".join((*sorted_.left_out, *unavailable))
+    return None
+
+
+def _unavailable(kept: Iterable[Reference], missing: Mapping[int, str]) -> tuple[str, ...]:
+    sentences = (
+        f"Reference {reference.attach_id} ({reference.where}) was left out: {missing[reference.attach_id]}"
+        for reference in kept
+        if reference.attach_id in missing
+    )
+    return tuple(dict.fromkeys(sentences))
+
+
+def _fetch_all(
+    services: Services, kept: list[Reference], last_try: bool
+) -> tuple[dict[int, PictureBytes], dict[int, str]]:
+    categories = {reference.attach_id: reference for reference in kept}
+    if not categories:
+        return {}, {}
+    paths = services.prepare_inputs.attachment_paths(list(categories))
+
+    def fetch(reference: Reference) -> PictureBytes | ReferenceUnavailable | ServiceUnavailable:
+        return _fetch(services, reference, paths)
+
+    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+        futures = {
+            attach_id: pool.submit(copy_context().run, fetch, reference)
+            for attach_id, reference in categories.items()
+        }
+        results = {attach_id: future.result() for attach_id, future in futures.items()}
+    pictures = {attach_id: r for attach_id, r in results.items() if isinstance(r, PictureBytes)}
+    down = next((r for r in results.values() if isinstance(r, ServiceUnavailable)), None)
+    if down is not None and not (last_try and pictures):
+        raise down
+    missing = {attach_id: str(r) for attach_id, r in results.items() if not isinstance(r, PictureBytes)}
+    return pictures, missing
+
+
+def _fetch(
+    services: Services, reference: Reference, paths: Mapping[int, AttachmentPath | None]
+) -> PictureBytes | ReferenceUnavailable | ServiceUnavailable:
+    if reference.attach_id not in paths:
+        return ReferenceUnavailable("There is no attachment with this id.")
+    stored = paths[reference.attach_id]
+    if stored is None:
+        return ReferenceUnavailable("Its attachment names no file.")
+    try:
+        data = services.storage.read_reference(stored.path)
+        picture = services.imaging.normalise(data)
+    except (ReferenceUnavailable, ServiceUnavailable) as error:
+        return error
+    emit(
+        Event.REFERENCE_FETCHED,
+        attach_id=reference.attach_id,
+        type=reference.type,
+        category=reference.category,
+        object=logged_key(reference_key(stored.path)),
+        column=stored.column,
+        mime_type=picture.mime_type,
+        bytes=len(data),
+    )
+    return picture
+
+
+def _tell_stage(preparation: Preparation, number: int, request: StageRequest) -> None:
+    emit(
+        Event.STAGE_STARTED,
+        number=number + 1,
+        of=len(preparation.plan.request.stages),
+        images=sum(1 for image in preparation.plan.images if image.stage == number),
+        aspect_ratio=str(request.aspect_ratio),
+    )

@@ -1,0 +1,36 @@
+"""Draws each picture the provider will be shown once, and keeps it under the digest of its content."""
+
+import hashlib
+from collections.abc import Mapping
+from uuid import UUID
+
+from quel.core.aspect import AspectRatio
+from quel.core.outcome import PictureBytes
+from quel.core.prompting.picture import PictureSpec
+from quel.services import Services
+
+
+class InputPictures:
+    """The pictures of one job. `references` maps attach ids to their normalised pictures."""
+
+    def __init__(self, services: Services, job_id: UUID, references: Mapping[int, PictureBytes]) -> None:
+        self._services = services
+        self._job_id = job_id
+        self._references = references
+        self._keys: dict[tuple[tuple[int, ...], AspectRatio | None], str] = {}
+
+    def key(self, ask: PictureSpec, aspect_ratio: AspectRatio) -> str:
+        """The key of a picture, drawn and kept when it is first asked for. Raises ServiceUnavailable."""
+        members = tuple(reference.attach_id for reference in ask.references)
+        what = (members, aspect_ratio if ask.is_grid else None)
+        if what not in self._keys:
+            picture = self._draw(members, aspect_ratio)
+            digest = hashlib.sha256(picture.data).hexdigest()
+            self._keys[what] = self._services.blobs.put_input(self._job_id, digest, picture)
+        return self._keys[what]
+
+    def _draw(self, members: tuple[int, ...], aspect_ratio: AspectRatio) -> PictureBytes:
+        pictures = [self._references[attach_id] for attach_id in members]
+        if len(pictures) == 1:
+            return pictures[0]
+        return self._services.imaging.grid(pictures, aspect_ratio)

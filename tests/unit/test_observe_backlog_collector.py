@@ -1,0 +1,70 @@
+from prometheus_client import CollectorRegistry
+
+from quel.core.errors import ServiceUnavailable
+from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog
+from quel.core.paths import PATHS
+from quel.observe.backlog_collector import STATE_GAUGES, BacklogCollector
+from quel.observe.metrics import samples
+
+ROWS = JobBacklog(
+    jobs=(Backlog("fashion", "pending", 3, 42.0), Backlog("a path of old", "pending", 1, 7.0)),
+    images=(Backlog("beauty", "ready", 12, 30.0),),
+)
+LISTS = QueueBacklog(
+    messages={("generate_image", "waiting"): 5},
+    raw={"jobs:queue": 2},
+    ingest_seen_at={"jobs:queue": 1_000.0},
+    swept_at=2_000.0,
+    set_aside=4,
+    paused_paths=frozenset({"eats"}),
+    gate_closed_s=12.5,
+    cached_bytes={"in": 100, "out": 0},
+)
+
+
+def told(backlog: BacklogCollector) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(backlog)
+    return registry
+
+
+def down() -> JobBacklog:
+    raise ServiceUnavailable("PostgreSQL cannot answer now.")
+
+
+def test_nothing_is_told_before_the_first_look() -> None:
+    assert list(BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS).collect()) == []
+
+
+def test_a_look_at_both_tells_every_gauge_that_is_declared() -> None:
+    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog.look()
+    assert {family.name for family in backlog.collect()} == {gauge.name for gauge in STATE_GAUGES}
+
+
+def test_every_path_has_a_series_and_a_name_nobody_knows_is_summed_as_unknown() -> None:
+    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog.look()
+    pending = {
+        labels["path"]: count
+        for labels, count in samples("quel_open_jobs", told(backlog))
+        if labels["state"] == "pending"
+    }
+    assert pending == dict.fromkeys(PATHS, 0) | {"fashion": 3, "unknown": 1}
+
+
+def test_a_pause_is_told_for_its_path_alone() -> None:
+    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog.look()
+    paused = {labels["path"]: value for labels, value in samples("quel_paused", told(backlog))}
+    assert paused == dict.fromkeys(["*", *PATHS], 0) | {"eats": 1}
+
+
+def test_what_a_neighbour_that_is_away_knows_is_left_out() -> None:
+    backlog = BacklogCollector(read_rows=down, read_lists=lambda: LISTS)
+    backlog.look()
+    registry = told(backlog)
+    up = {labels["neighbour"]: value for labels, value in samples("quel_neighbour_up", registry)}
+    assert up == {"postgresql": 0, "redis": 1}
+    assert list(samples("quel_open_jobs", registry)) == []
+    assert list(samples("quel_set_aside_entries", registry)) == [({}, 4.0)]
