@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance, read_held
+from quel.adapters.postgres.image_state import PLAN_ANEW
 from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
 from quel.adapters.postgres.progress import lock_job
 from quel.core.credits import Organization, Payer, PayerKind, account_gone, cannot_afford
@@ -60,17 +61,13 @@ VALUES (:job_id, :path, :customer, :payer_kind, :payer_id, :ledger_member_id, :p
 ON CONFLICT (job_id) DO UPDATE SET fruitless_recoveries = 0, ended_elsewhere = false, updated_at = now()
 """)
 
-_INSERT_IMAGES = text("""
-INSERT INTO quel.image (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id)
-SELECT :job_id, i.image_no, :path, :customer, i.stage, i.item, i.number, i.seed, i.state, i.attach_id
+_INSERT_IMAGES = text(f"""
+INSERT INTO quel.image AS i (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id)
+SELECT :job_id, r.image_no, :path, :customer, r.stage, r.item, r.number, r.seed, r.state, r.attach_id
 FROM jsonb_to_recordset(CAST(:images AS jsonb))
-     AS i(image_no int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
-ON CONFLICT (job_id, image_no) DO UPDATE
-SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), reason = NULL,
-    reason_code = NULL, updated_at = now()
-WHERE quel.image.state NOT IN ('stored', 'made')
-  AND NOT (quel.image.state = 'generating' AND quel.image.lease_until > now())
-""")
+     AS r(image_no int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
+ON CONFLICT (job_id, image_no) DO UPDATE SET {PLAN_ANEW.set} WHERE {PLAN_ANEW.applies()}
+""")  # noqa: S608 - constants of ours
 
 _NO_LONGER_PENDING = text("DELETE FROM quel.pending_job WHERE job_id = :job_id")
 

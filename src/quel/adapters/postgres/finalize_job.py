@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import attach_ids
+from quel.adapters.postgres.image_state import CANCEL, GIVE_UP, OF_JOB, is_open, move
 from quel.adapters.postgres.movement import is_unmoved
 from quel.adapters.postgres.progress import lock_job
 from quel.core.closing import ClosedJob, Leftovers, MergedIds
@@ -41,9 +42,7 @@ SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_
 FROM quel.image WHERE job_id = :job_id ORDER BY image_no
 """)
 
-_OPEN_IMAGE = text("""
-SELECT 1 FROM quel.image WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled') LIMIT 1
-""")
+_OPEN_IMAGE = text(f"SELECT 1 FROM quel.image i WHERE i.job_id = :job_id AND {is_open('i')} LIMIT 1")  # noqa: S608
 
 _CLOSE_JOB = text("""
 UPDATE public.quel_production_jobs
@@ -83,17 +82,8 @@ SET production_status = :status, attach_ids = CAST(:attach_ids AS jsonb),
 WHERE production_id = :production_id
 """)
 
-_CANCEL_IMAGES = text("""
-UPDATE quel.image SET state = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = now()
-WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
-""")
-
-_GIVE_UP_IMAGES = text("""
-UPDATE quel.image
-SET state = 'failed', reason_code = :code, reason = :reason, lease_owner = NULL, lease_until = NULL,
-    updated_at = now()
-WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
-""")
+_CANCEL_IMAGES = move(CANCEL, OF_JOB)
+_GIVE_UP_IMAGES = move(GIVE_UP, OF_JOB)
 
 
 class FinalizeJobRows:
