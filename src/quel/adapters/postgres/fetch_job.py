@@ -23,7 +23,7 @@ from quel.core.fetch_job import Claimed, ClaimedMeanwhile, ClaimEnd, JobFacts, R
 from quel.core.job import JobPlan, JobStatus
 from quel.core.kind import Kind
 from quel.core.pipeline import ImageState
-from quel.core.request.values import attach_id
+from quel.core.request.values import attach_ids
 
 PLAN = TypeAdapter(JobPlan)
 
@@ -157,12 +157,6 @@ def _organization(row: Mapping[Any, Any]) -> Organization | None:
     if row["org_id"] is None:
         return None
     return Organization(row["org_id"], row["org_status"], int(row["org_credit"]), row["owner_id"])
-
-
-def attach_ids(value: object) -> tuple[int, ...]:
-    """The distinct ids of a jsonb list, in order, also written as "3" or 3.0; the rest is passed over."""
-    ids = [attach_id(entry) for entry in value] if isinstance(value, list) else []
-    return tuple(dict.fromkeys(id for id in ids if id is not None))
 
 
 def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, result_owner: str) -> ClaimEnd:
