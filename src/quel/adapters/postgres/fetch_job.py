@@ -23,6 +23,7 @@ from quel.core.fetch_job import Claimed, ClaimedMeanwhile, ClaimEnd, JobFacts, R
 from quel.core.job import JobPlan, JobStatus
 from quel.core.kind import Kind
 from quel.core.pipeline import ImageState
+from quel.core.request import user_id_of
 from quel.core.request.values import attach_ids
 
 PLAN = TypeAdapter(JobPlan)
@@ -129,7 +130,7 @@ def _load(connection: Connection, job_id: UUID) -> JobFacts | None:
     row = connection.execute(_LOAD, {"job_id": job_id}).mappings().one_or_none()
     if row is None:
         return None
-    candidates = [row["quel_member_id"], row["owner_id"], _user_id(row["job_input_data"])]
+    candidates = [row["quel_member_id"], row["owner_id"], as_uuid(user_id_of(row["job_input_data"]))]
     members = connection.execute(_MEMBERS, {"ids": [id for id in candidates if id]}).all()
     return JobFacts(
         job_id=job_id,
@@ -145,12 +146,6 @@ def _load(connection: Connection, job_id: UUID) -> JobFacts | None:
         members={member_id: int(credit) for member_id, credit in members},
         stored_attach_ids=attach_ids(row["generated_attach_ids"]),
     )
-
-
-def _user_id(input_data: object) -> UUID | None:
-    if isinstance(input_data, Mapping) and isinstance(input_data.get("userId"), str):
-        return as_uuid(input_data["userId"].strip())
-    return None
 
 
 def _organization(row: Mapping[Any, Any]) -> Organization | None:
