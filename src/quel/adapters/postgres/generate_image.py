@@ -7,7 +7,8 @@ somebody else may spend them.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, TextClause, text
@@ -29,8 +30,9 @@ from quel.adapters.postgres.image_state import (
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.core.aspect import AspectRatio
 from quel.core.credits import PayerKind, ran_dry
-from quel.core.generate_image import ClaimedImage, Progress, Unpayable
+from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.job import JobStatus
+from quel.core.open_paths import EveryPath, OpenPaths
 
 LEASE_S = 30
 """A lease is renewed every third of this; a killed worker's image is free again after it."""
@@ -147,34 +149,31 @@ class GenerateImageRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(
-        self, lease: str, limits: Sequence[Mapping[str, Any]] | None
-    ) -> ClaimedImage | Unpayable | None:
+    def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
         """Leases the image whose turn it is to `lease`, or None when none may go now.
 
-        `limits` lists the open paths as {path, most}; None means that every path is open without limit.
         An image that its payer cannot pay for is put back for a moment, with the payer's others: Unpayable.
         """
         values: dict[str, object] = {"lease": lease, "lease_s": LEASE_S}
 
         def work(connection: Connection) -> ClaimedImage | Unpayable | None:
-            if limits is None:
+            if isinstance(open_paths, EveryPath):
                 row = connection.execute(_TAKE_ANY, values).one_or_none()
             else:
                 connection.execute(_ONE_AT_A_TIME)
-                within = values | {"limits": json.dumps(limits)}
-                row = connection.execute(_TAKE_WITHIN_LIMITS, within).one_or_none()
+                limits = json.dumps([asdict(limit) for limit in open_paths.limits])
+                row = connection.execute(_TAKE_WITHIN_LIMITS, values | {"limits": limits}).one_or_none()
             return None if row is None else _unpayable(connection, row) or _turn(row)
 
         return self._database.run(work)
 
-    def fail_unpayable(self, unpayable: Unpayable) -> tuple[Progress, int, str] | None:
-        """Fails the job's images that nothing was spent on yet; how many, and the reason.
+    def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
+        """Fails the job's images that nothing was spent on yet.
 
         None when the payer can pay by now, or nothing was left to fail.
         """
 
-        def work(connection: Connection) -> tuple[Progress, int, str] | None:
+        def work(connection: Connection) -> InsufficientCredits | None:
             if lock_job(connection, unpayable.job_id) != JobStatus.PROCESSING:
                 return None
             keys = {"job_id": unpayable.job_id}
@@ -187,7 +186,7 @@ class GenerateImageRows:
                 _FAIL_UNPAYABLE, keys | {"code": "ran_dry", "reason": reason}
             ).rowcount
             progress = count_progress(connection, unpayable.job_id, stage=0) if failed else None
-            return None if progress is None else (progress, failed, reason)
+            return None if progress is None else InsufficientCredits(progress, failed, reason)
 
         return self._database.run(work)
 

@@ -21,10 +21,10 @@ from quel.adapters.postgres.image_state import (
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.core import credits
 from quel.core.credits import PayerKind
-from quel.core.generate_image import Progress
+from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.object_path import result_path
-from quel.core.persist_output import Delivered, InsufficientCredits, OutputToPersist, PersistEnd, Stale
+from quel.core.persist_output import Delivered, OutputToPersist, PersistEnd, Stale
 from quel.core.pipeline import ImageState
 
 _LOAD = text("""
@@ -148,7 +148,7 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
         reason = credits.ran_dry(delivery.payer_kind, delivery.price)
         values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
         failed = connection.execute(_RUN_DRY, values).rowcount
-        return InsufficientCredits(_progress(connection, delivery), failed)
+        return InsufficientCredits(_progress(connection, delivery), failed, reason)
     attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
     return Delivered(int(attach_id or 0), int(balance), _progress(connection, delivery))
 
