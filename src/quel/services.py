@@ -3,10 +3,9 @@
 Each is connected to when it is first used, so that each actor group runs with only its own settings.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import redis
 
@@ -32,6 +31,7 @@ from quel.core import ports
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
 from quel.core.models import model_for
+from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, PathLimit
 from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
@@ -42,8 +42,7 @@ from quel.settings import MissingReference, Settings
 class Rules:
     """The settings as the stages need them. Durations are in seconds.
 
-    `path_limits` lists the open paths as {path, most}, or is None where no path is switched off or
-    limited; `max_pictures` is what the provider's model takes.
+    `max_pictures` is what the provider's model takes.
     """
 
     intake: IntakePolicy
@@ -54,7 +53,7 @@ class Rules:
     stuck_after_s: float
     max_recoveries: int
     adopt_within_s: float
-    path_limits: tuple[Mapping[str, Any], ...] | None
+    open_paths: OpenPaths
 
 
 class Services:
@@ -232,9 +231,7 @@ def make_rules(settings: Settings) -> Rules:
             )
     disabled = frozenset(path for path in known if not settings.limits(path).enabled)
     limited = disabled or any(settings.limits(path).max_workers for path in known)
-    open_paths = tuple(
-        {"path": path, "most": settings.limits(path).max_workers} for path in sorted(known - disabled)
-    )
+    limits = (PathLimit(path, settings.limits(path).max_workers) for path in sorted(known - disabled))
     return Rules(
         intake=IntakePolicy(
             known_paths=known,
@@ -251,5 +248,5 @@ def make_rules(settings: Settings) -> Rules:
         max_recoveries=settings.max_recoveries,
         adopt_within_s=settings.adopt_within_s,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
-        path_limits=open_paths if limited else None,
+        open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
     )

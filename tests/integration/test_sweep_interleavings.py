@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from quel.core.errors import ServiceUnavailable
+from quel.core.open_paths import EveryPath
 from quel.core.outcome import PictureBytes
 from quel.core.sweep_stuck_jobs import OpenJobs
 from quel.services import Services
@@ -76,7 +77,7 @@ def states(pipeline) -> list[str]:
 
 def make(world, house):
     """What a worker does with the image whose turn it is, when the provider answers."""
-    turn = house.generate_image.claim(uuid4().hex, None)
+    turn = house.generate_image.claim(uuid4().hex, EveryPath())
     house.blobs.put_output(
         turn.job_id, turn.image_no, PictureBytes(world.photograph("brick.png"), "image/png")
     )
@@ -101,14 +102,14 @@ def test_an_image_that_was_paid_for_after_the_look_is_kept_and_delivered(world, 
 def test_an_image_that_was_taken_after_the_look_is_not_given_up_under_its_lease(pipeline, house):
     job_id, _ = prepared_job(pipeline, house)
     silent_in_vain(pipeline, job_id)
-    sweep(house, lambda: house.generate_image.claim(uuid4().hex, None))
+    sweep(house, lambda: house.generate_image.claim(uuid4().hex, EveryPath()))
     assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
     assert states(pipeline) == ["generating", "ready"]
 
 
 def test_a_lease_that_was_renewed_after_the_look_keeps_its_image(pipeline, house):
     job_id, _ = prepared_job(pipeline, house)
-    turn = house.generate_image.claim(uuid4().hex, None)
+    turn = house.generate_image.claim(uuid4().hex, EveryPath())
     silent_in_vain(pipeline, job_id)  # the lease is silent as well
     sweep(house, lambda: house.generate_image.renew([turn.lease]))
     assert pipeline.studio.job_row(job_id)["job_status"] == "processing"
@@ -184,7 +185,7 @@ def test_recoveries_are_counted_by_phase_and_the_products_count_is_never_read(pi
 
 def test_an_answer_that_was_kept_before_its_worker_died_is_never_given_up(world, pipeline, house):
     job_id, _ = prepared_job(pipeline, house, images=1)
-    turn = house.generate_image.claim(uuid4().hex, None)
+    turn = house.generate_image.claim(uuid4().hex, EveryPath())
     house.blobs.put_output(
         turn.job_id, turn.image_no, PictureBytes(world.photograph("brick.png"), "image/png")
     )
@@ -201,7 +202,7 @@ def set_back(pipeline, job_id):
 def test_a_new_claim_leaves_what_is_paid_for_or_at_the_provider_where_it_is(world, pipeline, house):
     job_id, _ = prepared_job(pipeline, house, images=3)
     make(world, house)
-    house.generate_image.claim(uuid4().hex, None)
+    house.generate_image.claim(uuid4().hex, EveryPath())
     set_back(pipeline, job_id)
     fetch_job(house, job_id)
     assert pipeline.studio.job_row(job_id)["job_status"] == "processing"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.credits import PayerKind
-from quel.core.generate_image import Progress
+from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
 
@@ -35,14 +35,6 @@ class Delivered:
     attach_id: int
     balance: int
     progress: Progress
-
-
-@dataclass(frozen=True)
-class InsufficientCredits:
-    """The payer could not pay: this image and the job's other open ones, `failed` in all, have failed."""
-
-    progress: Progress
-    failed: int
 
 
 @dataclass(frozen=True)

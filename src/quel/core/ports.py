@@ -4,17 +4,18 @@ Adapters implement these; `quel.services` wires them. Nothing here raises a libr
 every method may raise ServiceUnavailable, and those on rows DatabaseError.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.attachment import AttachmentPath
 from quel.core.closing import ClosedJob, Leftovers
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start
-from quel.core.generate_image import ClaimedImage, Progress, Unpayable
+from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.kind import Kind
+from quel.core.open_paths import OpenPaths
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.persist_output import OutputToPersist, PersistEnd
 from quel.core.pipeline import Step
@@ -115,13 +116,11 @@ class PrepareInputsRows(Protocol):
 class GenerateImageRows(Protocol):
     """The rows of generate_image: whose turn it is."""
 
-    def claim(
-        self, lease: str, limits: Sequence[Mapping[str, Any]] | None
-    ) -> ClaimedImage | Unpayable | None:
-        """Leases the image whose turn it is, within the limits of the open paths ({path, most})."""
+    def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
+        """Leases the image whose turn it is among those of the open paths."""
 
-    def fail_unpayable(self, unpayable: Unpayable) -> tuple[Progress, int, str] | None:
-        """Fails the job's images that nothing was spent on yet: progress, how many, and the reason."""
+    def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
+        """Fails the job's images that nothing was spent on yet; None where the payer can pay by now."""
 
     def mark_made(self, turn: ClaimedImage, cost_usd: float) -> bool:
         """The picture is kept; False when nobody wants it any more."""

@@ -8,13 +8,13 @@ and the admission controller sends a new message when there is room.
 
 import random
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from quel.core.errors import ServiceUnavailable
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
+from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
 from quel.core.pipeline import Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
@@ -32,8 +32,8 @@ _KEEP_PAUSE_S = 1.0
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
     """Makes the image whose turn it is. The ids say which one became ready, not which one is made."""
-    limits = _open_paths(services)
-    if limits == ():
+    open_paths = _open_paths(services)
+    if open_paths == OnlyPaths(()):
         services.admission.wait(Later(_PAUSED_FOR_S, "paused"))
         return ()
     slot = _reserve(services)
@@ -41,10 +41,10 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
         services.admission.wait(slot)
         return ()
     time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
-    turn, messages = _take(services, limits)
+    turn, messages = _take(services, open_paths)
     if turn is None:
         services.quota.give_back(slot)
-        if limits is not None:  # images may wait for their path; without limits there is simply none
+        if open_paths != EveryPath():  # images may wait for their path; else there is simply none
             services.admission.wait(Later(_NO_TURN_FOR_S, "path"))
         return messages
     with (
@@ -57,14 +57,9 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
     return messages
 
 
-def _open_paths(services: Services) -> Sequence[Mapping[str, Any]] | None:
-    """The paths at which images may begin, with their limits; None when all may, () when none may."""
-    limits, paused = services.rules.path_limits, services.pause.paused_paths()
-    if not paused:
-        return limits
-    if limits is None:
-        limits = tuple({"path": path, "most": None} for path in services.rules.intake.known_paths)
-    return tuple(limit for limit in limits if not paused & {limit["path"], "*"})
+def _open_paths(services: Services) -> OpenPaths:
+    rules = services.rules
+    return without_paused(rules.open_paths, services.pause.paused_paths(), rules.intake.known_paths)
 
 
 def _reserve(services: Services) -> Slot | Later:
@@ -101,12 +96,10 @@ def _not_wanted(services: Services, turn: ClaimedImage) -> tuple[StepMessage, ..
     return (StepMessage(Step.FINALIZE_JOB, turn.job_id),)
 
 
-def _take(
-    services: Services, limits: Sequence[Mapping[str, Any]] | None
-) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
+def _take(services: Services, open_paths: OpenPaths) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
     """The image whose turn it is, passing over payers without the credits, and what those lead to."""
     messages: tuple[StepMessage, ...] = ()
-    while isinstance(turn := services.generate_image.claim(uuid4().hex, limits), Unpayable):
+    while isinstance(turn := services.generate_image.claim(uuid4().hex, open_paths), Unpayable):
         messages += _unpayable(services, turn)
     return turn, messages
 
@@ -119,10 +112,9 @@ def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, .
         if failed is None:
             emit(Event.IMAGE_UNPAYABLE, image=unpayable.image_no)
             return ()
-        progress, images, reason = failed
-        emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=images)
-        log_progress(progress)
-        return finalize_when_done(unpayable.job_id, progress)
+        emit(Event.IMAGE_FAILED, code="ran_dry", reason=failed.reason, images=failed.images)
+        log_progress(failed.progress)
+        return finalize_when_done(unpayable.job_id, failed.progress)
 
 
 def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureBytes]) -> Outcome:

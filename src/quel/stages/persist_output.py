@@ -7,9 +7,9 @@ ServiceUnavailable, and the same image is persisted later from the bytes that ar
 from uuid import UUID
 
 from quel.core.errors import StorageRefused, UnreadablePicture
-from quel.core.generate_image import Progress
+from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
-from quel.core.persist_output import Delivered, InsufficientCredits, OutputToPersist, Stale
+from quel.core.persist_output import Delivered, OutputToPersist, Stale
 from quel.core.pipeline import ImageState, Step, StepMessage
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
@@ -68,9 +68,8 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
                 balance=balance,
             )
             log_progress(progress)
-        case InsufficientCredits(progress, failed):
-            reason = f"The {delivery.payer_kind} ran out of credits."
-            emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=failed)
+        case InsufficientCredits(progress, images, reason):
+            emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=images)
             log_progress(progress)
             services.storage.delete_results([delivery.result_path])
         case Stale(ImageState.STORED):

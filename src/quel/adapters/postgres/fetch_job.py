@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance, read_held
+from quel.adapters.postgres.image_state import PLAN_ANEW
 from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
 from quel.adapters.postgres.progress import lock_job
 from quel.core.credits import Organization, Payer, PayerKind, account_gone, cannot_afford
@@ -22,7 +23,8 @@ from quel.core.fetch_job import Claimed, ClaimedMeanwhile, ClaimEnd, JobFacts, R
 from quel.core.job import JobPlan, JobStatus
 from quel.core.kind import Kind
 from quel.core.pipeline import ImageState
-from quel.core.request.values import attach_id
+from quel.core.request import user_id_of
+from quel.core.request.values import attach_ids
 
 PLAN = TypeAdapter(JobPlan)
 
@@ -60,17 +62,13 @@ VALUES (:job_id, :path, :customer, :payer_kind, :payer_id, :ledger_member_id, :p
 ON CONFLICT (job_id) DO UPDATE SET fruitless_recoveries = 0, ended_elsewhere = false, updated_at = now()
 """)
 
-_INSERT_IMAGES = text("""
-INSERT INTO quel.image (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id)
-SELECT :job_id, i.image_no, :path, :customer, i.stage, i.item, i.number, i.seed, i.state, i.attach_id
+_INSERT_IMAGES = text(f"""
+INSERT INTO quel.image AS i (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id)
+SELECT :job_id, r.image_no, :path, :customer, r.stage, r.item, r.number, r.seed, r.state, r.attach_id
 FROM jsonb_to_recordset(CAST(:images AS jsonb))
-     AS i(image_no int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
-ON CONFLICT (job_id, image_no) DO UPDATE
-SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), reason = NULL,
-    reason_code = NULL, updated_at = now()
-WHERE quel.image.state NOT IN ('stored', 'made')
-  AND NOT (quel.image.state = 'generating' AND quel.image.lease_until > now())
-""")
+     AS r(image_no int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
+ON CONFLICT (job_id, image_no) DO UPDATE SET {PLAN_ANEW.set} WHERE {PLAN_ANEW.applies()}
+""")  # noqa: S608 - constants of ours
 
 _NO_LONGER_PENDING = text("DELETE FROM quel.pending_job WHERE job_id = :job_id")
 
@@ -132,7 +130,7 @@ def _load(connection: Connection, job_id: UUID) -> JobFacts | None:
     row = connection.execute(_LOAD, {"job_id": job_id}).mappings().one_or_none()
     if row is None:
         return None
-    candidates = [row["quel_member_id"], row["owner_id"], _user_id(row["job_input_data"])]
+    candidates = [row["quel_member_id"], row["owner_id"], as_uuid(user_id_of(row["job_input_data"]))]
     members = connection.execute(_MEMBERS, {"ids": [id for id in candidates if id]}).all()
     return JobFacts(
         job_id=job_id,
@@ -150,22 +148,10 @@ def _load(connection: Connection, job_id: UUID) -> JobFacts | None:
     )
 
 
-def _user_id(input_data: object) -> UUID | None:
-    if isinstance(input_data, Mapping) and isinstance(input_data.get("userId"), str):
-        return as_uuid(input_data["userId"].strip())
-    return None
-
-
 def _organization(row: Mapping[Any, Any]) -> Organization | None:
     if row["org_id"] is None:
         return None
     return Organization(row["org_id"], row["org_status"], int(row["org_credit"]), row["owner_id"])
-
-
-def attach_ids(value: object) -> tuple[int, ...]:
-    """The distinct ids of a jsonb list, in order, also written as "3" or 3.0; the rest is passed over."""
-    ids = [attach_id(entry) for entry in value] if isinstance(value, list) else []
-    return tuple(dict.fromkeys(id for id in ids if id is not None))
 
 
 def _claim(connection: Connection, facts: JobFacts, start: Start, price: int, result_owner: str) -> ClaimEnd:

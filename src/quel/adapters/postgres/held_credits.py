@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from quel.adapters.postgres.image_state import is_open
 from quel.core.credits import PayerKind
 
 BALANCE = """
@@ -33,14 +34,14 @@ WHERE quel_member_id = :payer_id FOR NO KEY UPDATE
 """),
 }
 
-_HELD = text("""
+_HELD = text(f"""
 SELECT coalesce(sum(q.price), 0)
 FROM quel.image i
 JOIN quel.job q ON q.job_id = i.job_id
 JOIN public.quel_production_jobs j ON j.job_id = i.job_id
 WHERE q.payer_kind = :payer_kind AND q.payer_id = :payer_id AND q.job_id <> :but_for
-  AND i.state NOT IN ('stored', 'failed', 'cancelled') AND j.job_status = 'processing'
-""")
+  AND {is_open("i")} AND j.job_status = 'processing'
+""")  # noqa: S608 - constants of ours
 
 
 def lock_balance(connection: Connection, kind: PayerKind, payer_id: UUID) -> int | None:

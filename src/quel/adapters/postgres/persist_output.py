@@ -9,13 +9,22 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.image_state import (
+    FAIL_TO_STORE,
+    MAKE_AGAIN,
+    OF_JOB,
+    ONE_IMAGE,
+    RUN_DRY,
+    STORE,
+    move,
+)
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.core import credits
 from quel.core.credits import PayerKind
-from quel.core.generate_image import Progress
+from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.object_path import result_path
-from quel.core.persist_output import Delivered, InsufficientCredits, OutputToPersist, PersistEnd, Stale
+from quel.core.persist_output import Delivered, OutputToPersist, PersistEnd, Stale
 from quel.core.pipeline import ImageState
 
 _LOAD = text("""
@@ -46,7 +55,7 @@ WHERE quel_member_id = :payer_id AND coalesce(quel_member_credit, 0) >= :price R
 """),
 }
 
-_RECORD = text("""
+_RECORD = text(f"""
 WITH attached AS (
     INSERT INTO public.quel_attach (attach_original_name, attach_file_name, attach_file_path,
                                     attach_directory, attach_file_size, attach_file_type, attach_storage_type)
@@ -59,26 +68,13 @@ WITH attached AS (
            attach_id, :production_id, :org_id, :used_by, :api_provider
     FROM attached
 )
-UPDATE quel.image SET state = 'stored', attach_id = attached.attach_id, updated_at = now()
-FROM attached WHERE job_id = :job_id AND image_no = :image_no
+UPDATE quel.image i SET {STORE.set} FROM attached WHERE {ONE_IMAGE} AND {STORE.applies()}
 RETURNING attached.attach_id
-""")
+""")  # noqa: S608 - constants of ours
 
-_FAIL_OPEN_IMAGES = text("""
-UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
-WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
-""")
-
-_FAIL_ONE = text("""
-UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
-WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
-""")
-
-_MAKE_AGAIN = text("""
-UPDATE quel.image SET state = 'ready', broken_answers = broken_answers + :broken, not_before = now(),
-    updated_at = now()
-WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
-""")
+_RUN_DRY = move(RUN_DRY, OF_JOB)
+_FAIL = move(FAIL_TO_STORE, ONE_IMAGE)
+_MAKE_AGAIN = move(MAKE_AGAIN, ONE_IMAGE)
 
 
 class PersistOutputRows:
@@ -120,7 +116,7 @@ class PersistOutputRows:
             if lock_job(connection, delivery.job_id) != JobStatus.PROCESSING:
                 return None
             values = _keys(delivery) | {"code": code, "reason": reason}
-            if connection.execute(_FAIL_ONE, values).rowcount == 0:
+            if connection.execute(_FAIL, values).rowcount == 0:
                 return None
             return count_progress(connection, delivery.job_id, delivery.stage)
 
@@ -151,8 +147,8 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
     if balance is None:
         reason = credits.ran_dry(delivery.payer_kind, delivery.price)
         values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
-        failed = connection.execute(_FAIL_OPEN_IMAGES, values).rowcount
-        return InsufficientCredits(_progress(connection, delivery), failed)
+        failed = connection.execute(_RUN_DRY, values).rowcount
+        return InsufficientCredits(_progress(connection, delivery), failed, reason)
     attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
     return Delivered(int(attach_id or 0), int(balance), _progress(connection, delivery))
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import PLAN
+from quel.adapters.postgres.image_state import FAIL_TO_PREPARE, PREPARE
 from quel.adapters.postgres.progress import lock_job
 from quel.core.attachment import AttachmentPath, attachment_path
 from quel.core.job import JobStatus
@@ -29,28 +30,27 @@ FROM public.quel_attach WHERE attach_id = ANY(CAST(:ids AS bigint[]))
 
 # A turn is a round in which every customer who waits gets one image: a newcomer's first image joins the
 # round that is being served now, a customer's further images queue up behind their own.
-_READY = text("""
+_READY = text(f"""
 WITH served AS (
     SELECT coalesce((SELECT turn FROM quel.image WHERE state = 'ready' ORDER BY turn LIMIT 1),
                     (SELECT max(turn) FROM quel.image WHERE state = 'generating'), 0) AS turn
 ), own AS (
     SELECT max(turn) AS turn FROM quel.image
     WHERE state = 'ready' AND customer = (SELECT customer FROM quel.job WHERE job_id = :job_id)
+), dealt AS (
+    SELECT greatest(served.turn, coalesce(own.turn + 1, 0)) AS turn FROM served, own
 )
-UPDATE quel.image i
-SET state = 'ready', request = r.request, not_before = now(), updated_at = now(),
-    turn = greatest((SELECT turn FROM served), coalesce((SELECT turn FROM own) + 1, 0)) + r.position
-FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb, position int)
-WHERE i.job_id = :job_id AND i.image_no = r.image_no AND i.state = 'planned'
+UPDATE quel.image i SET {PREPARE.set}
+FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb, position int), dealt
+WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {PREPARE.applies()}
 RETURNING i.image_no
-""")
+""")  # noqa: S608 - constants of ours
 
-_FAIL = text("""
-UPDATE quel.image i
-SET state = 'failed', reason_code = r.code, reason = r.reason, updated_at = now()
+_FAIL = text(f"""
+UPDATE quel.image i SET {FAIL_TO_PREPARE.set}
 FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, code text, reason text)
-WHERE i.job_id = :job_id AND i.image_no = r.image_no AND i.state = 'planned'
-""")
+WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {FAIL_TO_PREPARE.applies()}
+""")  # noqa: S608 - constants of ours
 
 _FAILED_SO_FAR = text("""
 UPDATE public.quel_production_jobs j

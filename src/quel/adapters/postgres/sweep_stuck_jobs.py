@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.image_state import FREE, SOME_IMAGES, is_open, move
 from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
 from quel.adapters.postgres.movement import is_unmoved
 from quel.core.fetch_job import given_path
@@ -68,13 +69,13 @@ ORDER BY j.updated_at LIMIT :most
 """)
 
 # Whoever ends or cancels a job may have written completed_at as well: then the images that are open tell.
-_MARKED = text("""
+_MARKED = text(f"""
 WITH marked AS MATERIALIZED (
     SELECT job_id FROM public.quel_production_jobs
     WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL
     UNION
     SELECT i.job_id FROM quel.image i JOIN public.quel_production_jobs e ON e.job_id = i.job_id
-    WHERE i.state NOT IN ('stored', 'failed', 'cancelled') AND e.job_status NOT IN ('pending', 'processing')
+    WHERE {is_open("i")} AND e.job_status NOT IN ('pending', 'processing')
 )
 SELECT m.job_id, hand.in_hand
 FROM marked m
@@ -86,18 +87,14 @@ CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_ha
 WHERE (q.job_id IS NOT NULL OR k.kind = ANY(:made_here))
   AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
 LIMIT :most
-""")
+""")  # noqa: S608 - constants of ours
 
 _FLOW = text("""
 SELECT coalesce(extract(epoch FROM now() - max(updated_at)), 1e9) FROM quel.image
 WHERE updated_at > now() - make_interval(secs => :within_s) AND state <> 'planned'
 """)
 
-_RELEASE = text("""
-UPDATE quel.image SET state = 'ready', lease_owner = NULL, lease_until = NULL, not_before = now(),
-    updated_at = now()
-WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state = 'generating' AND lease_until < now()
-""")
+_FREE = move(FREE, SOME_IMAGES)
 
 _COUNT_RETRY = text("""
 UPDATE public.quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1 WHERE job_id = :job_id
@@ -201,7 +198,7 @@ class SweepStuckJobsRows:
             connection.execute(_COUNT_RETRY, {"job_id": job.job_id})
             connection.execute(_COUNT_FRUITLESS, {"job_id": job.job_id})
             if job.lapsed:
-                connection.execute(_RELEASE, {"job_id": job.job_id, "image_nos": list(job.lapsed)})
+                connection.execute(_FREE, {"job_id": job.job_id, "image_nos": list(job.lapsed)})
             return True
 
         return self._database.run(work)

@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.fetch_job import attach_ids
 from quel.core.credits import API_PROVIDER, PayerKind
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
 from quel.core.operations.audit import Attachment, AuditedImage, AuditedJob, AuditedProduction, Charge
 from quel.core.operations.balances import Account, Entry
 from quel.core.pipeline import ImageState
+from quel.core.request.values import attach_ids
 
 _EVER = timedelta(days=36_500)
 

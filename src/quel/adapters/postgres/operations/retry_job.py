@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance, read_held
+from quel.adapters.postgres.image_state import RETRY, SOME_IMAGES, move
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.job import JobStatus
@@ -34,22 +35,16 @@ WHERE j.job_id = :job_id
 """)
 
 # started_at is that of this run: the duration of a production must not count the days in between.
-_REOPEN_JOB = text("""
+_REOPEN_JOB = text(f"""
 UPDATE public.quel_production_jobs
 SET job_status = 'processing', started_at = now(), completed_at = NULL, error_message = NULL, retry_count = 0
 WHERE job_id = :job_id AND job_status NOT IN ('pending', 'processing')
   AND (completed_at IS NOT NULL OR job_status IN ('completed', 'failed'))
-  AND :count = (SELECT count(*) FROM quel.image WHERE job_id = :job_id AND image_no = ANY(:image_nos)
-                AND state IN ('failed', 'cancelled'))
+  AND :count = (SELECT count(*) FROM quel.image i WHERE {SOME_IMAGES} AND {RETRY.applies()})
 RETURNING production_id
-""")
+""")  # noqa: S608 - constants of ours
 
-_PLAN_AGAIN = text("""
-UPDATE quel.image
-SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), reason = NULL,
-    reason_code = NULL, lease_owner = NULL, lease_until = NULL, updated_at = now()
-WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state IN ('failed', 'cancelled')
-""")
+_RETRY = move(RETRY, SOME_IMAGES)
 
 _FRESH_RECOVERIES = text("""
 UPDATE quel.job SET fruitless_recoveries = 0, ended_elsewhere = false, updated_at = now(),
@@ -133,7 +128,7 @@ def _reopen(connection: Connection, ended: EndedJob, image_nos: list[int]) -> st
     job = connection.execute(_REOPEN_JOB, values).one_or_none()
     if job is None:
         return "The job moved at this very moment: look at it and try again."
-    connection.execute(_PLAN_AGAIN, values)
+    connection.execute(_RETRY, values)
     connection.execute(_FRESH_RECOVERIES, values)
     count_progress(connection, job_id, stage=0)
     connection.execute(_PRODUCTION_PROCESSING, {"production_id": job.production_id})

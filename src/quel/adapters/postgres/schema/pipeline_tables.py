@@ -1,5 +1,6 @@
 """The pipeline's own tables, in a schema no browser reaches: one row a job, one row an image."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,10 +25,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from quel.adapters.postgres.schema.product_tables import Table
+from quel.core.pipeline import FINAL_STATES, ImageState
 
 SCHEMA = "quel"
 
-FINAL = "('stored', 'failed', 'cancelled')"
+
+def state_list(states: Collection[ImageState]) -> str:
+    """States as SQL, in the order an image meets them."""
+    quoted = [f"'{state}'" for state in ImageState if state in states]
+    return f"({', '.join(quoted)})"
+
+
+FINAL = state_list(FINAL_STATES)
 """The states in which an image has ended, as SQL."""
 
 
@@ -149,10 +158,7 @@ class PipelineImage(Table, table=True):
     updated_at: datetime | None = Field(default=None, sa_column=_now())
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('planned', 'ready', 'generating', 'made', 'stored', 'failed', 'cancelled')",
-            name="state",
-        ),
+        CheckConstraint(f"state IN {state_list(list(ImageState))}", name="state"),
         Index("ix_image_turns", "turn", "job_id", "image_no", postgresql_where=text("state = 'ready'")),
         Index("ix_image_customer_turns", "customer", "turn", postgresql_where=text("state = 'ready'")),
         Index("ix_image_generating", "path", postgresql_where=text("state = 'generating'")),
