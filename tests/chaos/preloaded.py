@@ -48,7 +48,7 @@ class Preloaded:
         order = {"environment": dict(environment), "log": str(log), "arguments": list(arguments)}
         return Worker(self, int(self._ask(order)))
 
-    def _ask(self, order: dict[str, object]) -> str:
+    def _ask(self, order: Mapping[str, object]) -> str:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
