@@ -18,7 +18,7 @@ HUGE = 2**31 + 1_000
 
 
 @dataclass(frozen=True)
-class Books:
+class EndedJobs:
     """A database with ended jobs of every kind, whose workers have stopped."""
 
     pipeline: Pipeline
@@ -27,7 +27,7 @@ class Books:
 
 
 @pytest.fixture(scope="module")
-def books(world, tmp_path_factory):
+def ended(world, tmp_path_factory):
     own = Pipeline(world, tmp_path_factory.mktemp("audit"))
     studio, token = own.studio, uuid4().hex
     member, owner = studio.member(1_000), studio.member(0)
@@ -51,15 +51,15 @@ def books(world, tmp_path_factory):
     studio.wait(jobs)
     workers.terminate()
     world.gemini.clear_faults()
-    yield Books(own, jobs, {member: 1_000, org: HUGE})
+    yield EndedJobs(own, jobs, {member: 1_000, org: HUGE})
     own.close()
 
 
 @pytest.fixture
-def copy(books, world):
-    """A copy of the books to break."""
-    url = world.servers.fresh_database(books.pipeline.database_url)
-    yield Studio(url, books.pipeline.redis_url, world.storage)
+def copy(ended, world):
+    """A copy of its database, to break."""
+    url = world.servers.fresh_database(ended.pipeline.database_url)
+    yield Studio(url, ended.pipeline.redis_url, world.storage)
     world.servers.drop_database(url)
 
 
@@ -75,10 +75,10 @@ def kinds_in(studio, storage=None, **options):
     return sorted({difference.kind for difference in differences})
 
 
-def test_what_the_pipeline_leaves_agrees_to_the_credit(books, storage):
-    studio = books.pipeline.studio
-    assert [studio.job_row(job)["completed_images"] for job in books.jobs] == [3, 2, 2, 0, 0]
-    assert kinds_in(studio, storage, starting_balances=books.starting_balances) == []
+def test_what_the_pipeline_leaves_agrees_to_the_credit(ended, storage):
+    studio = ended.pipeline.studio
+    assert [studio.job_row(job)["completed_images"] for job in ended.jobs] == [3, 2, 2, 0, 0]
+    assert kinds_in(studio, storage, starting_balances=ended.starting_balances) == []
 
 
 BROKEN = [
@@ -135,8 +135,8 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("statement", "kinds"), BROKEN, ids=[" ".join(kinds) for _, kinds in BROKEN])
-def test_what_somebody_breaks_is_found_and_nothing_else(books, copy, storage, statement, kinds):
-    row = copy.job_row(books.jobs[0])
+def test_what_somebody_breaks_is_found_and_nothing_else(ended, copy, storage, statement, kinds):
+    row = copy.job_row(ended.jobs[0])
     values = {
         "job": row["job_id"],
         "attach": row["generated_attach_ids"][1],
@@ -148,10 +148,10 @@ def test_what_somebody_breaks_is_found_and_nothing_else(books, copy, storage, st
     assert kinds_in(copy, storage) == sorted(kinds)
 
 
-def test_objects_are_looked_at_in_storage(books, storage, world):
-    studio = books.pipeline.studio
+def test_objects_are_looked_at_in_storage(ended, storage, world):
+    studio = ended.pipeline.studio
     path = (
-        f"generated-images/user-{studio.job_row(books.jobs[1])['quel_member_id']}/generated_{books.jobs[1]}"
+        f"generated-images/user-{studio.job_row(ended.jobs[1])['quel_member_id']}/generated_{ended.jobs[1]}"
     )
     delivered, failed = f"{path}_000.webp", f"{path}_002.webp"
     kept = world.storage.get(delivered)
@@ -164,26 +164,26 @@ def test_objects_are_looked_at_in_storage(books, storage, world):
     assert kinds_in(studio, storage) == []
 
 
-def test_bought_credits_raise_no_alarm_but_do_not_pass_where_the_start_is_known(books, copy):
+def test_bought_credits_raise_no_alarm_but_do_not_pass_where_the_start_is_known(ended, copy):
     copy.rows("UPDATE quel_member SET quel_member_credit = quel_member_credit + 50")
     assert kinds_in(copy) == []
-    assert kinds_in(copy, starting_balances=books.starting_balances) == ["balance"]
+    assert kinds_in(copy, starting_balances=ended.starting_balances) == ["balance"]
 
 
-def test_the_command_says_which_and_ends_with_1(books, copy):
-    well = run_quel(books.pipeline.environment(), "audit")
+def test_the_command_says_which_and_ends_with_1(ended, copy):
+    well = run_quel(ended.pipeline.environment(), "audit")
     assert (well.returncode, well.stdout.strip()) == (0, "No difference.")
-    copy.rows("UPDATE quel_production_jobs SET completed_images = 9 WHERE job_id = %s", books.jobs[0])
-    environment = books.pipeline.environment(DATABASE_URL=copy.database_url, SUPABASE_URL="")
+    copy.rows("UPDATE quel_production_jobs SET completed_images = 9 WHERE job_id = %s", ended.jobs[0])
+    environment = ended.pipeline.environment(DATABASE_URL=copy.database_url, SUPABASE_URL="")
     unwell = run_quel(environment, "audit", "--no-objects", "--since", "24h", "--json")
     assert unwell.returncode == 1
     (difference,) = json.loads(unwell.stdout)
-    assert (difference["kind"], difference["job_id"]) == ("completed_images", str(books.jobs[0]))
+    assert (difference["kind"], difference["job_id"]) == ("completed_images", str(ended.jobs[0]))
     assert "is 9, but its images say 3" in difference["message"]
 
 
-def test_a_missing_setting_is_named(books):
-    answer = run_quel(books.pipeline.environment(SUPABASE_SERVICE_KEY=""), "audit")
+def test_a_missing_setting_is_named(ended):
+    answer = run_quel(ended.pipeline.environment(SUPABASE_SERVICE_KEY=""), "audit")
     assert (answer.returncode, "SUPABASE_SERVICE_KEY" in answer.stderr) == (2, True)
 
 

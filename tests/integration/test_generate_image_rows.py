@@ -13,7 +13,7 @@ from tests.integration.harness import Pipeline, until
 
 
 @pytest.fixture
-def turns(pipeline: Pipeline) -> Iterator[GenerateImageRows]:
+def one(pipeline: Pipeline) -> Iterator[GenerateImageRows]:
     """One image waits for its turn."""
     studio = pipeline.studio
     pipeline.workers("fetch_job", "prepare_inputs", threads=2)
@@ -25,33 +25,33 @@ def turns(pipeline: Pipeline) -> Iterator[GenerateImageRows]:
 
 
 def test_an_answer_noted_twice_is_wanted_both_times_and_paid_once(
-    pipeline: Pipeline, turns: GenerateImageRows
+    pipeline: Pipeline, one: GenerateImageRows
 ) -> None:
-    turn = turns.claim(uuid4().hex, EveryPath())
-    assert isinstance(turn, ClaimedImage)
-    assert turns.mark_made(turn, 0.0336)
-    assert turns.mark_made(turn, 0.0336)  # the reply to the first commit was lost
+    claimed = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
+    assert one.mark_made(claimed, 0.0336)
+    assert one.mark_made(claimed, 0.0336)  # the reply to the first commit was lost
     [image] = pipeline.studio.rows("SELECT state, cost_usd FROM quel.image")
     assert (image["state"], float(image["cost_usd"])) == ("made", 0.0336)
 
 
-def test_an_answer_nobody_wants_any_more_is_told_so(pipeline: Pipeline, turns: GenerateImageRows) -> None:
-    turn = turns.claim(uuid4().hex, EveryPath())
-    assert isinstance(turn, ClaimedImage)
+def test_an_answer_nobody_wants_any_more_is_told_so(pipeline: Pipeline, one: GenerateImageRows) -> None:
+    claimed = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
     pipeline.studio.rows("UPDATE quel.image SET state = 'cancelled'")
-    assert not turns.mark_made(turn, 0.0336)
+    assert not one.mark_made(claimed, 0.0336)
 
 
-def test_a_lease_is_prolonged_while_it_is_held(pipeline: Pipeline, turns: GenerateImageRows) -> None:
-    turn = turns.claim(uuid4().hex, EveryPath())
-    assert isinstance(turn, ClaimedImage)
+def test_a_lease_is_prolonged_while_it_is_held(pipeline: Pipeline, one: GenerateImageRows) -> None:
+    claimed = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
     pipeline.studio.rows("UPDATE quel.image SET lease_until = now() + interval '1 second'")
-    turns.renew([turn.lease])
+    one.renew([claimed.lease])
     [image] = pipeline.studio.rows(
         "SELECT extract(epoch FROM lease_until - now())::float8 AS left FROM quel.image"
     )
     assert image["left"] > 25
-    assert turns.claim(uuid4().hex, EveryPath()) is None
+    assert one.claim(uuid4().hex, EveryPath()) is None
 
 
 @pytest.fixture
@@ -108,9 +108,9 @@ def test_when_the_balance_covers_no_image_what_is_not_bought_yet_fails(
 def test_an_image_of_a_job_that_was_set_back_takes_no_credits_from_others(
     pipeline: Pipeline, three: GenerateImageRows
 ) -> None:
-    turn = three.claim(uuid4().hex, EveryPath())
-    assert isinstance(turn, ClaimedImage)
-    three.mark_made(turn, 0.03)
+    claimed = three.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
+    three.mark_made(claimed, 0.03)
     set_balance(pipeline, 5)
     studio = pipeline.studio
     studio.rows("UPDATE quel_production_jobs SET job_status = 'pending'")

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from quel.core.generate_image import ClaimedImage
 from quel.core.open_paths import EveryPath
 from quel.core.outcome import PictureBytes
 from quel.observe.events import Event
@@ -179,16 +180,17 @@ def test_the_log_gives_the_reason_that_the_row_gives_when_credits_run_dry(world,
     studio = pipeline.studio
     member = studio.member(100)
     job_id = studio.job("simple_general", {"prompt": "x"}, total_images=2, member=member)
-    with closing(Services(read_settings(pipeline.environment()))) as house, capture_logs() as logged:
-        fetch_job(house, job_id)
-        prepare_inputs(house, job_id)
-        made = house.generate_image.claim("a lease", EveryPath())
+    with closing(Services(read_settings(pipeline.environment()))) as services, capture_logs() as logged:
+        fetch_job(services, job_id)
+        prepare_inputs(services, job_id)
+        made = services.generate_image.claim("a lease", EveryPath())
+        assert isinstance(made, ClaimedImage)
         answer = PictureBytes(world.photograph("brick.png"), "image/png")
-        house.blobs.put_output(job_id, made.image_no, answer)
-        house.generate_image.mark_made(made, 0.03)
+        services.blobs.put_output(job_id, made.image_no, answer)
+        services.generate_image.mark_made(made, 0.03)
         studio.rows("UPDATE quel_member SET quel_member_credit = 1")
-        persist_output(house, job_id, made.image_no)
-        finalize_job(house, job_id)
+        persist_output(services, job_id, made.image_no)
+        finalize_job(services, job_id)
     [failed] = [entry for entry in logged if entry["event"] == Event.IMAGE_FAILED]
     assert (failed["code"], failed["images"]) == ("ran_dry", 2)
     assert studio.job_row(job_id)["error_message"] == f"All 2 images failed: {failed['reason']}"

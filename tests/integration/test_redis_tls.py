@@ -89,7 +89,7 @@ def test_a_certificate_of_another_host_is_refused(server, tmp_path, monkeypatch)
 
 def test_the_doctor_tells_of_tls_where_the_server_speaks_none(pipeline, server):
     settings = read_settings(pipeline.environment(**by_parts(NOT_LOOPBACK, server.seat.port)))
-    with closing(Services(settings, patient=False)) as world:
-        finding = next(found for found in examine(world) if found.check == "Redis")
+    with closing(Services(settings, patient=False)) as services:
+        finding = next(found for found in examine(services) if found.check == "Redis")
     assert (finding.state, "REDIS_USE_TLS" in finding.message) == (State.TROUBLE, True)
     assert PASSWORD not in finding.message

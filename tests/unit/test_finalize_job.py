@@ -10,6 +10,7 @@ from quel.core.finalize_job import (
     ClosingFacts,
     GiveUpJob,
     ImageEnd,
+    Intent,
     JobEnd,
     RefuseJob,
     decide,
@@ -29,7 +30,7 @@ FAILED, CANCELLED = ImageState.FAILED, ImageState.CANCELLED
 CLOSE, CANCEL = CloseJob(), CloseJob(cancelled=True)
 REFUSE = RefuseJob("The input is broken.")
 GIVE_UP = GiveUpJob("stuck", "It never moved.")
-INTENTS = [CLOSE, CANCEL, REFUSE, GIVE_UP]
+INTENTS: list[Intent] = [CLOSE, CANCEL, REFUSE, GIVE_UP]
 WAS_CANCELLED = "The job was cancelled."
 
 
@@ -196,7 +197,7 @@ def test_a_job_closes_as_its_rows_say(facts, intent, expected):
     assert decide(facts, intent) == expected
 
 
-ODD_IDS = {
+ODD_IDS: dict[str, tuple[object, tuple[int, ...]]] = {
     "null": (None, ()),
     "an object": ({"5": 6}, ()),
     "a text": ("5", ()),

@@ -30,10 +30,16 @@ class Script:
             raise answer
         return httpx.Response(answer.status_code, content=answer.content)
 
-    def storage(self, **more):
-        client = httpx.Client(transport=httpx.MockTransport(self))
-        options = {"url": URL, "service_key": KEY, "client": client, "sleep": self.pauses_s.append} | more
-        return SupabaseStorage(**options, random_fraction=lambda: 0.5)
+    def storage(self, *, url=URL, service_key=KEY, public_base_url="", max_reference_bytes=25_000_000):
+        return SupabaseStorage(
+            url=url,
+            service_key=service_key,
+            public_base_url=public_base_url,
+            max_reference_bytes=max_reference_bytes,
+            client=httpx.Client(transport=httpx.MockTransport(self)),
+            sleep=self.pauses_s.append,
+            random_fraction=lambda: 0.5,
+        )
 
     @property
     def urls(self):

@@ -33,9 +33,18 @@ QUIET = SweepContext(
 )
 
 
-def processing(*states, silent_s=700.0, **more):
-    values = {"lapsed": (), "leased": False, "fruitless": 0} | more
-    return ProcessingJob(JOB, "fashion", WHEN, silent_s, tuple(enumerate(states)), **values)
+def processing(*states, silent_s=700.0, lapsed=(), leased=False, fruitless=0, kept_bytes=False):
+    return ProcessingJob(
+        JOB,
+        "fashion",
+        WHEN,
+        silent_s,
+        tuple(enumerate(states)),
+        lapsed=lapsed,
+        leased=leased,
+        fruitless=fruitless,
+        kept_bytes=kept_bytes,
+    )
 
 
 def pending(*, silent_s=61.0, recoveries=0, in_hand=True, job_id=JOB):
@@ -85,7 +94,7 @@ def test_a_stage_with_a_backlog_gets_no_second_messages():
     assert decide_processing(processing(MADE, silent_s=61), context).messages == ()
 
 
-def test_a_job_whose_images_all_ended_is_closed_by_a_nudge():
+def test_a_job_whose_images_all_ended_is_closed_by_a_message():
     verdict = decide_processing(processing(ImageState.STORED, ImageState.FAILED, silent_s=0), QUIET)
     assert [message.step for message in verdict.messages] == [Step.FINALIZE_JOB]
 
