@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import TextClause
 
 from quel.adapters import postgres
+from quel.adapters.postgres.image_state import is_open
 from quel.adapters.postgres.operations import backfill_paths, statistics
+from quel.adapters.postgres.operations.job_list import JOBS_WITH_PATH
 from tests.unit.sql_columns import TABLES, unknown_names
 
 
@@ -22,7 +24,7 @@ def statements() -> Iterator[tuple[str, str]]:
     for look in ("_JOBS", "_PRODUCTIONS"):
         yield f"backfill_paths:{look}", getattr(backfill_paths, look).format(lock="")
     for by, key in statistics._KEYS.items():
-        parts = {"key": key, "jobs": statistics.JOBS_WITH_PATH, "is_open": statistics.is_open("i")}
+        parts = {"key": key, "jobs": JOBS_WITH_PATH, "is_open": is_open("i")}
         yield f"statistics:{by}", statistics._GROUPS.format(**parts)
 
 
