@@ -93,7 +93,7 @@ def test_a_schema_that_is_behind_names_the_command(pipeline, empty_database_url)
 def test_a_closed_quota_and_a_pause_are_notes(pipeline):
     until_ms = round(time.time() * 1000) + 60_000
     pipeline.studio.redis.hset("quel:quota:gate", mapping={"until": until_ms, "reason": "minute"})
-    Pause(pipeline.studio.redis).pause("eats", "photographs are being moved")
+    Pause(pipeline.studio.redis, None).pause("eats", "photographs are being moved")
     code, findings, _ = examine(pipeline)
     assert code == 0
     assert findings["Provider quota"][0] == "note"

@@ -57,7 +57,7 @@ def test_the_sweep_leaves_jobs_alone_that_a_pause_holds(pipeline, quel, argument
     for one in (claimed, pending):
         assert pipeline.studio.job_row(one)["retry_count"] == 0
     assert quel("resume").returncode == 0
-    world.pause = type(world.pause)(world.redis)  # a pause is cached for two seconds
+    world.pause = Services(world.settings).pause  # a pause is cached for two seconds
     assert {nudge.job_id for nudge in sweep_stuck_jobs(world)} == {claimed, pending}
     world.close()
 

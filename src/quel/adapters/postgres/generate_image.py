@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, TextClause, text
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import BALANCE, lock_balance
 from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.adapters.postgres.provider_calls import record_call
 from quel.core.aspect import AspectRatio
 from quel.core.credits import PayerKind, ran_dry
 from quel.core.generate_image import ClaimedImage, Progress, Unpayable
@@ -173,6 +174,8 @@ class GenerateImageRows:
     ) -> ClaimedImage | Unpayable | None:
         """Leases the image whose turn it is to `lease`, or None when none may go now.
 
+        `lease` is the owner of the slot the call is made with: what is leased counts as a call under way.
+
         `limits` lists the open paths as {path, most}; None means that every path is open without limit.
         An image that its payer cannot pay for is put back for a moment, with the payer's others: Unpayable.
         """
@@ -185,7 +188,12 @@ class GenerateImageRows:
                 connection.execute(_ONE_AT_A_TIME)
                 within = values | {"limits": json.dumps(limits)}
                 row = connection.execute(_TAKE_WITHIN_LIMITS, within).one_or_none()
-            return None if row is None else _unpayable(connection, row) or _turn(row)
+            if row is None:
+                return None
+            unpayable = _unpayable(connection, row)
+            if unpayable is None:
+                record_call(connection, lease)
+            return unpayable or _turn(row)
 
         return self._database.run(work)
 
