@@ -3,6 +3,7 @@
 --
 -- KEYS and the first ARGV: see quota_clock.lua; ARGV: 9... owners
 
+redis.call("PEXPIRE", KEYS[3], horizon + lease * 2)  -- first: a full server takes what comes after it
 local made_at = known and tonumber(string.match(known, "^(%d+)")) or now
 local is_fresh = now - made_at < lease
 for i = 9, #ARGV do
