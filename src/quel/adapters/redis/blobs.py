@@ -20,7 +20,7 @@ from quel.core.outcome import PictureBytes
 from quel.core.redis_room import BEFORE_INPUTS, FOR_ANSWERS, FOR_INPUTS
 
 _TTL_MS = {"in": 24 * 3600 * 1000, "out": 48 * 3600 * 1000}
-_SLICE_BYTES = 64 * 1024
+_SLICE_BYTES = 128 * 1024
 _SCRIPT = Path(__file__).with_name("blobs.lua").read_text(encoding="utf-8")
 
 
