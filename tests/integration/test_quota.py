@@ -90,6 +90,7 @@ def test_a_call_that_begins_late_takes_its_slot_along(client: redis.Redis) -> No
     time.sleep(0.6)
     since = stopwatch()
     late = minute.begin(slot)
+    assert late is not None
     assert int(late.at_ms) >= int(slot.at_ms) + 500
     assert refused(minute.reserve()).wait_s >= WINDOW_S - since()
     minute.give_back(late)

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import redis
+from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.provider_calls import ProviderCalls, record_call
@@ -15,6 +18,7 @@ from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
 from quel.core.quota import CallsBegun, Later, Slot, Verdict
 
 HOUR_S = 3_600
+BRIDGES = "quel:ingest:bridges"
 SLOTS, DAY, CALLS, GATE = (f"quel:quota:{name}" for name in ("slots", "day", "calls", "gate"))
 
 
@@ -224,33 +228,44 @@ def test_a_bridge_that_died_before_the_clock_jumped_back_is_dead_half_a_minute_l
     dead, other = (Ingest(client, "jobs:queue", block_s=0.01) for _ in range(2))
     client.lpush("jobs:queue", "an id")
     dead.take()
-    (member,) = client.zrange("quel:ingest:bridges", 0, -1)
-    client.zincrby("quel:ingest:bridges", HOUR_S, member)
     assert other.rescue() == 0
-    client.zincrby("quel:ingest:bridges", -31, member)
+    client.zincrby(BRIDGES, HOUR_S, bridge_in(client))
+    assert other.rescue() == 0
+    client.zincrby(BRIDGES, -31, bridge_in(client))
     assert other.rescue() == 1
+
+
+def bridge_in(client: redis.Redis) -> bytes:
+    """The one bridge that has given a sign of life."""
+    (member,) = client.zrange(BRIDGES, 0, -1)
+    assert isinstance(member, bytes)
+    return member
 
 
 def test_rows_count_the_calls_of_a_minute_and_of_a_day_and_forget_old_ones(database_url: str) -> None:
     database = Database(database_url, pool_size=1)
-    calls = ProviderCalls(database)
-    for owner in "abcd":
-        database.run(lambda connection, owner=owner: record_call(connection, owner))
-    for owner, age_s in (("a", 30), ("b", 3_000), ("c", 3 * 24 * HOUR_S)):
-        database.run(
-            lambda connection, owner=owner, age_s=age_s: connection.exec_driver_sql(
-                "UPDATE quel.provider_call SET called_at = called_at - make_interval(secs => %s)"
-                " WHERE owner = %s",
-                (age_s, owner),
-            )
-        )
-    begun = calls.begun(60.0, 3_600.0)
-    assert [round(age / 10) for age in begun.ages_s] == [0, 3]
-    assert begun.today == 3
-    assert begun.under_way == ()
-    database.run(lambda connection: record_call(connection, "e"))
-    owners = database.run(
-        lambda connection: connection.exec_driver_sql("SELECT owner FROM quel.provider_call").scalars().all()
+    with closing(database):
+        for owner in "abcd":
+            database.run(partial(record_call, owner=owner))
+        for owner, age_s in (("a", 30), ("b", 3_000), ("c", 3 * 24 * HOUR_S)):
+            database.run(partial(make_older, owner=owner, age_s=age_s))
+        begun = ProviderCalls(database).begun(60.0, 3_600.0)
+        assert [round(age / 10) for age in begun.ages_s] == [0, 3]
+        assert begun.today == 3
+        assert begun.under_way == ()
+        database.run(partial(record_call, owner="e"))
+        assert database.run(owners) == ["a", "b", "d", "e"]
+
+
+def make_older(connection: Connection, *, owner: str, age_s: int) -> None:
+    connection.execute(
+        text(
+            "UPDATE quel.provider_call SET called_at = called_at - make_interval(secs => :age_s)"
+            " WHERE owner = :owner"
+        ),
+        {"age_s": age_s, "owner": owner},
     )
-    assert sorted(owners) == ["a", "b", "d", "e"]
-    database.close()
+
+
+def owners(connection: Connection) -> list[str]:
+    return list(connection.scalars(text("SELECT owner FROM quel.provider_call ORDER BY owner")))

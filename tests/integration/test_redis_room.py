@@ -144,7 +144,7 @@ def test_a_server_without_a_limit_has_room_for_everything(client: redis.Redis) -
 
 def test_a_picture_is_read_slice_by_slice_and_what_is_kept_is_never_exchanged(blobs: Blobs) -> None:
     job = uuid4()
-    picture = PictureBytes(os.urandom(2 * 131_072 - len("image/webp\n")), "image/webp")  # ends with a slice
+    picture = PictureBytes(os.urandom(3 * 65_536 - len("image/webp\n")), "image/webp")  # ends with a slice
     blobs.put_output(job, 0, picture)
     blobs.put_output(job, 0, PICTURE)
     assert blobs.output(job, 0) == picture

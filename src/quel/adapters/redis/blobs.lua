@@ -7,8 +7,8 @@
 -- KEYS[3] quel:blobs:{pool}:bytes    integer: the sum of the hash
 -- KEYS[4] quel:room:asked            zset: see room.lua
 -- KEYS[5...] blob keys
--- ARGV[1] "kept" (KEYS[5] only, which is there already) or "drop"; ARGV[2] ttl_ms; ARGV[3] the sender's entry
--- in KEYS[4]
+-- ARGV[1] "kept" (KEYS[5] only) or "drop"; ARGV[2] ttl_ms; ARGV[3] the sender's entry in KEYS[4];
+-- ARGV[4] the key that was sent to
 -- returns the sum in bytes
 
 if ARGV[1] == "drop" then
@@ -17,6 +17,9 @@ if ARGV[1] == "drop" then
     end
 else
     redis.call("ZREM", KEYS[4], ARGV[3])
+    if redis.call("RENAMENX", ARGV[4], KEYS[5]) == 0 then  -- what is there stays: it may be being read
+        redis.call("UNLINK", ARGV[4])
+    end
 end
 
 local time = redis.call("TIME")

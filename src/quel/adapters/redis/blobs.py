@@ -1,14 +1,17 @@
 """Bytes on their way between stages: a cache with a lifetime, of what can be fetched or bought again.
 
 Two pools, prepared inputs and provider answers, each with a known sum of bytes that gates new work. A put is
-refused only where the server would be left without its reserve. Pictures are read in slices: a reply lies in
-the server's memory until it is read, and many at once would fill it.
+refused only where the server would be left without its reserve. Pictures are sent and read in slices: what is
+on its way lies in the server's memory, and many at once would fill it.
+
+quel:blob:{pool}:…       string: MIME type, line feed, picture
+quel:blob:coming:{uuid}  string: a picture that is being sent
 """
 
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import redis
 from redis.exceptions import OutOfMemoryError
@@ -20,7 +23,9 @@ from quel.core.outcome import PictureBytes
 from quel.core.redis_room import BEFORE_INPUTS, FOR_ANSWERS, FOR_INPUTS
 
 _TTL_MS = {"in": 24 * 3600 * 1000, "out": 48 * 3600 * 1000}
-_SLICE_BYTES = 128 * 1024
+_COMING_MS = 60_000
+_READ_BYTES = 64 * 1024
+_WRITE_BYTES = 32 * 1024
 _SCRIPT = Path(__file__).with_name("blobs.lua").read_text(encoding="utf-8")
 
 
@@ -101,16 +106,25 @@ class Blobs:
         asked = self._room.ask(len(packed), leaving=leaving)
         if asked is None:
             raise NoRoom("Redis has no room for a picture.")
-        # As a script's argument the picture would lie in the server's memory twice. What is there stays: it
-        # may be being read, slice by slice.
-        with redis_errors(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.set(key, packed, px=_TTL_MS[pool], nx=True)
-            arguments: list[str | int] = ["kept", _TTL_MS[pool], asked]
-            self._script(keys=[*_pool_keys(pool), key], args=arguments, client=pipeline)
+        coming = f"quel:blob:coming:{uuid4().hex}"
+        with redis_errors():
             try:
-                pipeline.execute()
+                self._send(coming, packed)
             except OutOfMemoryError:
+                self._client.unlink(coming)
                 raise NoRoom("Redis is full.") from None
+            self._script(keys=[*_pool_keys(pool), key], args=["kept", _TTL_MS[pool], asked, coming])
+
+    def _send(self, key: str, packed: bytes) -> None:
+        """Writes in slices: for a long argument the server would keep a buffer of twice its length.
+
+        The last one comes first, so that the value has its length at once and never grows by doubling.
+        """
+        pipeline = self._client.pipeline(transaction=False)
+        for at in reversed(range(0, len(packed), _WRITE_BYTES)):
+            pipeline.setrange(key, at, packed[at : at + _WRITE_BYTES])
+        pipeline.pexpire(key, _COMING_MS)
+        pipeline.execute()
 
     def _drop(self, pool: Pool, keys: Sequence[str]) -> None:
         with redis_errors():
@@ -119,9 +133,9 @@ class Blobs:
     def _read(self, key: str) -> PictureBytes | None:
         packed = bytearray()
         while True:
-            part = self._client.getrange(key, len(packed), len(packed) + _SLICE_BYTES - 1)
+            part = self._client.getrange(key, len(packed), len(packed) + _READ_BYTES - 1)
             packed += part  # type: ignore[arg-type]  # no client of quel's decodes
-            if len(part) < _SLICE_BYTES:
+            if len(part) < _READ_BYTES:
                 return _unpack(packed) if packed else None
 
 
