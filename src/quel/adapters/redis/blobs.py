@@ -26,6 +26,7 @@ _TTL_MS = {"in": 24 * 3600 * 1000, "out": 48 * 3600 * 1000}
 _COMING_MS = 60_000
 _READ_BYTES = 64 * 1024
 _WRITE_BYTES = 32 * 1024
+_WIDE_BYTES = 1024 * 1024  # of a slice while the server has plenty of room
 _SCRIPT = Path(__file__).with_name("blobs.lua").read_text(encoding="utf-8")
 
 
@@ -120,9 +121,10 @@ class Blobs:
 
         The last one comes first, so that the value has its length at once and never grows by doubling.
         """
+        size = _WIDE_BYTES if self._room.is_wide() else _WRITE_BYTES
         pipeline = self._client.pipeline(transaction=False)
-        for at in reversed(range(0, len(packed), _WRITE_BYTES)):
-            pipeline.setrange(key, at, packed[at : at + _WRITE_BYTES])
+        for at in reversed(range(0, len(packed), size)):
+            pipeline.setrange(key, at, packed[at : at + size])
         pipeline.pexpire(key, _COMING_MS)
         pipeline.execute()
 
@@ -132,10 +134,11 @@ class Blobs:
 
     def _read(self, key: str) -> PictureBytes | None:
         packed = bytearray()
+        size = _WIDE_BYTES if self._room.is_wide() else _READ_BYTES
         while True:
-            part = self._client.getrange(key, len(packed), len(packed) + _READ_BYTES - 1)
+            part = self._client.getrange(key, len(packed), len(packed) + size - 1)
             packed += part  # type: ignore[arg-type]  # no client of quel's decodes
-            if len(part) < _READ_BYTES:
+            if len(part) < size:
                 return _unpack(packed) if packed else None
 
 
