@@ -6,6 +6,7 @@ QuelError
 ├── StorageRefused         the bucket will not take an object, now or later
 ├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
 ├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
+│   └── NoRoom             Redis would be left without the memory it needs for messages
 └── SettingsError          a setting is missing or wrong; the message names it
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
@@ -46,6 +47,12 @@ class ServiceUnavailable(QuelError):
     """A neighbour did not answer; the same call may succeed later."""
 
     code = "neighbour_down"
+
+
+class NoRoom(ServiceUnavailable):
+    """Redis takes no picture now: what is left is for messages and the front end's pushes."""
+
+    code = "no_room"
 
 
 class SettingsError(QuelError):
