@@ -9,7 +9,7 @@ from quel.adapters.postgres.schema.additive_migration import (
 )
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, PausedPath, ProviderCall, Table
 
-revision = "0005_provider_day"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None

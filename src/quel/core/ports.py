@@ -4,7 +4,7 @@ Adapters implement these; `quel.services` wires them. Nothing here raises a libr
 every method may raise ServiceUnavailable, and those on rows DatabaseError.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 from uuid import UUID
@@ -98,6 +98,12 @@ class PrepareInputsRows(Protocol):
     def load(self, job_id: UUID) -> Preparation | None:
         """A claimed job's plan and states, or None where quel has no plan of it."""
 
+    def begin(self, job_id: UUID) -> int:
+        """Counts that the preparation begins; how often it has since it last ended in order."""
+
+    def postpone(self, job_id: UUID) -> None:
+        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
 
@@ -150,10 +156,16 @@ class PersistOutputRows(Protocol):
     """The rows of persist_output."""
 
     def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
-        """An image with its payer and place."""
+        """An image with its payer and place, as it stands."""
+
+    def begin(self, job_id: UUID, image_no: int, owner: str) -> OutputToPersist | None:
+        """An image with its payer and place; one that is made is leased to `owner`, unless it is taken."""
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
-        """Attach row, deduction, ledger row, image row and progress in one transaction."""
+        """Attach row, deduction, ledger row, image row and progress in one transaction. Raises RowLocked."""
+
+    def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
+        """Lets go of a made image; the seconds until it may be tried again, None when it waits no longer."""
 
     def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
         """Ends a made image as failed; None when it no longer waits."""
@@ -326,6 +338,9 @@ class SweepStuckJobsRows(Protocol):
 
 class Queues(Protocol):
     """What waits on the broker and the raw lists."""
+
+    def waiting(self, step: Step) -> Collection[tuple[UUID, int | None]] | None:
+        """(job_id, image_no) of the messages that wait for a step, are delayed or run; None for too many."""
 
     def backlog(self, stage: Step) -> int:
         """The messages of a stage that no worker has fetched."""

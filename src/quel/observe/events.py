@@ -35,6 +35,7 @@ class Event(StrEnum):
     REFERENCE_LEFT_OUT = "reference.left_out"
     INPUTS_PREPARED = "inputs.prepared"
     INPUTS_LOST = "inputs.lost"
+    INPUTS_POSTPONED = "inputs.postponed"
     INPUTS_WAIT = "inputs.wait"
     PROVIDER_CALLED = "provider.called"
     PROVIDER_ANSWERED = "provider.answered"
@@ -42,6 +43,7 @@ class Event(StrEnum):
     IMAGE_RETRIED = "image.retried"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
+    IMAGE_POSTPONED = "image.postponed"
     IMAGE_STORED = "image.stored"
     IMAGE_STORED_AT_ONCE = "image.stored_at_once"
     IMAGE_UNPAYABLE = "image.unpayable"
@@ -79,6 +81,8 @@ _WARNINGS = frozenset(
         Event.INPUTS_WAIT,
         Event.IMAGE_RETRIED,
         Event.IMAGE_UNKEPT,
+        Event.IMAGE_POSTPONED,
+        Event.INPUTS_POSTPONED,
         Event.IMAGE_STORED_AT_ONCE,
         Event.REDIS_MEMORY,
         Event.IMAGE_UNPAYABLE,

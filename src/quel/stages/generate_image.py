@@ -29,7 +29,7 @@ from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForQuota, d
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.services import Services
-from quel.stages.persist_output import finalize_when_done, log_progress
+from quel.stages.job_end import finalize_when_done, log_progress
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0

@@ -5,14 +5,13 @@ has moved is judged anew in the next sweep. The images are locked as well: a wor
 its job.
 """
 
-from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import Connection, bindparam, exists, select, text
 from sqlmodel import col
 
 from quel.adapters.postgres.job_status import STATUS
-from quel.adapters.postgres.schema.pipeline_tables import PipelineImage, PipelineJob
+from quel.adapters.postgres.schema.pipeline_tables import PipelineJob
 from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.job import JobStatus
-from quel.core.pipeline import ImageState
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
 
 _LOCK = (
@@ -25,20 +24,16 @@ _LOCK = (
     .with_for_update(key_share=True)
 )
 
-_LOCK_IMAGES = (
-    select(
-        func.greatest(col(PipelineImage.updated_at), col(PipelineJob.updated_at)).label("moved_at"),
-        (
-            (col(PipelineImage.state) == ImageState.GENERATING)
-            & (col(PipelineImage.lease_until) >= func.now())
-        ).label("leased"),
-    )
-    .select_from(PipelineImage)
-    .join(PipelineJob, col(PipelineJob.job_id) == col(PipelineImage.job_id))
-    .where(col(PipelineImage.job_id) == bindparam("job_id"))
-    .order_by(col(PipelineImage.image_no))
-    .with_for_update(of=PipelineImage, key_share=True)
-)
+_WAITS_UNTIL = "CASE i.state WHEN 'made' THEN greatest(i.updated_at, i.not_before) ELSE i.updated_at END"
+
+MOVED_AT = f"greatest(max({_WAITS_UNTIL}), q.updated_at)"
+"""When a job last moved, as SQL over its images `i` and itself `q`; a pause at Storage is no silence."""
+
+_LOCK_IMAGES = text(f"""
+SELECT greatest({_WAITS_UNTIL}, q.updated_at) AS moved_at, i.lease_until >= now() AS leased
+FROM quel.image i JOIN quel.job q ON q.job_id = i.job_id
+WHERE i.job_id = :job_id ORDER BY i.image_no FOR NO KEY UPDATE OF i
+""")  # noqa: S608 - constants of ours
 
 
 def is_unmoved(

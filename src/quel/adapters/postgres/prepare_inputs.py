@@ -54,6 +54,12 @@ FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, code text, re
 WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {FAIL_TO_PREPARE.applies()}
 """)  # noqa: S608 - constants of ours
 
+_THIS_JOB = update(PipelineJob).where(col(PipelineJob.job_id) == bindparam("the_job"))
+_BEGIN = _THIS_JOB.values({col(PipelineJob.starts): col(PipelineJob.starts) + 1}).returning(
+    col(PipelineJob.starts)
+)
+_POSTPONE = _THIS_JOB.values({col(PipelineJob.starts): 0, col(PipelineJob.updated_at): func.now()})
+
 
 class PrepareInputsRows:
     """The rows prepare_inputs reads and writes."""
@@ -64,6 +70,15 @@ class PrepareInputsRows:
     def load(self, job_id: UUID) -> Preparation | None:
         """The plan of a claimed job and the states of its images, or None where quel has no plan of it."""
         return self._database.run(lambda connection: _load(connection, job_id))
+
+    def begin(self, job_id: UUID) -> int:
+        """Counts that the preparation begins; how often it has since it last ended in order."""
+        starts = self._database.run(lambda connection: connection.scalar(_BEGIN, {"the_job": job_id}))
+        return int(starts or 0)
+
+    def postpone(self, job_id: UUID) -> None:
+        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+        self._database.run(lambda connection: connection.execute(_POSTPONE, {"the_job": job_id}))
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
@@ -130,6 +145,7 @@ def _noted(job_id: UUID, warnings: Sequence[str], input_images: int) -> Update:
             {
                 col(PipelineJob.warnings): list(warnings),
                 col(PipelineJob.input_images): input_images,
+                col(PipelineJob.starts): 0,
                 col(PipelineJob.updated_at): func.now(),
             }
         )

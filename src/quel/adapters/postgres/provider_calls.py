@@ -23,7 +23,7 @@ INSERT INTO quel.provider_call (owner) VALUES (:owner) ON CONFLICT (owner) DO NO
 
 _BEGUN = text("""
 SELECT
-    ARRAY(SELECT CAST(extract(epoch FROM now() - called_at) AS double precision) FROM quel.provider_call
+    ARRAY(SELECT CAST(extract(epoch FROM now() - called_at) AS float8) FROM quel.provider_call
           WHERE called_at > now() - make_interval(secs => :window_s) ORDER BY called_at DESC) AS ages_s,
     (SELECT count(*) FROM quel.provider_call
      WHERE called_at >= now() - make_interval(secs => :day_s)) AS today,

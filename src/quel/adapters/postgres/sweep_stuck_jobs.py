@@ -13,7 +13,7 @@ from quel.adapters.postgres.close_production import close_productions
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.image_state import FREE, SOME_IMAGES, is_open, move
 from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
-from quel.adapters.postgres.movement import is_unmoved
+from quel.adapters.postgres.movement import MOVED_AT, is_unmoved
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand
 from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.fetch_job import given_path
@@ -43,20 +43,19 @@ WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
 ORDER BY j.updated_at LIMIT :most
 """)
 
-_PROCESSING = text("""
+_PROCESSING = text(f"""
 SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
        jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no) AS images,
-       greatest(max(i.updated_at), q.updated_at) AS moved_at,
-       extract(epoch FROM now() - greatest(max(i.updated_at), q.updated_at))::float8 AS silent_s,
+       {MOVED_AT} AS moved_at, extract(epoch FROM now() - {MOVED_AT})::float8 AS silent_s,
        coalesce(array_agg(i.image_no) FILTER (
-           WHERE i.state = 'generating' AND i.lease_until < now()), '{}') AS lapsed,
-       coalesce(bool_or(i.state = 'generating' AND i.lease_until >= now()), false) AS leased
+           WHERE i.state = 'generating' AND i.lease_until < now()), '{{}}') AS lapsed,
+       coalesce(bool_or(i.lease_until >= now()), false) AS leased
 FROM public.quel_production_jobs j
 JOIN quel.job q ON q.job_id = j.job_id
 JOIN quel.image i ON i.job_id = j.job_id
 WHERE j.job_status = 'processing'
 GROUP BY q.job_id ORDER BY q.created_at LIMIT :most
-""")
+""")  # noqa: S608 - constants of ours
 
 _ORPHANS = text("""
 SELECT j.job_id, j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions,

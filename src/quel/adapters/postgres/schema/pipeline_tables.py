@@ -115,6 +115,7 @@ class PipelineJob(Table, table=True):
     ended_elsewhere: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
+    starts: int = Field(sa_column=_count())  # of its preparation since that last ended in order
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())
     created_at: datetime | None = Field(default=None, sa_column=_now())
@@ -150,6 +151,8 @@ class PipelineImage(Table, table=True):
     not_before: datetime | None = Field(default=None, sa_column=_now())
     lease_owner: str | None = Field(default=None, sa_column=Column(Text))
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    starts: int = Field(sa_column=_count())  # of its storing since that last ended in order
+    object_bytes: int | None = Field(default=None, sa_column=Column(Integer))  # stored, and not yet delivered
     cost_usd: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 5)))
     reason_code: str | None = Field(default=None, sa_column=Column(Text))
     reason: str | None = Field(default=None, sa_column=Column(Text))
