@@ -6,7 +6,11 @@ QuelError
 ├── StorageRefused         the bucket will not take an object, now or later
 ├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
 ├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
-└── SettingsError          a setting is missing or wrong; the message names it
+├── SettingsError          a setting is missing or wrong; the message names it
+└── Declined               an operator's wish that is not done; nothing was changed
+    ├── InvalidInput       what was given cannot be used, whatever stands in the rows
+    ├── NotFound           there is no such job, payer or dead letter
+    └── Conflict           what is there does not allow it, at least not now
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
 """
@@ -52,3 +56,27 @@ class SettingsError(QuelError):
     """A setting is missing or cannot be read; the message names the variable or key."""
 
     code = "settings"
+
+
+class Declined(QuelError):
+    """What an operator asked for is not done, and nothing was changed."""
+
+    code = "declined"
+
+
+class InvalidInput(Declined):
+    """What was given cannot be used: another try needs other input."""
+
+    code = "invalid_input"
+
+
+class NotFound(Declined):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(Declined):
+    """What was named exists, and its state does not allow what was asked for."""
+
+    code = "conflict"

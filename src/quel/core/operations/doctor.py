@@ -1,10 +1,13 @@
-"""What `quel doctor` makes of the facts: each check's verdict, and what to do where it is not well."""
+"""What the doctor makes of the facts: each check's verdict, and what to do where it is not well."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from quel.core.kind import MADE_HERE, Kind
+
+SETTINGS = "Settings"
+"""The check that asks whether every setting is there that has no default."""
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
