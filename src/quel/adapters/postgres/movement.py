@@ -5,23 +5,40 @@ has moved is judged anew in the next sweep. The images are locked as well: a wor
 its job.
 """
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlmodel import col
 
+from quel.adapters.postgres.job_status import STATUS
+from quel.adapters.postgres.schema.pipeline_tables import PipelineImage, PipelineJob
+from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.job import JobStatus
+from quel.core.pipeline import ImageState
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
 
-_LOCK = text("""
-SELECT coalesce(j.job_status, 'pending') AS status, j.updated_at,
-       EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id) AS claimed
-FROM public.quel_production_jobs j WHERE j.job_id = :job_id FOR NO KEY UPDATE
-""")
+_LOCK = (
+    select(
+        STATUS.label("status"),
+        col(Job.updated_at),
+        exists().where(col(PipelineJob.job_id) == col(Job.job_id)).label("claimed"),
+    )
+    .where(col(Job.job_id) == bindparam("job_id"))
+    .with_for_update(key_share=True)
+)
 
-_LOCK_IMAGES = text("""
-SELECT i.updated_at, q.updated_at AS job_updated_at,
-       i.state = 'generating' AND i.lease_until >= now() AS leased
-FROM quel.image i JOIN quel.job q ON q.job_id = i.job_id
-WHERE i.job_id = :job_id ORDER BY i.image_no FOR NO KEY UPDATE OF i
-""")
+_LOCK_IMAGES = (
+    select(
+        func.greatest(col(PipelineImage.updated_at), col(PipelineJob.updated_at)).label("moved_at"),
+        (
+            (col(PipelineImage.state) == ImageState.GENERATING)
+            & (col(PipelineImage.lease_until) >= func.now())
+        ).label("leased"),
+    )
+    .select_from(PipelineImage)
+    .join(PipelineJob, col(PipelineJob.job_id) == col(PipelineImage.job_id))
+    .where(col(PipelineImage.job_id) == bindparam("job_id"))
+    .order_by(col(PipelineImage.image_no))
+    .with_for_update(of=PipelineImage, key_share=True)
+)
 
 
 def is_unmoved(
@@ -48,4 +65,4 @@ def _images_unmoved(connection: Connection, job: ProcessingJob, to_close: bool) 
     images = connection.execute(_LOCK_IMAGES, {"job_id": job.job_id}).all()
     if not images or (to_close and any(image.leased for image in images)):
         return False
-    return bool(max(max(image.updated_at, image.job_updated_at) for image in images) == job.moved_at)
+    return bool(max(image.moved_at for image in images) == job.moved_at)

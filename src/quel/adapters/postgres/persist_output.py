@@ -6,7 +6,8 @@ Either all of it happens or nothing; a second delivery of the same image finds i
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Uuid, bindparam, func, select, text, update
+from sqlmodel import col
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.image_state import (
@@ -18,7 +19,10 @@ from quel.adapters.postgres.image_state import (
     STORE,
     move,
 )
+from quel.adapters.postgres.job_status import STATUS
 from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.adapters.postgres.schema.pipeline_tables import PipelineImage, PipelineJob
+from quel.adapters.postgres.schema.product_tables import Job, Member, Organization
 from quel.core import credits
 from quel.core.credits import PayerKind
 from quel.core.generate_image import InsufficientCredits, Progress
@@ -27,32 +31,50 @@ from quel.core.object_path import result_path
 from quel.core.persist_output import Delivered, OutputToPersist, PersistEnd, Stale
 from quel.core.pipeline import ImageState
 
-_LOAD = text("""
-SELECT i.state, i.path, i.stage, i.broken_answers, coalesce(j.job_status, 'pending') AS job_status,
-       j.production_id,
-       q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
-FROM quel.image i
-JOIN quel.job q ON q.job_id = i.job_id
-JOIN public.quel_production_jobs j ON j.job_id = i.job_id
-WHERE i.job_id = :job_id AND i.image_no = :image_no
-""")
+_THIS_IMAGE = (
+    col(PipelineImage.job_id) == bindparam("job_id"),
+    col(PipelineImage.image_no) == bindparam("image_no"),
+)
 
-_LOCK = text("""
-SELECT coalesce(j.job_status, 'pending') AS job_status, i.state FROM public.quel_production_jobs j
-JOIN quel.image i ON i.job_id = j.job_id
-WHERE j.job_id = :job_id AND i.image_no = :image_no
-FOR NO KEY UPDATE OF j, i
-""")
+_LOAD = (
+    select(
+        col(PipelineImage.state),
+        col(PipelineImage.path),
+        col(PipelineImage.stage),
+        col(PipelineImage.broken_answers),
+        STATUS.label("job_status"),
+        col(Job.production_id),
+        col(PipelineJob.payer_kind),
+        col(PipelineJob.payer_id),
+        col(PipelineJob.ledger_member_id),
+        col(PipelineJob.price),
+        col(PipelineJob.result_owner),
+    )
+    .select_from(PipelineImage)
+    .join(PipelineJob, col(PipelineJob.job_id) == col(PipelineImage.job_id))
+    .join(Job, col(Job.job_id) == col(PipelineImage.job_id))
+    .where(*_THIS_IMAGE)
+)
+
+_LOCK = (
+    select(STATUS.label("job_status"), col(PipelineImage.state))
+    .select_from(Job)
+    .join(PipelineImage, col(PipelineImage.job_id) == col(Job.job_id))
+    .where(*_THIS_IMAGE)
+    .with_for_update(of=[Job, PipelineImage], key_share=True)
+)
+
+_PRICE, _PAYER = bindparam("the_price", type_=BigInteger), bindparam("the_payer", type_=Uuid)
 
 _PAY = {
-    PayerKind.ORGANIZATION: text("""
-UPDATE public.quel_organization SET org_credit = coalesce(org_credit, 0) - :price
-WHERE org_id = :payer_id AND coalesce(org_credit, 0) >= :price RETURNING org_credit
-"""),
-    PayerKind.MEMBER: text("""
-UPDATE public.quel_member SET quel_member_credit = coalesce(quel_member_credit, 0) - :price
-WHERE quel_member_id = :payer_id AND coalesce(quel_member_credit, 0) >= :price RETURNING quel_member_credit
-"""),
+    PayerKind.ORGANIZATION: update(Organization)
+    .where(col(Organization.org_id) == _PAYER, func.coalesce(col(Organization.org_credit), 0) >= _PRICE)
+    .values({col(Organization.org_credit): func.coalesce(col(Organization.org_credit), 0) - _PRICE})
+    .returning(col(Organization.org_credit)),
+    PayerKind.MEMBER: update(Member)
+    .where(col(Member.quel_member_id) == _PAYER, func.coalesce(col(Member.quel_member_credit), 0) >= _PRICE)
+    .values({col(Member.quel_member_credit): func.coalesce(col(Member.quel_member_credit), 0) - _PRICE})
+    .returning(col(Member.quel_member_credit)),
 }
 
 _RECORD = text(f"""
@@ -142,7 +164,7 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
         return Stale(ImageState.MADE)
     if row.job_status != JobStatus.PROCESSING:
         return Stale(ImageState.CANCELLED)
-    payment = {"payer_id": delivery.payer_id, "price": delivery.price}
+    payment = {"the_payer": delivery.payer_id, "the_price": delivery.price}
     balance = connection.scalar(_PAY[delivery.payer_kind], payment)
     if balance is None:
         reason = credits.ran_dry(delivery.payer_kind, delivery.price)
