@@ -1,8 +1,7 @@
 """Every neighbour a stage uses, declared once as a port and wired once to the adapter that implements it.
 
 Each is connected to when it is first used, so that each actor group runs with only its own settings. The
-libraries of Storage, provider and codec are imported then as well: few actors and no operator's verb but two
-need them.
+libraries of Storage, provider and codec are imported then as well: most actor groups need none of them.
 """
 
 from collections.abc import Callable

@@ -2,20 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 
 @contextmanager
-def open_services() -> "Iterator[OperatorServices]":
-    """The neighbours of one verb, as this environment's settings name them. Raises SettingsError.
-
-    The libraries of PostgreSQL and Redis are imported here alone: `quel --help` does not wait for them.
-    """
-    from quel.operations.services import OperatorServices
-    from quel.settings import settings
+def open_services() -> Iterator[OperatorServices]:
+    """The neighbours of one verb, as this environment's settings name them. Raises SettingsError."""
+    from quel.settings import settings  # pydantic: `quel --help` need not wait for it
 
     services = OperatorServices(settings())
     try:

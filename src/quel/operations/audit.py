@@ -7,21 +7,18 @@ of the first look is none.
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from quel.core.operations.audit import Difference
 from quel.core.operations.snapshot import differences_in_rows, differences_in_storage
-
-if TYPE_CHECKING:
-    from quel.core.ports import ObjectStorage
-    from quel.operations.services import OperatorServices
+from quel.core.ports import ObjectStorage
+from quel.operations.services import OperatorServices
 
 _LOOK_AGAIN_AFTER_S = 2.0
 
 
 def audit(
-    services: "OperatorServices",
+    services: OperatorServices,
     *,
     objects: bool,
     since: timedelta | None = None,
@@ -43,8 +40,8 @@ def audit(
 
 
 def _differences(
-    services: "OperatorServices",
-    storage: "ObjectStorage | None",
+    services: OperatorServices,
+    storage: ObjectStorage | None,
     since: timedelta | None,
     starting_balances: Mapping[UUID, int],
 ) -> list[Difference]:

@@ -2,20 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from quel.core.operations.cancel_job import Cancellation, outcome_of
 from quel.core.operations.job_list import JobView
 from quel.core.pipeline import Step, StepMessage
-
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 _LOOK_EVERY_S = 0.2
 
 
-def cancel_jobs(services: "OperatorServices", job_ids: Sequence[UUID], *, wait_s: float) -> Cancellation:
+def cancel_jobs(services: OperatorServices, job_ids: Sequence[UUID], *, wait_s: float) -> Cancellation:
     """Sets the keys of those that are open, and tells what became of all `wait_s` seconds later or sooner.
 
     What was delivered is kept. Raises SettingsError, ServiceUnavailable, DatabaseError.
@@ -29,7 +26,7 @@ def cancel_jobs(services: "OperatorServices", job_ids: Sequence[UUID], *, wait_s
     return Cancellation(tuple(outcome_of(job_id, views.get(job_id)) for job_id in job_ids), unsent)
 
 
-def _followed(services: "OperatorServices", job_ids: Sequence[UUID], wait_s: float) -> list[JobView]:
+def _followed(services: OperatorServices, job_ids: Sequence[UUID], wait_s: float) -> list[JobView]:
     """The jobs once all have ended, or as they stand when `wait_s` is over."""
     until = time.monotonic() + wait_s
     while True:

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from quel.core.errors import InvalidInput
 from quel.core.operations.dead_letters import DeadLetter, letters_named
 from quel.core.pipeline import Step
-
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Moved:
     gone: int
 
 
-def dead_letters(services: "OperatorServices", chosen: Chosen) -> list[DeadLetter]:
+def dead_letters(services: OperatorServices, chosen: Chosen) -> list[DeadLetter]:
     """The letters that are meant, the oldest first or in the order of their ids.
 
     Raises InvalidInput where nothing is named or an id is ambiguous, NotFound for an id that is none,
@@ -41,17 +38,17 @@ def dead_letters(services: "OperatorServices", chosen: Chosen) -> list[DeadLette
     return letters_named(letters, chosen.ids) if chosen.ids else letters
 
 
-def requeue_letters(services: "OperatorServices", chosen: Chosen) -> Moved:
+def requeue_letters(services: OperatorServices, chosen: Chosen) -> Moved:
     """Sends the letters again, as new. Raises as `dead_letters`."""
     return _move(services, chosen, services.dead_letters.requeue)
 
 
-def drop_letters(services: "OperatorServices", chosen: Chosen) -> Moved:
+def drop_letters(services: OperatorServices, chosen: Chosen) -> Moved:
     """Forgets the letters. Raises as `dead_letters`."""
     return _move(services, chosen, services.dead_letters.drop)
 
 
-def _move(services: "OperatorServices", chosen: Chosen, act: Callable[[DeadLetter], bool]) -> Moved:
+def _move(services: OperatorServices, chosen: Chosen, act: Callable[[DeadLetter], bool]) -> Moved:
     letters = dead_letters(services, chosen)
     done = sum(act(letter) for letter in letters)
     return Moved(done, len(letters) - done)

@@ -1,20 +1,17 @@
 """Which jobs wait, run or have ended, and which ones the sweep leaves alone."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from quel.core.errors import NotFound
 from quel.core.job import JobStatus
 from quel.core.operations.job_list import JobView
 from quel.core.operations.lost_jobs import LostJob
-
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 
 def list_jobs(
-    services: "OperatorServices", *, path: str | None, status: JobStatus | None, most: int
+    services: OperatorServices, *, path: str | None, status: JobStatus | None, most: int
 ) -> list[JobView]:
     """At most `most` jobs, the oldest first; None asks for every path or every status.
 
@@ -23,12 +20,12 @@ def list_jobs(
     return services.job_list.jobs(path=path, status=status, most=most)
 
 
-def find_jobs(services: "OperatorServices", job_ids: Sequence[UUID]) -> list[JobView]:
+def find_jobs(services: OperatorServices, job_ids: Sequence[UUID]) -> list[JobView]:
     """Those of the jobs that have a row, the oldest first. Raises ServiceUnavailable, DatabaseError."""
     return services.job_list.jobs_by_id(job_ids)
 
 
-def jobs_named(services: "OperatorServices", job_ids: Sequence[UUID]) -> list[JobView]:
+def jobs_named(services: OperatorServices, job_ids: Sequence[UUID]) -> list[JobView]:
     """The same where every one must have a row. Raises NotFound naming those that have none."""
     views = find_jobs(services, job_ids)
     known = {view.job_id for view in views}
@@ -38,7 +35,7 @@ def jobs_named(services: "OperatorServices", job_ids: Sequence[UUID]) -> list[Jo
     return views
 
 
-def lost_jobs(services: "OperatorServices") -> list[LostJob]:
+def lost_jobs(services: OperatorServices) -> list[LostJob]:
     """Those among the oldest 20,000 open jobs that the sweep leaves alone, each with the reason.
 
     Raises ServiceUnavailable, DatabaseError.

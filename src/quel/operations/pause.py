@@ -1,10 +1,8 @@
 """The operator's brake on new images, of one path or of all, and what it is set to."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 _EVERYTHING = "*"
 
@@ -18,7 +16,7 @@ class PausedPath:
     why: str
 
 
-def pause(services: "OperatorServices", path: str | None, why: str) -> list[PausedPath]:
+def pause(services: OperatorServices, path: str | None, why: str) -> list[PausedPath]:
     """Lets no image of a path begin, or none at all; everything that is paused then.
 
     Raises SettingsError, ServiceUnavailable.
@@ -27,13 +25,13 @@ def pause(services: "OperatorServices", path: str | None, why: str) -> list[Paus
     return paused_paths(services)
 
 
-def resume(services: "OperatorServices", path: str | None) -> list[PausedPath]:
+def resume(services: OperatorServices, path: str | None) -> list[PausedPath]:
     """Lifts the pause of a path, or every pause; everything that is still paused. Raises as `pause`."""
     services.pause.resume(path)
     return paused_paths(services)
 
 
-def paused_paths(services: "OperatorServices") -> list[PausedPath]:
+def paused_paths(services: OperatorServices) -> list[PausedPath]:
     """Everything that is paused, by name. Raises as `pause`."""
     return [
         PausedPath(None if path == _EVERYTHING else path, note["since"], note["why"])

@@ -5,7 +5,6 @@ the sweep takes up.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from quel.core.errors import Conflict, NotFound
@@ -21,9 +20,7 @@ from quel.core.operations.retry_job import (
     why_not_anew,
 )
 from quel.core.pipeline import Step, StepMessage
-
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ Retried = PlannedAgain | FetchedAnew | NothingMissing
 """`unsent` says why workers could not be told, if so; then the next sweep takes the job up."""
 
 
-def retry_job(services: "OperatorServices", job_id: UUID, which: Missing | OneImage) -> Retried:
+def retry_job(services: OperatorServices, job_id: UUID, which: Missing | OneImage) -> Retried:
     """Takes a job up again. What was delivered stays as it is; what is delivered now is charged as always.
 
     Raises NotFound, Conflict where the job is not to be taken up or its payer cannot pay, and SettingsError,
@@ -75,7 +72,7 @@ def retry_job(services: "OperatorServices", job_id: UUID, which: Missing | OneIm
 
 
 def _plan_again(
-    services: "OperatorServices", job: EndedJob, which: Missing | OneImage
+    services: OperatorServices, job: EndedJob, which: Missing | OneImage
 ) -> PlannedAgain | NothingMissing:
     chosen = images_to_make(job, which)
     if isinstance(chosen, Objection):
@@ -88,7 +85,7 @@ def _plan_again(
     return PlannedAgain(tuple(image_no + 1 for image_no in chosen), len(chosen) * job.price, unsent)
 
 
-def _fetch_anew(services: "OperatorServices", facts: JobFacts) -> FetchedAnew | NothingMissing:
+def _fetch_anew(services: OperatorServices, facts: JobFacts) -> FetchedAnew | NothingMissing:
     job_id, is_open = facts.job_id, facts.status in OPEN_STATUSES
     if is_open and services.lost_jobs.find(job_id) is None:
         raise Conflict(f"The job is still {facts.status}: only a job that has ended is taken up again.")

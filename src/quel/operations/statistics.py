@@ -1,15 +1,12 @@
 """What became of the jobs of a span of time: by path, by type, or by the reason of what failed."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from quel.core.operations.statistics import Grouping, GroupStats, ReasonStats
-
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 
-def count_groups(services: "OperatorServices", by: Grouping, since: timedelta) -> list[GroupStats]:
+def count_groups(services: OperatorServices, by: Grouping, since: timedelta) -> list[GroupStats]:
     """The jobs created within `since` by path or type, in alphabetical order.
 
     Raises ServiceUnavailable, DatabaseError.
@@ -17,6 +14,6 @@ def count_groups(services: "OperatorServices", by: Grouping, since: timedelta) -
     return services.statistics.groups(by, since)
 
 
-def count_reasons(services: "OperatorServices", since: timedelta) -> list[ReasonStats]:
+def count_reasons(services: OperatorServices, since: timedelta) -> list[ReasonStats]:
     """What failed of them, by reason, the most frequent first. Raises as `count_groups`."""
     return services.statistics.reasons(since)

@@ -6,14 +6,11 @@ between leaves nothing that runs.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from quel.core.errors import InvalidInput, NotFound, ServiceUnavailable
 from quel.core.operations.submit_job import NewJob, PictureFile, Upload
-
-if TYPE_CHECKING:
-    from quel.operations.services import OperatorServices
+from quel.operations.services import OperatorServices
 
 
 @dataclass(frozen=True)
@@ -24,9 +21,7 @@ class SubmittedJob:
     unpushed: str | None = None
 
 
-def submit_job(
-    services: "OperatorServices", job: NewJob, pictures: Mapping[str, PictureFile]
-) -> SubmittedJob:
+def submit_job(services: OperatorServices, job: NewJob, pictures: Mapping[str, PictureFile]) -> SubmittedJob:
     """Uploads the pictures, writes attachments, production and job, pushes the id.
 
     `pictures` holds each of `job.picture_files` by that name. Raises InvalidInput where one is missing,
@@ -46,14 +41,14 @@ def submit_job(
     return SubmittedJob(job_id, _push(services, job_id))
 
 
-def _upload(services: "OperatorServices", picture: PictureFile) -> Upload:
+def _upload(services: OperatorServices, picture: PictureFile) -> Upload:
     """Puts a picture where the front end puts uploads: rows name it without the folder (SPEC 1.5)."""
     path = f"upload-{uuid4().hex}{picture.ending}"
     services.storage.write_upload(f"uploads/{path}", picture.data, picture.mime_type)
     return Upload(picture.name, path, len(picture.data), picture.mime_type)
 
 
-def _push(services: "OperatorServices", job_id: UUID) -> str | None:
+def _push(services: OperatorServices, job_id: UUID) -> str | None:
     try:
         services.push(job_id)
     except ServiceUnavailable as error:
