@@ -6,8 +6,9 @@ QuelError
 ├── StorageRefused         the bucket will not take an object, now or later
 ├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
 ├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
+│   └── NoRoom             Redis would be left without the memory it needs for messages
 ├── SettingsError          a setting is missing or wrong; the message names it
-└── Declined               an operator's wish that is not done; nothing was changed
+└── Declined               an operator's wish that is not done; no row was changed
     ├── InvalidInput       what was given cannot be used, whatever stands in the rows
     ├── NotFound           there is no such job, payer or dead letter
     └── Conflict           what is there does not allow it, at least not now
@@ -52,6 +53,12 @@ class ServiceUnavailable(QuelError):
     code = "neighbour_down"
 
 
+class NoRoom(ServiceUnavailable):
+    """Redis takes no picture now: what is left is for messages and the front end's pushes."""
+
+    code = "no_room"
+
+
 class SettingsError(QuelError):
     """A setting is missing or cannot be read; the message names the variable or key."""
 
@@ -59,7 +66,7 @@ class SettingsError(QuelError):
 
 
 class Declined(QuelError):
-    """What an operator asked for is not done, and nothing was changed."""
+    """What an operator asked for is not done, and no row was changed."""
 
     code = "declined"
 

@@ -117,7 +117,10 @@ class GenerateImageRows(Protocol):
     """The rows of generate_image: whose turn it is."""
 
     def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
-        """Leases the image whose turn it is among those of the open paths."""
+        """Leases the image whose turn it is among those of the open paths.
+
+        `lease` is the owner of the slot its call will be made with.
+        """
 
     def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
         """Fails the job's images that nothing was spent on yet; None where the payer can pay by now."""
@@ -191,10 +194,10 @@ class Blobs(Protocol):
     """The cache of bytes between stages."""
 
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
-        """Keeps a picture the provider will be shown; the key."""
+        """Keeps a picture the provider will be shown; the key. Raises NoRoom."""
 
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
-        """Keeps the provider's answer."""
+        """Keeps the provider's answer; one that is kept already stays. Raises NoRoom."""
 
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
         """The provider's answer, if it is kept."""
@@ -223,8 +226,8 @@ class Quota(Protocol):
     def reserve(self) -> Slot | Later:
         """A slot of one's own, or the word to stay away."""
 
-    def begin(self, slot: Slot) -> Slot:
-        """Called right before the call; moves a slot whose time has long passed."""
+    def begin(self, slot: Slot) -> Slot | None:
+        """Called right before the call; moves a slot whose time has long passed; None: it is void."""
 
     def give_back(self, slot: Slot) -> None:
         """Returns a slot no call was made with."""

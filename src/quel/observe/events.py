@@ -35,6 +35,7 @@ class Event(StrEnum):
     REFERENCE_LEFT_OUT = "reference.left_out"
     INPUTS_PREPARED = "inputs.prepared"
     INPUTS_LOST = "inputs.lost"
+    INPUTS_WAIT = "inputs.wait"
     PROVIDER_CALLED = "provider.called"
     PROVIDER_ANSWERED = "provider.answered"
     PROVIDER_WAITING = "provider.waiting"
@@ -42,6 +43,7 @@ class Event(StrEnum):
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
     IMAGE_STORED = "image.stored"
+    IMAGE_STORED_AT_ONCE = "image.stored_at_once"
     IMAGE_UNPAYABLE = "image.unpayable"
     IMAGE_FAILED = "image.failed"
     IMAGE_DROPPED = "image.dropped"
@@ -55,6 +57,7 @@ class Event(StrEnum):
     SWEEP_DONE = "sweep.done"
     LEASES_TROUBLE = "leases.trouble"
     ADMISSION_TROUBLE = "admission.trouble"
+    REDIS_MEMORY = "redis.memory"
     PROCESS_STARTED = "process.started"
     PROCESS_STOPPED = "process.stopped"
     HTTP_PORT_OPENED = "http.port_opened"
@@ -73,8 +76,11 @@ _WARNINGS = frozenset(
         Event.PATH_FALLBACK,
         Event.REFERENCE_LEFT_OUT,
         Event.INPUTS_LOST,
+        Event.INPUTS_WAIT,
         Event.IMAGE_RETRIED,
         Event.IMAGE_UNKEPT,
+        Event.IMAGE_STORED_AT_ONCE,
+        Event.REDIS_MEMORY,
         Event.IMAGE_UNPAYABLE,
         Event.JOB_WITHDRAWN,
         Event.IMAGE_FAILED,

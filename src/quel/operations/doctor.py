@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from quel.adapters.gemini.engine import GeminiEngine
 from quel.adapters.postgres.schema.revision import read_revision
 from quel.adapters.redis.databases import check_databases
-from quel.adapters.redis.server_state import read_server_state
+from quel.adapters.redis.server_state import ServerState, read_server_state
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
 from quel.core.errors import QuelError, ServiceUnavailable, SettingsError
 from quel.core.models import ModelStatus, model_for
@@ -87,6 +87,13 @@ def _redis(services: OperatorServices) -> Iterator[Finding]:
         state = read_server_state(services.settings.redis)
     yield doctor.judge_redis_version("Redis", state.product, state.version)
     yield from doctor.judge_redis_memory("Redis", state.eviction_policy, state.appendonly)
+    yield _room("Redis", "REDIS_URL", state, services.settings.blob_budget_bytes)
+
+
+def _room(check: str, variable: str, state: ServerState, blob_budget_bytes: int) -> Finding:
+    """`blob_budget_bytes` is 0 for a server that holds messages alone."""
+    used, most = state.used_memory_bytes, state.max_memory_bytes
+    return doctor.judge_redis_room(check, variable, most, used, blob_budget_bytes)
 
 
 @contextmanager
@@ -118,6 +125,7 @@ def _broker(services: OperatorServices) -> Iterator[Finding]:
     if not same_server:
         yield doctor.judge_redis_version(check, broker.product, broker.version)
         yield from doctor.judge_redis_memory(check, broker.eviction_policy, broker.appendonly)
+        yield _room(check, "QUEL_BROKER_REDIS_URL", broker, 0)
 
 
 def _storage(services: OperatorServices) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """The neighbours of operators' work, each imported, wired and connected to when it is first used.
 
-So a verb waits for the libraries that it needs and no other: `quel pause` loads nothing of PostgreSQL's, and
+So a verb waits for the libraries that it needs and no other: `quel jobs` loads nothing of Redis', and
 `quel --help` nothing at all. Redis is given up on within seconds, since somebody sits in front of it, and
 asked first whether it has the database that the settings name.
 """
@@ -176,10 +176,11 @@ class OperatorServices:
 
     @cached_property
     def pause(self) -> "Pause":
-        """The operator's brake, to set and to lift."""
+        """The operator's brake; without DATABASE_URL a worker writes down what it is set to."""
+        from quel.adapters.postgres.pause import PausedRows
         from quel.adapters.redis.pause import Pause
 
-        return Pause(self.redis)
+        return Pause(self.redis, PausedRows(self.database) if self.settings.database_url else None)
 
     @cached_property
     def rejected(self) -> "RejectedEntries":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from quel.core.errors import NoRoom
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.pipeline import Step, StepMessage, next_steps
@@ -43,9 +44,14 @@ def prepare_inputs(services: Services, job_id: UUID, *, last_try: bool = False) 
 def _prepare(services: Services, preparation: Preparation, last_try: bool) -> tuple[StepMessage, ...]:
     gathered = fetch_references(services, preparation, last_try=last_try)
     work = _Work(services, preparation, gathered)
-    for image in preparation.plan.images:
-        if image.image_no in preparation.planned:
-            work.add(image)
+    try:
+        for image in preparation.plan.images:
+            if image.image_no in preparation.planned:
+                work.add(image)
+    except NoRoom as error:  # others go first: half a job's pictures in everybody's way help nobody
+        emit(Event.INPUTS_WAIT, code=error.code, reason=str(error))
+        services.blobs.drop_job(preparation.job_id, work.picture_keys, images=0)
+        return (StepMessage(Step.PREPARE_INPUTS, preparation.job_id, delay_s=_FULL_CACHE_DELAY_S),)
     ready = services.prepare_inputs.finish(
         preparation.job_id,
         ready=work.ready,
@@ -83,6 +89,11 @@ class _Work:
     def __post_init__(self) -> None:
         self._path = PATHS[self.preparation.path]
         self._store = InputPictures(self.services, self.preparation.job_id, self.gathered.pictures)
+
+    @property
+    def picture_keys(self) -> tuple[str, ...]:
+        """What was put into the cache so far."""
+        return self._store.kept
 
     def add(self, image: ImagePlan) -> None:
         stage = self.preparation.plan.request.stages[image.stage]

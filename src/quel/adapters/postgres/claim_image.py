@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, TextClause, text
 
 from quel.adapters.postgres.held_credits import BALANCE
 from quel.adapters.postgres.image_state import ONE_IMAGE, PUT_BACK_UNPAID, TAKE, move
+from quel.adapters.postgres.provider_calls import record_call
 from quel.core.aspect import AspectRatio
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
@@ -119,7 +120,12 @@ def claim_image(connection: Connection, lease: str, open_paths: OpenPaths) -> Cl
         connection.execute(_ONE_AT_A_TIME)
         limits = json.dumps([asdict(limit) for limit in open_paths.limits])
         row = connection.execute(_TAKE_WITHIN_LIMITS, values | {"limits": limits}).one_or_none()
-    return None if row is None else _unpayable(connection, row) or _turn(row)
+    if row is None:
+        return None
+    unpayable = _unpayable(connection, row)
+    if unpayable is None:
+        record_call(connection, lease)
+    return unpayable or _turn(row)
 
 
 def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:

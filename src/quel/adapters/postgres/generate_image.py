@@ -62,6 +62,7 @@ class GenerateImageRows:
     def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
         """Leases the image whose turn it is to `lease`, or None when none may go now.
 
+        `lease` is the owner of the slot the call is made with: what is leased counts as a call under way.
         An image that its payer cannot pay for is put back for a moment, with the payer's others: Unpayable.
         """
         return self._database.run(lambda connection: claim_image(connection, lease, open_paths))

@@ -167,3 +167,26 @@ class PipelineImage(Table, table=True):
         Index("ix_image_made", "updated_at", postgresql_where=text("state = 'made'")),
         {"schema": SCHEMA},
     )
+
+
+class ProviderCall(Table, table=True):
+    """A call to the provider that began in the last days; `owner` is its slot's in the shared quota."""
+
+    __tablename__ = "provider_call"
+
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    called_at: datetime | None = Field(default=None, sa_column=_now())
+
+    __table_args__ = (Index("ix_provider_call_called_at", "called_at"), {"schema": SCHEMA})
+
+
+class PausedPath(Table, table=True):
+    """A path at which an operator lets no image begin; `*` is all of them."""
+
+    __tablename__ = "paused_path"
+
+    path: str = Field(sa_column=Column(Text, primary_key=True))
+    why: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    since: datetime | None = Field(default=None, sa_column=_now())
+
+    __table_args__ = ({"schema": SCHEMA},)
