@@ -141,7 +141,7 @@ class Services:
     @cached_property
     def cancellations(self) -> ports.Cancellations:
         """The front end's cancel keys."""
-        return Cancellations(self.redis, CancelledRows(self.database).mark)
+        return Cancellations(self.redis, CancelledRows(self.database))
 
     @cached_property
     def blobs(self) -> ports.Blobs:

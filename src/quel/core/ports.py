@@ -201,6 +201,9 @@ class Cancellations(Protocol):
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Those whose key is set."""
 
+    def write(self, job_id: UUID) -> None:
+        """Writes to the row of a job that is quel's that it was cancelled."""
+
 
 class Blobs(Protocol):
     """The cache of bytes between stages."""
@@ -211,8 +214,11 @@ class Blobs(Protocol):
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
         """Keeps the provider's answer; one that is kept already stays. Raises NoRoom."""
 
+    def keep_webp(self, job_id: UUID, image_no: int, webp: bytes) -> None:
+        """Keeps an answer as the WebP it will be stored as (type ENCODED), in its place. Raises NoRoom."""
+
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
-        """The provider's answer, if it is kept."""
+        """The provider's answer, if it is kept; as WebP where it is encoded already."""
 
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int
