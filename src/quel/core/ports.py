@@ -1,7 +1,8 @@
 """The neighbours as the stages see them: what each promises, never how.
 
-Adapters implement these; `quel.services` wires them. Nothing here raises a library's own exception:
-every method may raise ServiceUnavailable, and those on rows DatabaseError.
+Adapters implement these and `quel.services` wires them; `quel.sandbox.memory` implements them once more.
+Nothing here raises a library's own exception: every method may raise ServiceUnavailable, and those on rows
+DatabaseError.
 """
 
 from collections.abc import Callable, Sequence

@@ -19,9 +19,9 @@ from quel.core.outcome import GenerateRequest, Outcome, PictureBytes, QuotaScope
 from quel.core.pipeline import Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import GiveUp, Succeed, TryAgain, WaitForQuota, decide
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.persist_output import finalize_when_done, log_progress
 
 _PAUSED_FOR_S = 2.0

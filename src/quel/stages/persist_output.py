@@ -11,9 +11,9 @@ from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.persist_output import Delivered, OutputToPersist, Stale
 from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 
 
 def persist_output(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
