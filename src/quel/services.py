@@ -8,6 +8,7 @@ from functools import cached_property
 
 import redis
 
+from quel.adapters.clock import SystemClock
 from quel.adapters.gemini.engine import GeminiEngine
 from quel.adapters.imaging import PillowImaging
 from quel.adapters.postgres.database import Database
@@ -84,6 +85,11 @@ class Services:
     def redis(self) -> redis.Redis:
         """Redis with raw lists, cancel keys, bytes and quota."""
         return connect(self.settings.redis, patient=self._patient)
+
+    @cached_property
+    def clock(self) -> ports.Clock:
+        """The time."""
+        return SystemClock()
 
     @cached_property
     def fetch_job(self) -> ports.FetchJobRows:

@@ -25,6 +25,16 @@ from quel.core.quota import Later, Slot, Verdict
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
 
 
+class Clock(Protocol):
+    """Time as it passes for whoever waits."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment; never fewer than before."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns when so much time has passed."""
+
+
 class Engine(Protocol):
     """Makes images. The one seam another engine comes in by."""
 

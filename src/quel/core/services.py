@@ -17,6 +17,10 @@ class Services(Protocol):
         """The settings as the stages need them."""
 
     @property
+    def clock(self) -> ports.Clock:
+        """The time."""
+
+    @property
     def fetch_job(self) -> ports.FetchJobRows:
         """The rows of fetch_job."""
 

@@ -7,7 +7,6 @@ and the admission controller sends a new message when there is room.
 """
 
 import random
-import time
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
@@ -40,7 +39,7 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
     if isinstance(slot, Later):
         services.admission.wait(slot)
         return ()
-    time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
+    services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
     turn, messages = _take(services, open_paths)
     if turn is None:
         services.quota.give_back(slot)
@@ -125,13 +124,13 @@ def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureByte
         pictures=len(pictures),
     )
     request = GenerateRequest(turn.prompt, tuple(pictures), turn.aspect_ratio, turn.seed)
-    began = time.monotonic()
+    began = services.clock.monotonic_s()
     outcome = services.engine.generate(request)
     emit(
         Event.PROVIDER_ANSWERED,
         status=type(outcome).__name__.lower(),
         code=getattr(outcome, "code", None),
-        seconds=round(time.monotonic() - began, 3),
+        seconds=round(services.clock.monotonic_s() - began, 3),
         cost_usd=getattr(outcome, "cost_usd", 0.0),
     )
     return outcome
@@ -167,15 +166,15 @@ def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome
 
 def _keep(services: Services, turn: ClaimedImage, picture: PictureBytes) -> None:
     """Keeps the answer, also when Redis is full or away for minutes: it cannot be had again for free."""
-    give_up_at = time.monotonic() + _KEEP_TRYING_S
+    give_up_at = services.clock.monotonic_s() + _KEEP_TRYING_S
     while True:
         try:
             return services.blobs.put_output(turn.job_id, turn.image_no, picture)
         except ServiceUnavailable as error:
-            if time.monotonic() > give_up_at:
+            if services.clock.monotonic_s() > give_up_at:
                 raise
             emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
-            time.sleep(_KEEP_PAUSE_S)
+            services.clock.sleep(_KEEP_PAUSE_S)
 
 
 def _made(services: Services, turn: ClaimedImage, cost_usd: float) -> tuple[StepMessage, ...]:

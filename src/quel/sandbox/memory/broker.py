@@ -1,0 +1,74 @@
+"""Messages and raw lists, in memory: the port Queues, and what a history does to messages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from uuid import UUID
+
+from quel.core.pipeline import Step, StepMessage
+from quel.sandbox.memory.clock import Clock
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message in the queue: when it is due, its place among those due then, how often it was tried."""
+
+    due_at: datetime
+    place: int
+    message: StepMessage
+    retries: int = 0
+
+
+class Broker:
+    """First in, first out among what is due, but that generate_image comes behind every other step.
+
+    Nothing is lost unless a history says so.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._places = count()
+        self._waiting: list[Waiting] = []
+        self.foreign: set[UUID] = set()
+        """The jobs on other consumers' lists."""
+
+    def send(self, *messages: StepMessage, retries: int = 0, delay_s: float = 0.0) -> None:
+        """Enqueues messages, each due after its own delay and `delay_s`."""
+        for message in messages:
+            due_at = self._clock.after(message.delay_s + delay_s)
+            self._waiting.append(Waiting(due_at, next(self._places), message, retries))
+
+    def fetch(self) -> Waiting | None:
+        """Takes the message whose turn it is; the clock goes on to the next one where none is due yet."""
+        if not self._waiting:
+            return None
+        next_due_at = min(waiting.due_at for waiting in self._waiting)
+        self._clock.now = max(self._clock.now, next_due_at)
+        due = (waiting for waiting in self._waiting if waiting.due_at <= self._clock.now)
+        first = min(due, key=_order)
+        self._waiting.remove(first)
+        return first
+
+    def lose(self, step: Step | None = None) -> int:
+        """Loses every message, or those of a step, as a flushed Redis does; how many."""
+        kept = [one for one in self._waiting if step not in (None, one.message.step)]
+        lost = len(self._waiting) - len(kept)
+        self._waiting = kept
+        return lost
+
+    def backlog(self, stage: Step) -> int:
+        """The messages of a stage that no worker has fetched."""
+        now = self._clock.now
+        return sum(one.message.step is stage and one.due_at <= now for one in self._waiting)
+
+    def jobs_to_fetch(self) -> set[UUID] | None:
+        """The jobs on the way to fetch_job."""
+        return {one.message.job_id for one in self._waiting if one.message.step is Step.FETCH_JOB}
+
+    def foreign_ids(self) -> set[UUID] | None:
+        """The jobs on other consumers' lists."""
+        return set(self.foreign)
+
+
+def _order(waiting: Waiting) -> tuple[bool, datetime, int]:
+    return waiting.message.step is Step.GENERATE_IMAGE, waiting.due_at, waiting.place
