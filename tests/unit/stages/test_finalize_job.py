@@ -55,6 +55,13 @@ def test_a_delivered_job_is_completed_with_its_production(services, studio, deli
     assert (of.generated_image_count, of.processing_duration_seconds) == (1, 90)
 
 
+def test_a_job_without_a_production_is_closed_alone(services, studio, delivered, events):
+    job_id = delivered(production=uuid4())
+    finalize_job(services, job_id)
+    assert studio.job_row(job_id).job_status is JobStatus.COMPLETED
+    assert "job.ids_merged" not in [entry["event"] for entry in events]
+
+
 def test_a_second_message_closes_nothing_again(services, studio, delivered):
     job_id = delivered()
     finalize_job(services, job_id)

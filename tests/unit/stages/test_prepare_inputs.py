@@ -135,6 +135,21 @@ def test_a_reference_is_read_once_however_many_images_show_it(services, studio, 
     assert len(reads) == 1
 
 
+def test_combinations_that_show_the_same_share_one_picture(services, studio, job_after):
+    references = [{"attachId": studio.attach(name.encode(), name), "type": "top"} for name in ("one", "two")]
+    combinations = [{"angle": angle, "shot": "full", "quantity": 1} for angle in ("front", "back")]
+    data = {"basePrompt": "a mast", "individualImageAttachIds": references, "combinations": combinations}
+    job_id = job_after(Step.FETCH_JOB, 2, job_type="single_batch", data=data)
+    prepare_inputs(services, job_id)
+    assert shown(services, job_id, 0) == shown(services, job_id, 1) == [b"grid 16:9 of one,two"]
+
+
+def test_images_that_another_server_made_are_not_prepared(services, studio, job_after):
+    job_id = job_after(Step.FETCH_JOB, 2, generated_attach_ids=[71])
+    assert prepare_inputs(services, job_id) == generate(job_id, 1)
+    assert studio.states(job_id) == ["stored", "ready"]
+
+
 @pytest.mark.parametrize("missing", ["no row", "no path", "no object", "no picture", "no id"])
 def test_a_reference_that_cannot_be_had_is_left_out_with_a_warning(services, studio, batch, missing):
     model = studio.attach(b"model", "model")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from quel.core.job import JobStatus
 from quel.core.pipeline import Step, StepMessage
 from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.tables import Attach, Job, Member, Organization, Production
@@ -61,7 +62,7 @@ class MemoryStudio:
     ) -> UUID:
         """A pending job row, not pushed yet. `columns` are further columns of the row."""
         now = self._services.clock.now
-        job_id = self._new_id()
+        job_id = columns.pop("job_id", None) or self._new_id()
         self._tables.jobs[job_id] = Job(
             job_id=job_id,
             job_type=job_type,
@@ -73,6 +74,7 @@ class MemoryStudio:
             quel_member_id=member,
             org_id=org,
             quel_production_path=path,
+            job_status=JobStatus(columns.pop("job_status", JobStatus.PENDING)),
             **columns,
         )
         return job_id

@@ -9,6 +9,7 @@ from uuid import UUID
 from quel.core.errors import QuelError
 from quel.core.open_paths import without_paused
 from quel.core.pipeline import Step, StepMessage
+from quel.core.services import Services
 from quel.sandbox.memory.broker import Waiting
 from quel.sandbox.memory.services import MemoryServices
 from quel.stages.fetch_job import UnknownJob, fetch_job
@@ -62,7 +63,7 @@ class Worker:
 
     def _work(self, fetched: Waiting) -> None:
         try:
-            messages = self._run_stage(fetched.message)
+            messages = run_stage(self._services, fetched.message)
         except UnknownJob:
             self._set_aside(fetched)
         except QuelError:
@@ -70,22 +71,6 @@ class Worker:
         else:
             self.done.append(fetched.message)
             self._services.queues.send(*messages)
-
-    def _run_stage(self, message: StepMessage) -> tuple[StepMessage, ...]:
-        image_no = message.image_no or 0
-        match message.step:
-            case Step.FETCH_JOB:
-                return fetch_job(self._services, message.job_id)
-            case Step.PREPARE_INPUTS:
-                return prepare_inputs(self._services, message.job_id)
-            case Step.GENERATE_IMAGE:
-                return generate_image(self._services, message.job_id, image_no)
-            case Step.PERSIST_OUTPUT:
-                return persist_output(self._services, message.job_id, image_no)
-            case Step.FINALIZE_JOB:
-                return finalize_job(self._services, message.job_id)
-            case Step.SWEEP_STUCK_JOBS:
-                return sweep_stuck_jobs(self._services)
 
     def _set_aside(self, fetched: Waiting) -> None:
         if fetched.retries < _UNKNOWN_JOB_TRIES:
@@ -108,3 +93,21 @@ class Worker:
         services.clock.advance(max(due_in_s, services.admission.closed_for_s()))
         services.queues.send(StepMessage(Step.GENERATE_IMAGE, _ANY, 0))
         return True
+
+
+def run_stage(services: Services, message: StepMessage) -> tuple[StepMessage, ...]:
+    """What the actor of the message's step does: the stage; the messages that it asks for."""
+    image_no = message.image_no or 0
+    match message.step:
+        case Step.FETCH_JOB:
+            return fetch_job(services, message.job_id)
+        case Step.PREPARE_INPUTS:
+            return prepare_inputs(services, message.job_id)
+        case Step.GENERATE_IMAGE:
+            return generate_image(services, message.job_id, image_no)
+        case Step.PERSIST_OUTPUT:
+            return persist_output(services, message.job_id, image_no)
+        case Step.FINALIZE_JOB:
+            return finalize_job(services, message.job_id)
+        case Step.SWEEP_STUCK_JOBS:
+            return sweep_stuck_jobs(services)
