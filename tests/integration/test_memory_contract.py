@@ -194,13 +194,13 @@ def a_job_is_taken_up_in_vain(world: World) -> None:
 @scenario
 def an_image_in_between_starts_the_count_anew(world: World) -> None:
     world.order(3)
-    world.lose_after(Step.PERSIST_OUTPUT)
-    for _ in range(2):
+    world.run(until=Step.PREPARE_INPUTS)
+    for image_no in range(2):
+        world.messages[:] = [StepMessage(Step.GENERATE_IMAGE, JOB, image_no)]
+        world.lose_after(Step.PERSIST_OUTPUT)
         for _ in range(3):
             world.let_pass(STUCK_S)
             run_stage(world.services, StepMessage(Step.SWEEP_STUCK_JOBS, JOB))
-        world.messages.append(StepMessage(Step.GENERATE_IMAGE, JOB, 1))
-        world.lose_after(Step.PERSIST_OUTPUT)
 
 
 @scenario
