@@ -11,12 +11,15 @@ import redis
 from quel.adapters.clock import SystemClock
 from quel.adapters.gemini.engine import GeminiEngine
 from quel.adapters.imaging import PillowImaging
+from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
 from quel.adapters.postgres.generate_image import GenerateImageRows
+from quel.adapters.postgres.pause import PausedRows
 from quel.adapters.postgres.persist_output import PersistOutputRows
 from quel.adapters.postgres.prepare_inputs import PrepareInputsRows
+from quel.adapters.postgres.provider_calls import ProviderCalls
 from quel.adapters.postgres.sweep_stuck_jobs import SweepStuckJobsRows
 from quel.adapters.redis.blobs import Blobs
 from quel.adapters.redis.cancellations import Cancellations
@@ -124,7 +127,7 @@ class Services:
     @cached_property
     def cancellations(self) -> ports.Cancellations:
         """The front end's cancel keys."""
-        return Cancellations(self.redis)
+        return Cancellations(self.redis, CancelledRows(self.database).mark)
 
     @cached_property
     def blobs(self) -> ports.Blobs:
@@ -141,12 +144,13 @@ class Services:
             concurrency=self.settings.gemini_concurrency,
             call_timeout_s=self.settings.gemini_timeout_s,
             blob_budget_bytes=self.settings.blob_budget_bytes,
+            calls_begun=lambda window_s, day_s: ProviderCalls(self.database).begun(window_s, day_s),
         )
 
     @cached_property
     def pause(self) -> ports.Pause:
         """The operator's brake."""
-        return Pause(self.redis)
+        return Pause(self.redis, PausedRows(self.database))
 
     @cached_property
     def rejected(self) -> ports.RejectedEntries:

@@ -45,13 +45,13 @@ def test_the_picture_draws_every_transition_and_no_other() -> None:
 def test_no_two_transitions_share_a_name() -> None:
     names = [transition.name for transition in TRANSITIONS]
     assert sorted(names) == sorted(set(names))
-    assert len(names) == 18
+    assert len(names) == 20
 
 
 @named
-def test_only_an_image_that_is_being_generated_has_a_lease(transition: Transition) -> None:
+def test_only_an_image_that_is_being_generated_or_stored_has_a_lease(transition: Transition) -> None:
     written = transition.assignments()
-    leases = transition.target is ImageState.GENERATING
+    leases = transition in (image_state.TAKE, image_state.BEGIN_TO_STORE)
     assert (written["lease_owner"] != "NULL", written["lease_until"] != "NULL") == (leases, leases)
 
 

@@ -13,6 +13,7 @@ from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
 
 if TYPE_CHECKING:
+    from quel.adapters.redis.server_state import ServerState
     from quel.services import Services
 
 _GEMINI_TIMEOUT_S = 15.0
@@ -77,6 +78,13 @@ def _redis(world: "Services") -> Iterator[Finding]:
         state = read_server_state(world.settings.redis)
     yield doctor.judge_redis_version("Redis", state.product, state.version)
     yield from doctor.judge_redis_memory("Redis", state.eviction_policy, state.appendonly)
+    yield _room("Redis", "REDIS_URL", state, world.settings.blob_budget_bytes)
+
+
+def _room(check: str, variable: str, state: "ServerState", blob_budget_bytes: int) -> Finding:
+    """`blob_budget_bytes` is 0 for a server that holds messages alone."""
+    used, most = state.used_memory_bytes, state.max_memory_bytes
+    return doctor.judge_redis_room(check, variable, most, used, blob_budget_bytes)
 
 
 @contextmanager
@@ -111,6 +119,7 @@ def _broker(world: "Services") -> Iterator[Finding]:
     if not same_server:
         yield doctor.judge_redis_version(check, broker.product, broker.version)
         yield from doctor.judge_redis_memory(check, broker.eviction_policy, broker.appendonly)
+        yield _room(check, "QUEL_BROKER_REDIS_URL", broker, 0)
 
 
 def _storage(world: "Services") -> Iterator[Finding]:

@@ -6,6 +6,9 @@ QuelError
 ├── StorageRefused         the bucket will not take an object, now or later
 ├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
 ├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
+│   ├── Misconfigured      a neighbour refuses quel until an operator mends a setting, a key or a plan
+│   ├── RowLocked          somebody else holds a row; a moment later it is free
+│   └── NoRoom             Redis would be left without the memory it needs for messages
 └── SettingsError          a setting is missing or wrong; the message names it
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
@@ -46,6 +49,27 @@ class ServiceUnavailable(QuelError):
     """A neighbour did not answer; the same call may succeed later."""
 
     code = "neighbour_down"
+
+
+class Misconfigured(ServiceUnavailable):
+    """A neighbour answers and refuses quel itself: nothing a customer sent is at fault, and nothing is lost.
+
+    What waits goes on when an operator has mended it.
+    """
+
+    code = "misconfigured"
+
+
+class RowLocked(ServiceUnavailable):
+    """A row was held by somebody else for longer than it was waited for."""
+
+    code = "row_locked"
+
+
+class NoRoom(ServiceUnavailable):
+    """Redis takes no picture now: what is left is for messages and the front end's pushes."""
+
+    code = "no_room"
 
 
 class SettingsError(QuelError):

@@ -8,20 +8,27 @@ and the admission controller sends a new message when there is room.
 
 import random
 from collections.abc import Sequence
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from quel.core.errors import ServiceUnavailable
+from quel.core.errors import (
+    DatabaseError,
+    NoRoom,
+    ServiceUnavailable,
+    SettingsError,
+    StorageRefused,
+    UnreadablePicture,
+)
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
-from quel.core.outcome import GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
-from quel.core.pipeline import Step, StepMessage
+from quel.core.outcome import Broken, GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
+from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
-from quel.core.retry import GiveUp, Succeed, TryAgain, WaitForQuota, decide
+from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForQuota, decide
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.stages.persist_output import finalize_when_done, log_progress
+from quel.stages.job_end import finalize_when_done, log_progress
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
@@ -40,7 +47,7 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
         services.admission.wait(slot)
         return ()
     services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
-    turn, messages = _take(services, open_paths)
+    turn, messages = _take(services, slot, open_paths)
     if turn is None:
         services.quota.give_back(slot)
         if open_paths != EveryPath():  # images may wait for their path; else there is simply none
@@ -82,9 +89,15 @@ def _make(services: Services, turn: ClaimedImage, slot: Slot) -> tuple[StepMessa
         emit(Event.INPUTS_LOST)
         services.generate_image.reset(turn)
         return (StepMessage(Step.PREPARE_INPUTS, turn.job_id),)
-    slot = services.quota.begin(slot)
+    begun = services.quota.begin(slot)
+    if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
+        services.generate_image.reschedule(
+            turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers
+        )
+        services.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
+        return ()
     outcome = _call(services, turn, shown)
-    return _follow(services, turn, slot, outcome)
+    return _follow(services, turn, begun, outcome)
 
 
 def _not_wanted(services: Services, turn: ClaimedImage) -> tuple[StepMessage, ...]:
@@ -95,10 +108,12 @@ def _not_wanted(services: Services, turn: ClaimedImage) -> tuple[StepMessage, ..
     return (StepMessage(Step.FINALIZE_JOB, turn.job_id),)
 
 
-def _take(services: Services, open_paths: OpenPaths) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
+def _take(
+    services: Services, slot: Slot, open_paths: OpenPaths
+) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
     """The image whose turn it is, passing over payers without the credits, and what those lead to."""
     messages: tuple[StepMessage, ...] = ()
-    while isinstance(turn := services.generate_image.claim(uuid4().hex, open_paths), Unpayable):
+    while isinstance(turn := services.generate_image.claim(slot.owner, open_paths), Unpayable):
         messages += _unpayable(services, turn)
     return turn, messages
 
@@ -137,15 +152,12 @@ def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureByte
 
 
 def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome) -> tuple[StepMessage, ...]:
-    decision = decide(
-        outcome,
-        attempts=turn.attempts,
-        broken=turn.broken_answers,
-        policy=services.rules.retry,
-        random_fraction=random.random(),  # noqa: S311 - jitter, not a secret
-    )
+    decision = _decide(services, turn, outcome)
     if isinstance(decision, Succeed):  # before anything that can fail: these bytes have been paid for
-        _keep(services, turn, decision.picture)
+        try:
+            _keep(services, turn, decision.picture)
+        except UnreadablePicture as error:
+            decision = _decide(services, turn, Broken(error.code, str(error)))
     _report(services, slot, outcome)
     match decision:
         case Succeed(_, cost_usd):
@@ -164,24 +176,63 @@ def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome
             return _give_up(services, turn, code, message, account)
 
 
+def _decide(services: Services, turn: ClaimedImage, outcome: Outcome) -> Decision:
+    return decide(
+        outcome,
+        attempts=turn.attempts,
+        broken=turn.broken_answers,
+        policy=services.rules.retry,
+        random_fraction=random.random(),  # noqa: S311 - jitter, not a secret
+    )
+
+
 def _keep(services: Services, turn: ClaimedImage, picture: PictureBytes) -> None:
-    """Keeps the answer, also when Redis is full or away for minutes: it cannot be had again for free."""
+    """Keeps the answer, which cannot be had again for free: in Redis, or at its final key in the bucket.
+
+    Tried for minutes where Redis has no room or is away and Storage does not take it either. Raises
+    ServiceUnavailable after that, UnreadablePicture where it is none.
+    """
     give_up_at = services.clock.monotonic_s() + _KEEP_TRYING_S
     while True:
         try:
             return services.blobs.put_output(turn.job_id, turn.image_no, picture)
         except ServiceUnavailable as error:
-            if services.clock.monotonic_s() > give_up_at:
-                raise
             emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
+            is_late = services.clock.monotonic_s() > give_up_at
+            if (is_late or isinstance(error, NoRoom)) and _store_at_once(services, turn, picture):
+                return None
+            if is_late:
+                raise
             services.clock.sleep(_KEEP_PAUSE_S)
+
+
+def _store_at_once(services: Services, turn: ClaimedImage, picture: PictureBytes) -> bool:
+    """Stores an answer as persist_output would, which then finds it and delivers it; False when it cannot.
+
+    An image that has ended meanwhile, or been made by another call, needs no second picture.
+    """
+    try:
+        delivery = services.persist_output.load(turn.job_id, turn.image_no)
+        if delivery is None or delivery.state in {ImageState.MADE, *FINAL_STATES}:
+            return True
+        webp = services.imaging.to_webp(picture.data)
+        services.storage.write_result(delivery.result_path, webp)
+    except (ServiceUnavailable, StorageRefused, DatabaseError, SettingsError) as error:
+        emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
+        return False
+    emit(Event.IMAGE_STORED_AT_ONCE, bytes=len(webp))
+    return True
 
 
 def _made(services: Services, turn: ClaimedImage, cost_usd: float) -> tuple[StepMessage, ...]:
     if not services.generate_image.mark_made(turn, cost_usd):
         emit(Event.IMAGE_DROPPED, state="no longer wanted")
         services.blobs.drop_output(turn.job_id, turn.image_no)
-        return (StepMessage(Step.FINALIZE_JOB, turn.job_id),)
+        # persist_output deletes what may have been stored at once.
+        return (
+            StepMessage(Step.PERSIST_OUTPUT, turn.job_id, turn.image_no),
+            StepMessage(Step.FINALIZE_JOB, turn.job_id),
+        )
     emit(Event.IMAGE_MADE, cost_usd=cost_usd)
     return (StepMessage(Step.PERSIST_OUTPUT, turn.job_id, turn.image_no),)
 

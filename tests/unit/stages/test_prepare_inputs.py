@@ -8,6 +8,7 @@ import pytest
 from quel.core.errors import ServiceUnavailable
 from quel.core.job import JobStatus
 from quel.core.pipeline import Step, StepMessage
+from quel.core.prepare_inputs import MOST_TRIES
 from quel.sandbox.memory.pictures import NO_PICTURE
 from quel.stages.prepare_inputs import prepare_inputs
 
@@ -210,7 +211,7 @@ def test_storage_that_is_down_is_waited_for(services, studio, batch):
 def test_what_storage_does_not_hand_out_on_the_last_try_is_left_out(services, studio, batch):
     job_id = batch((studio.attach(b"top", "top"), "top"), (studio.attach(b"model", "model"), "model"))
     services.storage.trouble.plan("read_reference", DOWN)
-    assert prepare_inputs(services, job_id, last_try=True) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id, tries=MOST_TRIES) == generate(job_id, 0)
     assert len(shown(services, job_id)) == 1
     assert "does not answer" in warnings(services, job_id)
 
@@ -219,7 +220,7 @@ def test_storage_that_hands_out_nothing_is_down_also_on_the_last_try(services, s
     job_id = batch((studio.attach(b"top", "top"), "top"))
     services.storage.trouble.plan("read_reference", DOWN)
     with pytest.raises(ServiceUnavailable):
-        prepare_inputs(services, job_id, last_try=True)
+        prepare_inputs(services, job_id, tries=MOST_TRIES)
 
 
 def test_pictures_of_a_job_that_ends_meanwhile_are_forgotten(services, studio, batch):

@@ -1,15 +1,21 @@
 """Closes a job and its production in one transaction, once; and cancels what is still open."""
 
-import json
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, extract, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
 
+from quel.adapters.postgres.close_production import close_production
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.image_state import CANCEL, GIVE_UP, OF_JOB, move
+from quel.adapters.postgres.job_status import STATUS
 from quel.adapters.postgres.movement import is_unmoved
 from quel.adapters.postgres.progress import lock_job
-from quel.core.closing import ClosedJob, Leftovers, MergedIds, leftovers
+from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineImage, PipelineJob
+from quel.adapters.postgres.schema.product_tables import Job
+from quel.core.closing import ClosedJob, Leftovers, leftovers
 from quel.core.finalize_job import (
     OPEN_STATUSES,
     CloseJob,
@@ -21,66 +27,67 @@ from quel.core.finalize_job import (
     RefuseJob,
     decide,
     ended_elsewhere,
-    merge_attach_ids,
-    settle_production,
     withdraws,
 )
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
 
-_LOCK = text("""
-SELECT coalesce(j.job_status, 'pending') AS status, j.completed_at IS NOT NULL AS has_completed_at,
-       q.job_id IS NOT NULL AS is_claimed, j.total_images, j.generated_attach_ids, q.extra_attach_ids,
-       q.warnings, j.production_id, q.path, coalesce(q.price, 0) AS price,
-       coalesce(q.input_images, 0) AS input_images
-FROM public.quel_production_jobs j LEFT JOIN quel.job q ON q.job_id = j.job_id
-WHERE j.job_id = :job_id FOR NO KEY UPDATE OF j
-""")
+_LOCK = (
+    select(
+        STATUS.label("status"),
+        col(Job.completed_at).is_not(None).label("has_completed_at"),
+        col(PipelineJob.job_id).is_not(None).label("is_claimed"),
+        col(Job.total_images),
+        col(Job.generated_attach_ids),
+        col(PipelineJob.extra_attach_ids),
+        col(PipelineJob.warnings),
+        col(Job.production_id),
+        col(PipelineJob.path),
+        func.coalesce(col(PipelineJob.price), 0).label("price"),
+        func.coalesce(col(PipelineJob.input_images), 0).label("input_images"),
+    )
+    .select_from(Job)
+    .outerjoin(PipelineJob, col(PipelineJob.job_id) == col(Job.job_id))
+    .where(col(Job.job_id) == bindparam("job_id"))
+    .with_for_update(of=Job, key_share=True)
+)
 
-_IMAGES = text("""
-SELECT image_no, state, attach_id, reason, request -> 'picture_keys' AS picture_keys,
-       cost_usd IS NOT NULL AS is_paid
-FROM quel.image WHERE job_id = :job_id ORDER BY image_no
-""")
+_IMAGES = (
+    select(
+        col(PipelineImage.image_no),
+        col(PipelineImage.state),
+        col(PipelineImage.attach_id),
+        col(PipelineImage.reason),
+        col(PipelineImage.request)["picture_keys"].label("picture_keys"),
+        col(PipelineImage.cost_usd).is_not(None).label("is_paid"),
+    )
+    .where(col(PipelineImage.job_id) == bindparam("job_id"))
+    .order_by(col(PipelineImage.image_no))
+)
 
-_CLOSE_JOB = text("""
-UPDATE public.quel_production_jobs
-SET job_status = :status, completed_images = :completed, failed_images = :failed,
-    generated_attach_ids = CASE WHEN :claimed THEN CAST(:attach_ids AS jsonb) ELSE generated_attach_ids END,
-    error_message = :error_message, completed_at = now()
-WHERE job_id = :job_id
-RETURNING extract(epoch FROM now() - coalesce(started_at, now())) AS seconds
-""")
 
 # A job that quel ended without ever claiming it stays known as one it had in hand: its production is quel's
 # to close as well, and it may be taken up again.
-_IN_HAND = text("""
-INSERT INTO quel.pending_job (job_id) VALUES (:job_id)
-ON CONFLICT (job_id) DO UPDATE SET recoveries = 0, adoptions = 0
-""")
+_IN_HAND = insert(PendingJobInHand).on_conflict_do_update(
+    index_elements=[col(PendingJobInHand.job_id)],
+    set_={col(PendingJobInHand.recoveries): 0, col(PendingJobInHand.adoptions): 0},
+)
 
-_ENDED_ELSEWHERE = text("UPDATE quel.job SET ended_elsewhere = true WHERE job_id = :job_id")
-
-_LOCK_PRODUCTION = text("""
-SELECT attach_ids, coalesce(input_images_count, 0) AS input_images_count FROM public.quel_production_photo
-WHERE production_id = :production_id FOR NO KEY UPDATE
-""")
-
-_SIBLINGS = text("""
-SELECT array_agg(coalesce(job_status::text, 'pending')) AS statuses,
-       extract(epoch FROM now() - coalesce(min(started_at), now())) AS seconds
-FROM public.quel_production_jobs WHERE production_id = :production_id
-""")
-
-_CLOSE_PRODUCTION = text("""
-UPDATE public.quel_production_photo
-SET production_status = :status, attach_ids = CAST(:attach_ids AS jsonb),
-    generated_image_count = coalesce(generated_image_count, 0) + :new,
-    processing_duration_seconds = :seconds,
-    input_images_count = greatest(:input_images, input_images_count)
-WHERE production_id = :production_id
-""")
+_CLOSED: dict[Any, Any] = {
+    col(Job.job_status): bindparam("status"),
+    col(Job.completed_images): bindparam("completed"),
+    col(Job.failed_images): bindparam("failed"),
+    col(Job.error_message): bindparam("message"),
+    col(Job.completed_at): func.now(),
+}
+_CLOSE_JOB = (
+    update(Job)
+    .where(col(Job.job_id) == bindparam("closed"))
+    .returning(extract("epoch", func.now() - func.coalesce(col(Job.started_at), func.now())))
+)
+_CLOSE_UNPLANNED = _CLOSE_JOB.values(_CLOSED)
+_CLOSE_PLANNED = _CLOSE_JOB.values(_CLOSED | {col(Job.generated_attach_ids): bindparam("ids")})
 
 _CANCEL_IMAGES = move(CANCEL, OF_JOB)
 _GIVE_UP_IMAGES = move(GIVE_UP, OF_JOB)
@@ -113,8 +120,10 @@ class FinalizeJobRows:
             withdrawn = connection.execute(_CANCEL_IMAGES, {"job_id": job_id}).rowcount
             images = _images(connection, job_id)
             if withdrawn and (facts := _lock(connection, job_id)) is not None:
-                _write_production(connection, facts, ended_elsewhere(facts))
-                connection.execute(_ENDED_ELSEWHERE, {"job_id": job_id})
+                close_production(connection, facts, ended_elsewhere(facts))
+                here = col(PipelineJob.job_id) == job_id
+                ended = {col(PipelineJob.ended_elsewhere): True}
+                connection.execute(update(PipelineJob).where(here).values(ended))
             return leftovers(images, withdrawn=withdrawn) if images else None
 
         return self._database.run(work)
@@ -148,7 +157,7 @@ def _close(connection: Connection, job_id: UUID, intent: Intent) -> ClosedJob | 
     if not facts.is_claimed:
         connection.execute(_IN_HAND, {"job_id": job_id})
     seconds = _write_job(connection, facts, end)
-    merged = _write_production(connection, facts, end)
+    merged = close_production(connection, facts, end)
     return ClosedJob(
         end=end,
         path=facts.path,
@@ -205,40 +214,17 @@ def _end_images(connection: Connection, facts: ClosingFacts, intent: Intent) -> 
     return connection.execute(_CANCEL_IMAGES, keys).rowcount if withdraws(facts, intent) else 0
 
 
-_LONGEST_S = 2**31 - 1  # what the column holds: another server's started_at may be the year 1
-
-
 def _write_job(connection: Connection, facts: ClosingFacts, end: JobEnd) -> float:
     values = {
-        "job_id": facts.job_id,
+        "closed": facts.job_id,
         "status": end.status,
         "completed": end.completed_images,
         "failed": end.failed_images,
-        "claimed": facts.is_claimed,
-        "attach_ids": json.dumps(end.attach_ids),
-        "error_message": end.error_message,
+        "message": end.error_message,
     }
-    seconds: float = connection.execute(_CLOSE_JOB, values).scalar_one()
+    if facts.is_claimed:
+        row = connection.execute(_CLOSE_PLANNED, values | {"ids": list(end.attach_ids)})
+    else:
+        row = connection.execute(_CLOSE_UNPLANNED, values)
+    seconds: float = row.scalar_one()
     return seconds
-
-
-def _write_production(connection: Connection, facts: ClosingFacts, end: JobEnd) -> MergedIds | None:
-    keys = {"production_id": facts.production_id}
-    production = connection.execute(_LOCK_PRODUCTION, keys).one_or_none() if facts.production_id else None
-    if production is None:
-        return None
-    siblings = connection.execute(_SIBLINGS, keys).one()
-    existing = production.attach_ids if isinstance(production.attach_ids, list) else []
-    merged, new = merge_attach_ids(existing, end.attach_ids)
-    connection.execute(
-        _CLOSE_PRODUCTION,
-        keys
-        | {
-            "status": settle_production([JobStatus(status) for status in siblings.statuses]),
-            "attach_ids": json.dumps(merged),
-            "new": new,
-            "seconds": min(max(0, round(siblings.seconds)), _LONGEST_S),
-            "input_images": facts.input_images,
-        },
-    )
-    return MergedIds(len(existing), new)

@@ -1,8 +1,8 @@
 """Every way an image goes from one state to another: what it is taken from, what is set and what is cleared.
 
 Whoever writes the state of a quel.image takes SET and WHERE of the statement from here, with the alias `i`
-for the image. This holds for every transition: only an image that is being generated has a lease, only one
-that has failed has a reason, and whatever moves notes when. docs/reliability.md draws the table.
+for the image. This holds for every transition: only an image that is being generated or stored has a lease,
+only one that has failed has a reason, and whatever moves notes when. docs/reliability.md draws the table.
 """
 
 from collections.abc import Iterator, Mapping
@@ -49,6 +49,7 @@ class Transition:
             cleared |= {"lease_owner": "NULL", "lease_until": "NULL"}
         if self.target is not FAILED:
             cleared |= {"reason_code": "NULL", "reason": "NULL"}
+        cleared |= {"starts": "0", "object_bytes": "NULL"}
         return {"state": f"'{self.target}'"} | cleared | {"updated_at": "now()"} | dict(self.sets)
 
     @property
@@ -141,7 +142,30 @@ FAIL_TO_GENERATE = Transition(
     "fail to generate", frozenset({GENERATING}), FAILED, _REASON | _COUNTS, Lease.HELD
 )
 
-# persist_output
+# persist_output: one message at a time stores an image. The pause before the next try doubles: it is what
+# lies between the moment of the last one and its not_before, and nothing for an image that was just made.
+BEGIN_TO_STORE = Transition(
+    "begin to store",
+    frozenset({MADE}),
+    MADE,
+    {
+        "lease_owner": ":owner",
+        "lease_until": "now() + make_interval(secs => :lease_s)",
+        "starts": "i.starts + 1",
+        "object_bytes": "i.object_bytes",
+        "updated_at": "i.updated_at",
+    },
+)
+POSTPONE = Transition(
+    "postpone",
+    frozenset({MADE}),
+    MADE,
+    {
+        "object_bytes": ":object_bytes",
+        "not_before": "now() + make_interval(secs => least(:longest_s, greatest(:first_s,"
+        " 2 * extract(epoch FROM i.not_before - i.updated_at)::float8)))",
+    },
+)
 STORE = Transition("store", frozenset({MADE}), STORED, {"attach_id": "attached.attach_id"})
 FAIL_TO_STORE = Transition("fail to store", frozenset({MADE}), FAILED, _REASON)
 MAKE_AGAIN = Transition(

@@ -6,15 +6,15 @@ locks nothing after it but a lock that only such takes know.
 
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, select, text
+from sqlmodel import col
 
 from quel.adapters.postgres.image_state import is_open
+from quel.adapters.postgres.job_status import STATUS
+from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.generate_image import Progress
 
-_LOCK = text("""
-SELECT coalesce(job_status, 'pending') FROM public.quel_production_jobs WHERE job_id = :job_id
-FOR NO KEY UPDATE
-""")
+_LOCK = select(STATUS).where(col(Job.job_id) == bindparam("job_id")).with_for_update(key_share=True)
 
 _COUNT = text(f"""
 UPDATE public.quel_production_jobs j

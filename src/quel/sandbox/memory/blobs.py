@@ -26,9 +26,9 @@ class Blobs:
         return key
 
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
-        """Keeps the provider's answer."""
+        """Keeps the provider's answer; one that is kept already stays."""
         self.trouble.meet("put_output")
-        self.outputs[job_id, image_no] = picture
+        self.outputs.setdefault((job_id, image_no), picture)
 
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
         """The provider's answer, if it is kept."""

@@ -1,6 +1,6 @@
 """Messages and raw lists, in memory: the port Queues, and what a history does to messages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from uuid import UUID
@@ -11,11 +11,15 @@ from quel.sandbox.memory.clock import Clock
 
 @dataclass(frozen=True)
 class Waiting:
-    """A message in the queue: when it is due, its place among those due then, how often it was tried."""
+    """A message in the queue: when it is due, its place among those due then, how often it was tried.
+
+    A message that is tried again keeps its `message_id`.
+    """
 
     due_at: datetime
     place: int
     message: StepMessage
+    message_id: str
     retries: int = 0
 
 
@@ -32,11 +36,17 @@ class Broker:
         self.foreign: set[UUID] = set()
         """The jobs on other consumers' lists."""
 
-    def send(self, *messages: StepMessage, retries: int = 0, delay_s: float = 0.0) -> None:
-        """Enqueues messages, each due after its own delay and `delay_s`."""
+    def send(self, *messages: StepMessage) -> None:
+        """Enqueues messages, each due after its own delay."""
         for message in messages:
-            due_at = self._clock.after(message.delay_s + delay_s)
-            self._waiting.append(Waiting(due_at, next(self._places), message, retries))
+            place = next(self._places)
+            due_at = self._clock.after(message.delay_s)
+            self._waiting.append(Waiting(due_at, place, message, message_id=f"message-{place}"))
+
+    def send_again(self, fetched: Waiting, *, delay_s: float) -> None:
+        """Enqueues a message that is to be tried again."""
+        due_at, retries = self._clock.after(delay_s), fetched.retries + 1
+        self._waiting.append(replace(fetched, due_at=due_at, place=next(self._places), retries=retries))
 
     def fetch(self) -> Waiting | None:
         """Takes the message whose turn it is; the clock goes on to the next one where none is due yet."""
@@ -61,9 +71,14 @@ class Broker:
         now = self._clock.now
         return sum(one.message.step is stage and one.due_at <= now for one in self._waiting)
 
+    def waiting(self, step: Step) -> set[tuple[UUID, int | None]] | None:
+        """(job_id, image_no) of the messages that wait for a step or are delayed."""
+        messages = (one.message for one in self._waiting)
+        return {(message.job_id, message.image_no) for message in messages if message.step is step}
+
     def jobs_to_fetch(self) -> set[UUID] | None:
         """The jobs on the way to fetch_job."""
-        return {one.message.job_id for one in self._waiting if one.message.step is Step.FETCH_JOB}
+        return {job_id for job_id, _ in self.waiting(Step.FETCH_JOB) or ()}
 
     def foreign_ids(self) -> set[UUID] | None:
         """The jobs on other consumers' lists."""

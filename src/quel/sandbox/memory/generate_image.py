@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from quel.adapters.postgres.generate_image import LEASE_S
+from quel.adapters.postgres.claim_image import LEASE_S
 from quel.adapters.postgres.image_state import (
     FAIL_TO_GENERATE,
     FAIL_UNPAYABLE,

@@ -7,6 +7,8 @@ from quel.core.pipeline import ImageState
 from quel.sandbox.memory.clock import Clock
 from quel.sandbox.memory.tables import PipelineImage
 
+_CONSTANTS: dict[str, object] = {"NULL": None, "0": 0}
+
 
 def move(
     image: PipelineImage, transition: Transition, clock: Clock, *, lease: str | None = None, **sets: object
@@ -20,9 +22,9 @@ def move(
         raise TypeError(f'"{transition.name}" sets {sorted(transition.sets)}, not {sorted(sets)}.')
     if image.state not in transition.sources or not _may_leave(image, transition, clock, lease):
         return False
-    assigned = transition.assignments()
+    assigned = transition.assignments().items()
     values: dict[str, object] = {"state": transition.target, "updated_at": clock.now}
-    values |= {column: None for column, value in assigned.items() if value == "NULL"} | sets
+    values |= {column: _CONSTANTS[value] for column, value in assigned if value in _CONSTANTS} | sets
     for column, value in values.items():
         setattr(image, column, value)
     return True

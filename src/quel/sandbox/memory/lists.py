@@ -3,26 +3,41 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from quel.core.finalize_job import OPEN_STATUSES
+from quel.core.job import JobStatus
 from quel.sandbox.memory.clock import Clock
+from quel.sandbox.memory.tables import Tables
 
 
 class Cancellations:
-    """The cancel keys of the front end."""
+    """The cancel keys of the front end; one that was seen is written to the job's row."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self._keys: set[UUID] = set()
 
     def is_cancelled(self, job_id: UUID) -> bool:
         """Whether the job's key is set."""
-        return job_id in self._keys
+        return bool(self.cancelled_among([job_id]))
 
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Those whose key is set."""
-        return self._keys & set(job_ids)
+        cancelled = self._keys & set(job_ids)
+        for job_id in cancelled:
+            self._mark(job_id)
+        return cancelled
 
     def cancel(self, job_id: UUID) -> None:
         """Sets the key as the front end does."""
         self._keys.add(job_id)
+
+    def _mark(self, job_id: UUID) -> None:
+        job, images = self._tables.jobs.get(job_id), self._tables.images_of(job_id)
+        if job is None or job.job_status not in OPEN_STATUSES:
+            return
+        if not images or any(image.is_open for image in images):
+            job.job_status = JobStatus.USER_CANCELLED
+            self._tables.touch(job)
 
 
 class Pause:

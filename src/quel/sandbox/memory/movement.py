@@ -30,11 +30,15 @@ def is_unmoved(tables: Tables, job: PendingJob | ProcessingJob | Orphan, *, to_c
 
 def moved_at(claimed: PipelineJob, images: list[PipelineImage]) -> datetime:
     """When a claimed job last moved."""
-    return max(claimed.updated_at, *(image.updated_at for image in images))
+    return max(claimed.updated_at, *(_waits_until(image) for image in images))
+
+
+def _waits_until(image: PipelineImage) -> datetime:
+    """A pause at Storage is no silence."""
+    is_made = image.state is ImageState.MADE
+    return max(image.updated_at, image.not_before) if is_made else image.updated_at
 
 
 def is_leased(tables: Tables, image: PipelineImage) -> bool:
     """Whether somebody holds the image: its lease is alive."""
-    if image.state is not ImageState.GENERATING or image.lease_until is None:
-        return False
-    return image.lease_until >= tables.clock.now
+    return image.lease_until is not None and image.lease_until >= tables.clock.now

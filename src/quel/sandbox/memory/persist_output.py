@@ -2,17 +2,32 @@
 
 from uuid import UUID
 
-from quel.adapters.postgres.image_state import FAIL_TO_STORE, MAKE_AGAIN, RUN_DRY, STORE
+from quel.adapters.postgres.image_state import (
+    BEGIN_TO_STORE,
+    FAIL_TO_STORE,
+    MAKE_AGAIN,
+    POSTPONE,
+    RUN_DRY,
+    STORE,
+)
 from quel.core import credits
 from quel.core.credits import PayerKind
 from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.object_path import result_path
-from quel.core.persist_output import Delivered, OutputToPersist, PersistEnd, Stale
+from quel.core.persist_output import (
+    FIRST_PAUSE_S,
+    LEASE_S,
+    LONGEST_PAUSE_S,
+    Delivered,
+    OutputToPersist,
+    PersistEnd,
+    Stale,
+)
 from quel.core.pipeline import ImageState
 from quel.sandbox.memory.accounts import count_progress, pay
 from quel.sandbox.memory.image_moves import move
-from quel.sandbox.memory.tables import Attach, Credit, Tables
+from quel.sandbox.memory.tables import Attach, Credit, PipelineImage, Tables
 
 
 class PersistOutputRows:
@@ -22,7 +37,35 @@ class PersistOutputRows:
         self._tables = tables
 
     def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
-        """An image with its payer and place, or None where quel has no such image."""
+        """An image with its payer and place, as it stands, or None where quel has no such image."""
+        return self._read(job_id, image_no, begun=False)
+
+    def begin(self, job_id: UUID, image_no: int, owner: str) -> OutputToPersist | None:
+        """The same; one that is made is leased to `owner`, unless it is taken or its pause is not over."""
+        image, clock = self._tables.images.get((job_id, image_no)), self._tables.clock
+        begun = (
+            image is not None
+            and self._may_begin(image, owner)
+            and move(
+                image,
+                BEGIN_TO_STORE,
+                clock,
+                lease_owner=owner,
+                lease_until=clock.after(LEASE_S),
+                starts=image.starts + 1,
+                object_bytes=image.object_bytes,
+                updated_at=image.updated_at,
+            )
+        )
+        return self._read(job_id, image_no, begun=begun)
+
+    def _may_begin(self, image: PipelineImage, owner: str) -> bool:
+        now = self._tables.clock.now
+        is_free = image.lease_until is None or image.lease_until < now or image.lease_owner == owner
+        is_processing = self._tables.status(image.job_id) is JobStatus.PROCESSING
+        return is_free and is_processing and image.not_before <= now
+
+    def _read(self, job_id: UUID, image_no: int, *, begun: bool) -> OutputToPersist | None:
         image, job = self._tables.images.get((job_id, image_no)), self._tables.jobs.get(job_id)
         if image is None or job is None:
             return None
@@ -41,6 +84,9 @@ class PersistOutputRows:
             ledger_member_id=claimed.ledger_member_id,
             price=claimed.price,
             result_path=result_path(claimed.result_owner, None, job_id, image_no),
+            begun=begun,
+            starts=image.starts if begun else 0,
+            object_bytes=image.object_bytes,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
@@ -60,6 +106,16 @@ class PersistOutputRows:
         self._tables.ledger.append(_booking(delivery, attach_id, left))
         move(image, STORE, self._tables.clock, attach_id=attach_id)
         return Delivered(attach_id, left, self._progress(delivery))
+
+    def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
+        """Lets go of a made image; the seconds until its next try, None when it waits no longer."""
+        image, clock = self._tables.images.get((delivery.job_id, delivery.image_no)), self._tables.clock
+        if image is None:
+            return None
+        last_pause_s = (image.not_before - image.updated_at).total_seconds()
+        pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * last_pause_s))
+        moved = move(image, POSTPONE, clock, object_bytes=object_bytes, not_before=clock.after(pause_s))
+        return pause_s if moved else None
 
     def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
         """Ends a made image as failed; None when it no longer waits."""

@@ -26,6 +26,17 @@ class PrepareInputsRows:
         states = tuple((image.image_no, image.state) for image in self._tables.images_of(job_id))
         return Preparation(job_id, claimed.path, job.job_status, claimed.plan, states)
 
+    def begin(self, job_id: UUID) -> int:
+        """Counts that the preparation begins; how often it has since it last ended in order."""
+        claimed = self._tables.pipeline_jobs[job_id]
+        claimed.starts += 1
+        return claimed.starts
+
+    def postpone(self, job_id: UUID) -> None:
+        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+        claimed = self._tables.pipeline_jobs[job_id]
+        claimed.starts, claimed.updated_at = 0, self._tables.clock.now
+
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
         rows = (self._tables.attachments.get(attach_id) for attach_id in attach_ids)
@@ -52,7 +63,8 @@ class PrepareInputsRows:
             return []
         clock, images = self._tables.clock, self._tables.images
         claimed = self._tables.pipeline_jobs[job_id]
-        claimed.warnings, claimed.input_images, claimed.updated_at = tuple(warnings), input_images, clock.now
+        claimed.warnings, claimed.input_images = tuple(warnings), input_images
+        claimed.starts, claimed.updated_at = 0, clock.now
         for failure in failed:
             image = images[job_id, failure.image_no]
             move(image, FAIL_TO_PREPARE, clock, reason_code=failure.code, reason=failure.reason)

@@ -44,9 +44,14 @@ class Quota:
         self.under_way.add(owner)
         return Slot(owner, wait_s=0.0, at_ms="", attention=False, due_at_s=self._clock.monotonic_s())
 
-    def begin(self, slot: Slot) -> Slot:
-        """Called right before the call; no slot here is ever late."""
-        return slot
+    def begin(self, slot: Slot) -> Slot | None:
+        """Called right before the call; None where the counts were lost since. No slot here is ever late."""
+        return slot if slot.owner in self.calls_at else None
+
+    def lose_counts(self) -> None:
+        """What a flushed Redis knows of the calls before."""
+        self.calls_at.clear()
+        self.under_way.clear()
 
     def give_back(self, slot: Slot) -> None:
         """Returns a slot no call was made with."""

@@ -43,7 +43,7 @@ class MemoryServices:
         self.persist_output = PersistOutputRows(self.tables)
         self.finalize_job = FinalizeJobRows(self.tables)
         self.sweep_stuck_jobs = SweepStuckJobsRows(self.tables)
-        self.cancellations = Cancellations()
+        self.cancellations = Cancellations(self.tables)
         self.blobs = Blobs()
         self.quota = Quota(self.clock, self.blobs)
         self.admission = AdmissionController(self.clock)

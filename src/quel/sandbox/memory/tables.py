@@ -121,6 +121,7 @@ class PipelineJob:
     updated_at: datetime
     warnings: tuple[str, ...] = ()
     input_images: int = 0
+    starts: int = 0
     fruitless_recoveries: int = 0
     ended_elsewhere: bool = False
 
@@ -144,6 +145,8 @@ class PipelineImage:
     request: ReadyImage | None = None
     attempts: int = 0
     broken_answers: int = 0
+    starts: int = 0
+    object_bytes: int | None = None
     lease_owner: str | None = None
     lease_until: datetime | None = None
     cost_usd: float | None = None

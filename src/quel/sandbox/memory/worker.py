@@ -63,7 +63,9 @@ class Worker:
 
     def _work(self, fetched: Waiting) -> None:
         try:
-            messages = run_stage(self._services, fetched.message)
+            messages = run_stage(
+                self._services, fetched.message, message_id=fetched.message_id, tries=fetched.retries
+            )
         except UnknownJob:
             self._set_aside(fetched)
         except QuelError:
@@ -81,7 +83,7 @@ class Worker:
 
     def _again(self, fetched: Waiting) -> None:
         pause_s = min(2.0**fetched.retries, _LONGEST_PAUSE_S)
-        self._services.queues.send(fetched.message, retries=fetched.retries + 1, delay_s=pause_s)
+        self._services.queues.send_again(fetched, delay_s=pause_s)
 
     def _look_for_images(self) -> bool:
         """What the admission controller does when it has heard nothing; False when no image will ever go."""
@@ -95,18 +97,20 @@ class Worker:
         return True
 
 
-def run_stage(services: Services, message: StepMessage) -> tuple[StepMessage, ...]:
+def run_stage(
+    services: Services, message: StepMessage, *, message_id: str | None = None, tries: int = 0
+) -> tuple[StepMessage, ...]:
     """What the actor of the message's step does: the stage; the messages that it asks for."""
     image_no = message.image_no or 0
     match message.step:
         case Step.FETCH_JOB:
             return fetch_job(services, message.job_id)
         case Step.PREPARE_INPUTS:
-            return prepare_inputs(services, message.job_id)
+            return prepare_inputs(services, message.job_id, tries=tries)
         case Step.GENERATE_IMAGE:
             return generate_image(services, message.job_id, image_no)
         case Step.PERSIST_OUTPUT:
-            return persist_output(services, message.job_id, image_no)
+            return persist_output(services, message.job_id, image_no, owner=message_id, tries=tries)
         case Step.FINALIZE_JOB:
             return finalize_job(services, message.job_id)
         case Step.SWEEP_STUCK_JOBS:

@@ -115,6 +115,7 @@ class PipelineJob(Table, table=True):
     ended_elsewhere: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
+    starts: int = Field(sa_column=_count())  # of its preparation since that last ended in order
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())
     created_at: datetime | None = Field(default=None, sa_column=_now())
@@ -150,6 +151,8 @@ class PipelineImage(Table, table=True):
     not_before: datetime | None = Field(default=None, sa_column=_now())
     lease_owner: str | None = Field(default=None, sa_column=Column(Text))
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    starts: int = Field(sa_column=_count())  # of its storing since that last ended in order
+    object_bytes: int | None = Field(default=None, sa_column=Column(Integer))  # stored, and not yet delivered
     cost_usd: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 5)))
     reason_code: str | None = Field(default=None, sa_column=Column(Text))
     reason: str | None = Field(default=None, sa_column=Column(Text))
@@ -167,3 +170,26 @@ class PipelineImage(Table, table=True):
         Index("ix_image_made", "updated_at", postgresql_where=text("state = 'made'")),
         {"schema": SCHEMA},
     )
+
+
+class ProviderCall(Table, table=True):
+    """A call to the provider that began in the last days; `owner` is its slot's in the shared quota."""
+
+    __tablename__ = "provider_call"
+
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    called_at: datetime | None = Field(default=None, sa_column=_now())
+
+    __table_args__ = (Index("ix_provider_call_called_at", "called_at"), {"schema": SCHEMA})
+
+
+class PausedPath(Table, table=True):
+    """A path at which an operator lets no image begin; `*` is all of them."""
+
+    __tablename__ = "paused_path"
+
+    path: str = Field(sa_column=Column(Text, primary_key=True))
+    why: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    since: datetime | None = Field(default=None, sa_column=_now())
+
+    __table_args__ = ({"schema": SCHEMA},)
