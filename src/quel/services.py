@@ -1,6 +1,7 @@
 """Every neighbour a stage uses (`quel.core.services`), wired to the adapter behind its port.
 
-Each is connected to when it is first used, so that each actor group runs with only its own settings.
+Each is connected to when it is first used, so that each actor group runs with only its own settings. The
+libraries of Storage, provider and codec are imported then as well: most actor groups need none of them.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,6 @@ from functools import cached_property
 import redis
 
 from quel.adapters.clock import SystemClock
-from quel.adapters.gemini.engine import GeminiEngine
-from quel.adapters.imaging import PillowImaging
 from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
@@ -29,7 +28,6 @@ from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.queues import Queues
 from quel.adapters.redis.quota import GeminiQuota
 from quel.adapters.redis.rejected import RejectedEntries
-from quel.adapters.storage import SupabaseStorage
 from quel.core import ports
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
@@ -51,12 +49,16 @@ class Services:
 
     def __init__(self, settings: Settings, *, threads: int = 1, patient: bool = True) -> None:
         self.settings = settings
-        self.rules = make_rules(settings)
         self._threads = threads
         self._patient = patient
         self._admission: ports.AdmissionController | None = None
         self._lease_renewal: ports.LeaseRenewal | None = None
         self._closers: list[Callable[[], object]] = []
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The settings as the stages need them. Raises SettingsError (see `make_rules`)."""
+        return make_rules(self.settings)
 
     @property
     def admission(self) -> ports.AdmissionController:
@@ -172,6 +174,8 @@ class Services:
     @cached_property
     def storage(self) -> ports.ObjectStorage:
         """The bucket."""
+        from quel.adapters.storage import SupabaseStorage
+
         self.settings.require("SUPABASE_URL", "SUPABASE_SERVICE_KEY")
         storage = SupabaseStorage(
             url=self.settings.supabase_url,
@@ -187,6 +191,8 @@ class Services:
     @cached_property
     def engine(self) -> ports.Engine:
         """The provider. A second engine would be chosen here, by the model's row in the model table."""
+        from quel.adapters.gemini.engine import GeminiEngine
+
         self.settings.require("GEMINI_API_KEY")
         engine = GeminiEngine(
             api_key=self.settings.gemini_api_key,
@@ -202,6 +208,8 @@ class Services:
     @cached_property
     def imaging(self) -> ports.Imaging:
         """The picture codec."""
+        from quel.adapters.imaging import PillowImaging
+
         return PillowImaging(max_pixels=self.settings.max_reference_pixels)
 
     def close(self) -> None:

@@ -7,11 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from quel.adapters.storage import SupabaseStorage
-from quel.cli.audit import audit
 from quel.sandbox.gemini import faults
 from quel.sandbox.studio import Studio
 from tests.integration.harness import Pipeline, until
+from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_quel
 
 HUGE = 2**31 + 1_000
@@ -63,22 +62,15 @@ def copy(ended, world):
     world.servers.drop_database(url)
 
 
-@pytest.fixture
-def storage(world):
-    storage = SupabaseStorage(url=world.storage.url, service_key=world.storage.service_key)
-    yield storage
-    storage.close()
-
-
-def kinds_in(studio, storage=None, **options):
-    differences = audit(studio.database_url, storage=storage, look_again_after_s=0.0, **options)
+def kinds_in(studio, **options):
+    differences = own_audit(studio, look_again_after_s=0.0, **options)
     return sorted({difference.kind for difference in differences})
 
 
-def test_what_the_pipeline_leaves_agrees_to_the_credit(ended, storage):
+def test_what_the_pipeline_leaves_agrees_to_the_credit(ended):
     studio = ended.pipeline.studio
     assert [studio.job_row(job)["completed_images"] for job in ended.jobs] == [3, 2, 2, 0, 0]
-    assert kinds_in(studio, storage, starting_balances=ended.starting_balances) == []
+    assert kinds_in(studio, objects=True, starting_balances=ended.starting_balances) == []
 
 
 BROKEN = [
@@ -135,7 +127,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("statement", "kinds"), BROKEN, ids=[" ".join(kinds) for _, kinds in BROKEN])
-def test_what_somebody_breaks_is_found_and_nothing_else(ended, copy, storage, statement, kinds):
+def test_what_somebody_breaks_is_found_and_nothing_else(ended, copy, statement, kinds):
     row = copy.job_row(ended.jobs[0])
     values = {
         "job": row["job_id"],
@@ -145,10 +137,10 @@ def test_what_somebody_breaks_is_found_and_nothing_else(ended, copy, storage, st
     }
     words = re.findall(r"%\((\w+)\)s", statement)
     copy.rows(re.sub(r"%\(\w+\)s", "%s", statement), *(values[word] for word in words))
-    assert kinds_in(copy, storage) == sorted(kinds)
+    assert kinds_in(copy, objects=True) == sorted(kinds)
 
 
-def test_objects_are_looked_at_in_storage(ended, storage, world):
+def test_objects_are_looked_at_in_storage(ended, world):
     studio = ended.pipeline.studio
     path = (
         f"generated-images/user-{studio.job_row(ended.jobs[1])['quel_member_id']}/generated_{ended.jobs[1]}"
@@ -157,11 +149,11 @@ def test_objects_are_looked_at_in_storage(ended, storage, world):
     kept = world.storage.get(delivered)
     world.storage.remove(delivered)
     world.storage.put(failed, b"left behind")
-    assert kinds_in(studio, storage) == ["object_missing", "stray_object"]
+    assert kinds_in(studio, objects=True) == ["object_missing", "stray_object"]
     assert kinds_in(studio) == []
     world.storage.put(delivered, kept)
     world.storage.remove(failed)
-    assert kinds_in(studio, storage) == []
+    assert kinds_in(studio, objects=True) == []
 
 
 def test_bought_credits_raise_no_alarm_but_do_not_pass_where_the_start_is_known(ended, copy):
@@ -187,7 +179,7 @@ def test_a_missing_setting_is_named(ended):
     assert (answer.returncode, "SUPABASE_SERVICE_KEY" in answer.stderr) == (2, True)
 
 
-def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline, storage):
+def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline):
     studio = pipeline.studio  # its own: other tests spend the shared members' credits without a ledger row
     pipeline.workers()
     member = studio.member(1_000)
@@ -199,7 +191,7 @@ def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline, storage):
     until(lambda: studio.job_row(jobs[0])["completed_images"] >= 1, "an image is there")
     looks = 0
     while any(studio.job_row(job)["completed_at"] is None for job in jobs):
-        assert audit(studio.database_url, storage=storage, look_again_after_s=1.0) == []
+        assert own_audit(studio, objects=True, look_again_after_s=1.0) == []
         looks += 1
     assert looks >= 1
-    assert audit(studio.database_url, storage=storage, starting_balances={member: 1_000}) == []
+    assert own_audit(studio, objects=True, starting_balances={member: 1_000}) == []

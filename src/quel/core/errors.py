@@ -9,7 +9,11 @@ QuelError
 │   ├── Misconfigured      a neighbour refuses quel until an operator mends a setting, a key or a plan
 │   ├── RowLocked          somebody else holds a row; a moment later it is free
 │   └── NoRoom             Redis would be left without the memory it needs for messages
-└── SettingsError          a setting is missing or wrong; the message names it
+├── SettingsError          a setting is missing or wrong; the message names it
+└── Declined               an operator's wish that is not done; no row was changed
+    ├── InvalidInput       what was given cannot be used, whatever stands in the rows
+    ├── NotFound           there is no such job, payer or dead letter
+    └── Conflict           what is there does not allow it, at least not now
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
 """
@@ -76,3 +80,27 @@ class SettingsError(QuelError):
     """A setting is missing or cannot be read; the message names the variable or key."""
 
     code = "settings"
+
+
+class Declined(QuelError):
+    """What an operator asked for is not done, and no row was changed."""
+
+    code = "declined"
+
+
+class InvalidInput(Declined):
+    """What was given cannot be used: another try needs other input."""
+
+    code = "invalid_input"
+
+
+class NotFound(Declined):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(Declined):
+    """What was named exists, and its state does not allow what was asked for."""
+
+    code = "conflict"

@@ -46,7 +46,7 @@ class Ingest:
             return _bytes(taken)
 
     def done(self, entry: bytes) -> None:
-        """Removes an entry that has been handed on or set aside."""
+        """Removes an entry that has been handed on or rejected."""
         with redis_errors():
             self._client.lrem(self._moving, 1, entry)  # type: ignore[arg-type]  # bytes are fine
 

@@ -1,4 +1,4 @@
-"""What `quel doctor` makes of the facts: each check's verdict, and what to do where it is not well."""
+"""What the doctor makes of the facts: each check's verdict, and what to do where it is not well."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from quel.core.kind import MADE_HERE, Kind
 from quel.core.redis_room import RESERVE_BYTES, memory_problem
+
+SETTINGS = "Settings"
+"""The check that asks whether every setting is there that has no default."""
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
