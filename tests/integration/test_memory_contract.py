@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from quel.core.errors import ServiceUnavailable
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
 from quel.core.pipeline import Step, StepMessage
@@ -18,6 +19,7 @@ from tests.integration.two_worlds import JOB, MINUTE_S, OTHER, STUCK_S, InMemory
 
 REFUSAL = Refused("blocked_safety", "The provider refused it.")
 FAILURE = Transient("server_error", "It failed.")
+DOWN = ServiceUnavailable("Storage does not answer.")
 WORDS = Broken("no_picture", "It answered in words.")
 
 Scenario = Callable[[World], None]
@@ -284,6 +286,63 @@ def an_answer_is_lost_after_it_was_stored(world: World) -> None:
     world.run(until=Step.GENERATE_IMAGE)
     world.storage.objects[_result_path(world)] = b"stored"
     world.lose_bytes()
+    world.run()
+
+
+@scenario
+def storage_is_away_for_a_while(world: World) -> None:
+    world.storage.trouble.plan("write_result", *[DOWN] * 4)
+    world.order(2)
+    world.run()
+
+
+@scenario
+def storage_is_away(world: World) -> None:
+    world.storage.trouble.plan("write_result", DOWN)
+    world.order(1)
+    world.run(until=Step.PERSIST_OUTPUT)
+    assert run_stage(world.services, StepMessage(Step.PERSIST_OUTPUT, JOB, 0)) == ()
+    world.sweep(after_s=0.5)
+
+
+@scenario
+def another_message_is_at_the_image(world: World) -> None:
+    world.order(1)
+    world.run(until=Step.GENERATE_IMAGE)
+    assert world.services.persist_output.begin(JOB, 0, "another")
+    world.run()
+    world.messages.append(StepMessage(Step.PERSIST_OUTPUT, JOB, 0))
+    world.let_pass(30)
+    world.run()
+
+
+@scenario
+def storing_ends_every_process(world: World) -> None:
+    world.order(1)
+    world.run(until=Step.GENERATE_IMAGE)
+    for _ in range(3):
+        world.services.persist_output.begin(JOB, 0, "one that dies")
+        world.let_pass(61)
+    world.run()
+
+
+@scenario
+def preparing_ends_every_process(world: World) -> None:
+    world.order(2)
+    world.run(until=Step.FETCH_JOB)
+    for _ in range(3):
+        world.services.prepare_inputs.begin(JOB)
+    world.run()
+
+
+@scenario
+def storage_hands_out_nothing_for_a_while(world: World) -> None:
+    asked = [{"attachId": world.reference("top", b"top"), "type": "top"}]
+    world.order(1, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
+    world.run(until=Step.FETCH_JOB)
+    world.storage.trouble.plan("read_reference", DOWN)
+    world.messages += run_stage(world.services, world.messages.pop(), tries=7)
+    assert [message.step for message in world.messages] == [Step.PREPARE_INPUTS]
     world.run()
 
 

@@ -32,11 +32,11 @@ _JOB = "job_status total_images completed_images failed_images generated_attach_
 _PRODUCTION = "production_status attach_ids generated_image_count input_images_count"
 _CLAIMED = (
     "path payer_kind price result_owner warnings input_images extra_attach_ids fruitless_recoveries"
-    " stored_at_recovery ended_elsewhere"
+    " stored_at_recovery ended_elsewhere starts"
 )
 _IMAGE = (
-    "job_id image_no path stage item number seed state turn attempts broken_answers lease_owner cost_usd"
-    " reason_code reason attach_id"
+    "job_id image_no path stage item number seed state turn attempts broken_answers starts object_bytes"
+    " lease_owner cost_usd reason_code reason attach_id"
 )
 _LEDGER = "transaction_type amount balance_after description attach_idx api_provider"
 _ALL_TABLES = "quel_member, quel_organization, quel_production_photo, quel_attach, quel_credits"

@@ -4,9 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from quel.core.errors import ServiceUnavailable, StorageRefused
+from quel.core.errors import RowLocked, ServiceUnavailable, StorageRefused
 from quel.core.job import JobStatus
-from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.core.outcome import PictureBytes
+from quel.core.persist_output import ENCODED
+from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.sandbox.memory.persist_output import PersistOutputRows
 from quel.sandbox.memory.pictures import NO_PICTURE, made
 from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output
@@ -156,11 +159,119 @@ def test_the_third_answer_that_cannot_be_decoded_fails_the_image(services, studi
 def test_an_upload_that_fails_is_tried_again_from_the_bytes_that_are_kept(services, studio, made_image):
     job_id = made_image()
     services.storage.trouble.plan("write_result", DOWN)
-    with pytest.raises(ServiceUnavailable):
-        persist_output(services, job_id, 0)
+    [again] = persist_output(services, job_id, 0)
+    assert (again.step, again.delay_s) == (Step.PERSIST_OUTPUT, 1.5)
     assert (studio.states(job_id), balance(services, studio, job_id)) == (["made"], 1_000)
+    services.clock.advance(again.delay_s)
     assert persist_output(services, job_id, 0) == finalize(job_id)
     assert len(services.engine.requests) == 1
+
+
+def test_pauses_between_tries_double_up_to_a_minute(services, made_image):
+    job_id = made_image()
+    services.storage.trouble.plan("write_result", *[DOWN] * 9)
+    pauses = []
+    for _ in range(9):
+        [again] = persist_output(services, job_id, 0)
+        pauses.append(again.delay_s - 0.5)
+        services.clock.advance(again.delay_s)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_message_that_comes_during_the_pause_changes_nothing(services, made_image):
+    job_id = made_image()
+    services.storage.trouble.plan("write_result", DOWN)
+    persist_output(services, job_id, 0)
+    assert persist_output(services, job_id, 0) == ()
+    assert not services.storage.objects
+
+
+def test_an_answer_that_cannot_be_kept_encoded_is_still_kept(services, made_image):
+    job_id = made_image()
+    services.storage.trouble.plan("write_result", DOWN)
+    services.blobs.trouble.plan("put_output", ServiceUnavailable("Redis is away."))
+    persist_output(services, job_id, 0)
+    assert services.blobs.outputs[job_id, 0].data == b"picture"
+
+
+def test_an_answer_that_is_kept_encoded_is_stored_as_it_is(services, made_image):
+    job_id = made_image()
+    services.blobs.outputs[job_id, 0] = PictureBytes(b"a webp", ENCODED)
+    persist_output(services, job_id, 0)
+    assert list(services.storage.objects.values()) == [b"a webp"]
+
+
+def test_an_upload_of_an_encoded_answer_that_fails_keeps_it(services, made_image):
+    job_id = made_image()
+    services.blobs.outputs[job_id, 0] = PictureBytes(b"a webp", ENCODED)
+    services.storage.trouble.plan("write_result", DOWN)
+    [again] = persist_output(services, job_id, 0)
+    assert again.step is Step.PERSIST_OUTPUT
+    assert services.blobs.outputs[job_id, 0].mime_type == ENCODED
+
+
+def test_storage_that_cannot_say_what_it_holds_is_asked_later(services, studio, made_image):
+    job_id = made_image()
+    services.blobs.lose_everything()
+    services.storage.trouble.plan("stored_size_bytes", DOWN)
+    [again] = persist_output(services, job_id, 0)
+    assert (again.step, studio.states(job_id)) == (Step.PERSIST_OUTPUT, ["made"])
+
+
+def test_an_image_that_ends_while_storage_fails_is_not_tried_again(services, studio, made_image):
+    job_id = made_image()
+
+    def ended_and_down():
+        studio.cancel(job_id)
+        finalize_job(services, job_id)
+        raise DOWN
+
+    services.storage.trouble.plan("write_result", ended_and_down)
+    assert persist_output(services, job_id, 0) == ()
+
+
+def test_a_payer_whose_row_is_held_is_charged_later_for_the_object_that_is_stored(
+    services, studio, made_image
+):
+    job_id = made_image()
+
+    class Held(PersistOutputRows):
+        def deliver(self, delivery, size_bytes):
+            raise RowLocked("Somebody holds the row.")
+
+    free, services.persist_output = services.persist_output, Held(services.tables)
+    [again] = persist_output(services, job_id, 0)
+    services.persist_output = free
+    assert image(services, job_id).object_bytes == len(b"webp of picture")
+    services.blobs.lose_everything()
+    services.clock.advance(again.delay_s)
+    assert persist_output(services, job_id, 0) == finalize(job_id)
+    assert balance(services, studio, job_id) == 995
+
+
+# one message at a time
+def test_a_message_about_an_image_that_another_is_at_ends_at_once(services, made_image):
+    job_id = made_image()
+    nested = []
+    during_upload(services, lambda: nested.append(persist_output(services, job_id, 0, owner="another")))
+    assert persist_output(services, job_id, 0, owner="this") == finalize(job_id)
+    assert nested == [()]
+
+
+def test_a_message_may_begin_again_what_it_began(services, made_image):
+    job_id = made_image()
+    services.persist_output.begin(job_id, 0, "this")
+    assert persist_output(services, job_id, 0, owner="another") == ()
+    assert persist_output(services, job_id, 0, owner="this") == finalize(job_id)
+
+
+def test_an_image_that_ends_every_process_fails_with_a_reason(services, studio, made_image):
+    job_id = made_image()
+    for _ in range(MOST_STARTS):
+        services.persist_output.begin(job_id, 0, "one that dies")
+        services.clock.advance(61)
+    assert persist_output(services, job_id, 0) == finalize(job_id)
+    assert (studio.states(job_id), image(services, job_id).reason_code) == (["failed"], "ends_the_process")
 
 
 def test_an_object_that_storage_refuses_fails_the_image(services, studio, made_image):
@@ -202,7 +313,12 @@ def test_credits_that_are_gone_by_the_delivery_fail_all_that_is_open(services, s
 
 def test_an_image_that_another_message_delivered_is_charged_once(services, studio, made_image):
     job_id = made_image()
-    during_upload(services, lambda: persist_output(services, job_id, 0))
+
+    def delivered():
+        services.clock.advance(61)  # this one hangs, and its lease is over
+        persist_output(services, job_id, 0)
+
+    during_upload(services, delivered)
     assert persist_output(services, job_id, 0) == finalize(job_id)
     assert balance(services, studio, job_id) == 995
     assert len(services.storage.objects) == 1

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from quel.core.errors import ServiceUnavailable
+from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import JobStatus
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import MOST_STARTS, Step, StepMessage
 from quel.core.prepare_inputs import MOST_TRIES
 from quel.sandbox.memory.pictures import NO_PICTURE
 from quel.stages.prepare_inputs import prepare_inputs
@@ -219,8 +219,36 @@ def test_what_storage_does_not_hand_out_on_the_last_try_is_left_out(services, st
 def test_storage_that_hands_out_nothing_is_down_also_on_the_last_try(services, studio, batch):
     job_id = batch((studio.attach(b"top", "top"), "top"))
     services.storage.trouble.plan("read_reference", DOWN)
-    with pytest.raises(ServiceUnavailable):
-        prepare_inputs(services, job_id, tries=MOST_TRIES)
+    [again] = prepare_inputs(services, job_id, tries=MOST_TRIES)
+    assert (again.step, again.delay_s) == (Step.PREPARE_INPUTS, 60.0)
+    assert studio.states(job_id) == ["planned"]
+
+
+def test_a_key_that_storage_refuses_makes_no_reference_a_missing_one(services, studio, batch):
+    job_id = batch((studio.attach(b"top", "top"), "top"), (studio.attach(b"model", "model"), "model"))
+    services.storage.trouble.plan("read_reference", Misconfigured("Storage refuses the service key."))
+    [again] = prepare_inputs(services, job_id, tries=MOST_TRIES)
+    assert again.step is Step.PREPARE_INPUTS
+    assert studio.states(job_id) == ["planned"]
+
+
+def test_a_cache_without_room_takes_no_half_of_a_job(services, studio, batch):
+    references = [(studio.attach(name.encode(), name), name) for name in ("model", "top")]
+    job_id = batch(*references)
+    services.blobs.trouble.plan("put_input", lambda: None, NoRoom("Redis has no room for a picture."))
+    [again] = prepare_inputs(services, job_id)
+    assert (again.step, again.delay_s) == (Step.PREPARE_INPUTS, 5.0)
+    assert not services.blobs.inputs
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+
+
+def test_a_job_that_ends_every_process_fails_with_a_reason(services, studio, batch):
+    job_id = batch(images=2)
+    for _ in range(MOST_STARTS):
+        services.prepare_inputs.begin(job_id)
+    assert prepare_inputs(services, job_id) == finalize(job_id)
+    assert studio.states(job_id) == ["failed", "failed"]
+    assert "ended the process" in reason(services, job_id)
 
 
 def test_pictures_of_a_job_that_ends_meanwhile_are_forgotten(services, studio, batch):
