@@ -1,7 +1,8 @@
 """The neighbours as the stages see them: what each promises, never how.
 
-Adapters implement these; `quel.services` wires them. Nothing here raises a library's own exception:
-every method may raise ServiceUnavailable, and those on rows DatabaseError.
+Adapters implement these and `quel.services` wires them; `quel.sandbox.memory` implements them once more.
+Nothing here raises a library's own exception: every method may raise ServiceUnavailable, and those on rows
+DatabaseError.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -22,6 +23,16 @@ from quel.core.pipeline import Step
 from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
+
+
+class Clock(Protocol):
+    """Time as it passes for whoever waits."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment; never fewer than before."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns when so much time has passed."""
 
 
 class Engine(Protocol):

@@ -24,9 +24,9 @@ from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE, Kind, foreign_reason
 from quel.core.object_path import result_owner
 from quel.core.pipeline import Step, StepMessage, next_steps
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import announce
 
 

@@ -12,9 +12,9 @@ from quel.core.generate_image import InsufficientCredits
 from quel.core.job import JobStatus
 from quel.core.persist_output import ENCODED, Delivered, OutputToPersist, Stale
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import finalize_when_done, log_progress
 
 _MARGIN_S = 0.5  # a message must not arrive before the pause in its row is over
