@@ -189,7 +189,7 @@ def test_a_message_that_comes_during_the_pause_changes_nothing(services, made_im
 def test_an_answer_that_cannot_be_kept_encoded_is_still_kept(services, made_image):
     job_id = made_image()
     services.storage.trouble.plan("write_result", DOWN)
-    services.blobs.trouble.plan("put_output", ServiceUnavailable("Redis is away."))
+    services.blobs.trouble.plan("keep_webp", ServiceUnavailable("Redis is away."))
     persist_output(services, job_id, 0)
     assert services.blobs.outputs[job_id, 0].data == b"picture"
 

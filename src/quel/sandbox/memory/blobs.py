@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from quel.core.outcome import PictureBytes
+from quel.core.persist_output import ENCODED
 from quel.sandbox.memory.trouble import Trouble
 
 _PLENTY_BYTES = 10**9
@@ -29,6 +30,11 @@ class Blobs:
         """Keeps the provider's answer; one that is kept already stays."""
         self.trouble.meet("put_output")
         self.outputs.setdefault((job_id, image_no), picture)
+
+    def keep_webp(self, job_id: UUID, image_no: int, webp: bytes) -> None:
+        """Keeps an answer as the WebP it will be stored as, in its place."""
+        self.trouble.meet("keep_webp")
+        self.outputs[job_id, image_no] = PictureBytes(webp, ENCODED)
 
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
         """The provider's answer, if it is kept."""

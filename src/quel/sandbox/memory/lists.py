@@ -23,9 +23,14 @@ class Cancellations:
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Those whose key is set."""
         cancelled = self._keys & set(job_ids)
-        for job_id in cancelled:
-            self._mark(job_id)
+        in_hand = self._tables.pipeline_jobs.keys() | self._tables.pending_jobs.keys()
+        for job_id in cancelled & in_hand:
+            self.write(job_id)
         return cancelled
+
+    def write(self, job_id: UUID) -> None:
+        """Marks the row of a job that is quel's."""
+        self._mark(job_id)
 
     def cancel(self, job_id: UUID) -> None:
         """Sets the key as the front end does."""
