@@ -1,15 +1,16 @@
 """Who pays, who is refused before anything is spent, and what the ledger says."""
 
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from structlog.testing import capture_logs
 
 from quel.core.generate_image import ClaimedImage
 from quel.core.open_paths import EveryPath
 from quel.core.outcome import PictureBytes
-from quel.observe.events import Event
+from quel.observe.events import Event, hearing
 from quel.services import Services
 from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
@@ -180,7 +181,9 @@ def test_the_log_gives_the_reason_that_the_row_gives_when_credits_run_dry(world,
     studio = pipeline.studio
     member = studio.member(100)
     job_id = studio.job("simple_general", {"prompt": "x"}, total_images=2, member=member)
-    with closing(Services(read_settings(pipeline.environment()))) as services, capture_logs() as logged:
+    told: list[tuple[Event, Mapping[str, Any]]] = []
+    hear = hearing(lambda event, fields: told.append((event, fields)))
+    with closing(Services(read_settings(pipeline.environment()))) as services, hear:
         fetch_job(services, job_id)
         prepare_inputs(services, job_id)
         made = services.generate_image.claim("a lease", EveryPath())
@@ -191,6 +194,6 @@ def test_the_log_gives_the_reason_that_the_row_gives_when_credits_run_dry(world,
         studio.rows("UPDATE quel_member SET quel_member_credit = 1")
         persist_output(services, job_id, made.image_no)
         finalize_job(services, job_id)
-    [failed] = [entry for entry in logged if entry["event"] == Event.IMAGE_FAILED]
+    [failed] = [fields for event, fields in told if event is Event.IMAGE_FAILED]
     assert (failed["code"], failed["images"]) == ("ran_dry", 2)
     assert studio.job_row(job_id)["error_message"] == f"All 2 images failed: {failed['reason']}"

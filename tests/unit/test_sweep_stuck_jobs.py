@@ -91,7 +91,7 @@ def test_silence_without_a_reason_is_a_recovery():
 
 def test_lost_messages_are_sent_again_long_before_a_job_counts_as_stuck():
     verdict = judge(processing(PLANNED, MADE, silent_s=61), QUIET)
-    assert verdict.action is Action.NUDGE
+    assert verdict.action is Action.SEND_AGAIN
     assert {message.step for message in verdict.messages} == {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}
 
 
@@ -102,7 +102,7 @@ def test_a_job_whose_messages_are_there_waits_however_long(state, flow_silent_s,
     context = replace(QUIET, flow_silent_s=flow_silent_s)
     assert judge(processing(state, silent_s=silent_s, fruitless=99), context, waiting=True).messages == ()
     assert judge(processing(state, silent_s=silent_s, fruitless=99), context, waiting=True).action in {
-        Action.NUDGE,
+        Action.SEND_AGAIN,
         Action.LEAVE,
     }
 

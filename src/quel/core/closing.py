@@ -52,6 +52,6 @@ class ClosedJob:
     path: str | None
     seconds: float
     credits: int
-    remains: Leftovers
+    leftovers: Leftovers
     merged: MergedIds | None
     given_up: int = 0

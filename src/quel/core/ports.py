@@ -287,13 +287,13 @@ class AdmissionController(Protocol):
         """For how long this process knows that no call may begin."""
 
     def wait(self, later: Later) -> None:
-        """An image waits: ring again when `later` is over, or when a call ends."""
+        """An image waits: notify again when `later` is over, or when a call ends."""
 
     def closed(self, seconds: float) -> None:
         """The provider or the quota keeps everyone away for so long."""
 
     def call_ended(self) -> bool:
-        """A call ended; whether one of those that wait should be rung for."""
+        """A call ended; whether to send for one of those that wait."""
 
 
 class LeaseRenewal(Protocol):
@@ -359,7 +359,7 @@ class Queues(Protocol):
     def waiting(self, step: Step) -> Collection[tuple[UUID, int | None]] | None:
         """(job_id, image_no) of the messages that wait for a step, are delayed or run; None for too many."""
 
-    def backlog(self, stage: Step) -> int:
+    def backlog(self, step: Step) -> int:
         """The messages of a stage that no worker has fetched."""
 
     def jobs_to_fetch(self) -> set[UUID] | None:

@@ -16,7 +16,7 @@ GRACE_S = 60.0
 class PendingJob:
     """A pending job: when its row last changed, how long ago that is, and how often it was recovered.
 
-    `in_hand` says that quel had it before: parked it, nudged it, or claimed it. A `claimed` one was set back
+    `in_hand` says that quel had it before: parked it, sent for it, claimed it. A `claimed` one was set back
     by hand and may have images that are paid for: it is never closed from here.
     """
 
@@ -149,7 +149,7 @@ class Action(Enum):
     """What the sweep does about a job."""
 
     LEAVE = auto()
-    NUDGE = auto()
+    SEND_AGAIN = auto()
     RECOVER = auto()  # counted, also in retry_count
     CLOSE = auto()
 
@@ -186,7 +186,7 @@ def decide_processing(
     messages are there waits, however long. Images that are ready need none: the workers look for them.
     """
     if all(state in FINAL_STATES for _, state in job.images):
-        return Verdict(Action.NUDGE, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
+        return Verdict(Action.SEND_AGAIN, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
     if job.lapsed:
         return _recover_or_close(job, context, may_close=not job.leased)
     if job.silent_s < min(GRACE_S, context.stuck_after_s) or job.leased:
@@ -194,7 +194,7 @@ def decide_processing(
     needed = [message for message in next_steps(job.job_id, job.images) if _is_needed(message, context)]
     lost = tuple(message for message in needed if waiting(message) is False)
     if job.silent_s < context.stuck_after_s:
-        return Verdict(Action.NUDGE, lost)
+        return Verdict(Action.SEND_AGAIN, lost)
     if lost:
         return _recover_or_close(job, context, may_close=True)
     if any(waiting(message) is None for message in needed):

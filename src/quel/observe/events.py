@@ -4,7 +4,8 @@ Fields are numbers, ids and reasons. No prompt, secret or personal data is ever 
 to count events subscribes: the metrics do, so that a stage says what happened once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -99,7 +100,7 @@ _WARNINGS = frozenset(
 _ERRORS = frozenset({Event.MESSAGE_DEAD, Event.UNCOUNTED})
 
 Observer = Callable[[Event, Mapping[str, Any]], None]
-"""Hears each event with its fields and those of the block it happened in (see `quel.observe.logs.about`)."""
+"""Hears each event with its fields and those of the block it happened in (`observe.logs.log_context`)."""
 
 _observers: list[Observer] = []
 
@@ -108,6 +109,16 @@ def subscribe(observer: Observer) -> None:
     """Lets `observer` hear every event of this process from now on; twice is the same as once."""
     if observer not in _observers:
         _observers.append(observer)
+
+
+@contextmanager
+def hearing(observer: Observer) -> Iterator[None]:
+    """Lets `observer` hear every event of this process for the block."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
 
 
 def emit(event: Event, **fields: Any) -> None:

@@ -22,14 +22,14 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     if (
         closed is None
     ):  # still open, ended by somebody else, or by a worker that died before it had cleared away
-        remains = services.finalize_job.leftovers(job_id)
-        if remains is None:
+        leftovers = services.finalize_job.leftovers(job_id)
+        if leftovers is None:
             return ()
-        if remains.withdrawn:
-            emit(Event.JOB_WITHDRAWN, images=remains.withdrawn)
-        return clear_away(services, job_id, remains)
+        if leftovers.withdrawn:
+            emit(Event.JOB_WITHDRAWN, images=leftovers.withdrawn)
+        return clear_away(services, job_id, leftovers)
     _tell(closed)
-    return clear_away(services, job_id, closed.remains)
+    return clear_away(services, job_id, closed.leftovers)
 
 
 def _tell(closed: ClosedJob) -> None:

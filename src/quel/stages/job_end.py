@@ -18,16 +18,16 @@ def announce(closed: ClosedJob) -> None:
             outcome=closed.end.status.value,
             images=closed.end.completed_images,
             failed=closed.end.failed_images,
-            planned=closed.remains.images,
+            planned=closed.leftovers.images,
             seconds=round(closed.seconds, 3),
             credits=closed.credits,
         )
 
 
-def clear_away(services: Services, job_id: UUID, remains: Leftovers) -> tuple[StepMessage, ...]:
+def clear_away(services: Services, job_id: UUID, leftovers: Leftovers) -> tuple[StepMessage, ...]:
     """Forgets a job's bytes; returns the messages that delete objects nobody gets, as persist_output can."""
-    services.blobs.drop_job(job_id, remains.picture_keys, remains.images)
-    return tuple(StepMessage(Step.PERSIST_OUTPUT, job_id, image_no) for image_no in remains.dropped)
+    services.blobs.drop_job(job_id, leftovers.picture_keys, leftovers.images)
+    return tuple(StepMessage(Step.PERSIST_OUTPUT, job_id, image_no) for image_no in leftovers.dropped)
 
 
 def log_progress(progress: Progress) -> None:

@@ -36,8 +36,8 @@ def persist_output(
         return ()
     with log_context(path=delivery.path, stage=delivery.stage):
         if delivery.state is not ImageState.MADE:
-            _clear_away(services, delivery, delivery.state)
-            return _closing_time(delivery)
+            _delete_unwanted_object(services, delivery, delivery.state)
+            return _finalize_if_processing(delivery)
         if delivery.job_status is JobStatus.PENDING:  # set back by hand: its bytes wait for the new claim
             return ()
         if delivery.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(job_id):
@@ -120,18 +120,18 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
             log_progress(progress)
             services.storage.delete_results([delivery.result_path])
         case Stale(ImageState.STORED):
-            return _closing_time(delivery)
+            return _finalize_if_processing(delivery)
         case Stale(ImageState.MADE):
             return ()
         case Stale(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
-            _clear_away(services, delivery, state)
+            _delete_unwanted_object(services, delivery, state)
             return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
     services.blobs.drop_output(delivery.job_id, delivery.image_no)
     return finalize_when_done(delivery.job_id, progress)
 
 
-def _clear_away(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
+def _delete_unwanted_object(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
     """Deletes the object of an image that has ended unwanted; one that is made again will need its path."""
     if state in {ImageState.FAILED, ImageState.CANCELLED}:
         services.storage.delete_results([delivery.result_path])
@@ -160,7 +160,7 @@ def _fail(services: Services, delivery: OutputToPersist, code: str, reason: str)
     return finalize_when_done(delivery.job_id, progress)
 
 
-def _closing_time(delivery: OutputToPersist) -> tuple[StepMessage, ...]:
+def _finalize_if_processing(delivery: OutputToPersist) -> tuple[StepMessage, ...]:
     if delivery.job_status is JobStatus.PROCESSING and delivery.state is not ImageState.READY:
         return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
     return ()

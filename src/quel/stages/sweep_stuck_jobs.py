@@ -173,4 +173,4 @@ def _give_up(services: Services, job: OpenJob, context: SweepContext) -> tuple[S
         with log_context(path=closed.path):
             emit(Event.IMAGE_FAILED, code="stuck", reason=reason, images=closed.given_up)
         announce(closed)
-        return clear_away(services, job_id, closed.remains)
+        return clear_away(services, job_id, closed.leftovers)

@@ -1,13 +1,13 @@
 """A world in memory for every test: services, front end, a worker; and jobs brought as far as needed."""
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 from uuid import UUID
 
 import pytest
-from structlog.testing import capture_logs
 
 from quel.core.pipeline import Step
+from quel.observe.events import Event, hearing
 from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.studio import MemoryStudio
 from quel.sandbox.memory.worker import Worker
@@ -33,9 +33,14 @@ def worker(services: MemoryServices) -> Worker:
 
 @pytest.fixture
 def events() -> Iterator[Events]:
-    """What is logged from here on."""
-    with capture_logs() as entries:
-        yield entries
+    """Every event from here on with its fields, however logs are configured meanwhile."""
+    heard: Events = []
+
+    def hear(event: Event, fields: Mapping[str, Any]) -> None:
+        heard.append({"event": event.value, **fields})
+
+    with hearing(hear):
+        yield heard
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
 _IDLE_POLL_MS = 100  # how soon an idle thread notices that it is to stop
 
 
-def served_stages(worker: dramatiq.Worker) -> frozenset[Step]:
+def served_steps(worker: dramatiq.Worker) -> frozenset[Step]:
     """The steps whose queues this worker consumes. Raises SettingsError for a queue that is none."""
     queues = worker.consumer_whitelist or {step.value for step in Step}
     known = {step.value for step in Step}
@@ -47,7 +47,7 @@ class WorkerSetup(dramatiq.Middleware):
         worker.queue_prefetch = worker.worker_threads
         worker.worker_timeout = _IDLE_POLL_MS
         try:
-            steps = served_stages(worker)
+            steps = served_steps(worker)
             needed = {"DATABASE_URL"}.union(*(NEEDS[step] for step in steps))
             self._settings.require(*sorted(needed))
             check_databases(self._settings.redis_urls)

@@ -163,7 +163,7 @@ def _close(connection: Connection, job_id: UUID, intent: Intent) -> ClosedJob | 
         path=facts.path,
         seconds=float(seconds),
         credits=facts.price * end.completed_images,
-        remains=leftovers(_images(connection, job_id) if ended else facts.images),
+        leftovers=leftovers(_images(connection, job_id) if ended else facts.images),
         merged=merged,
         given_up=ended if isinstance(intent, GiveUpJob) else 0,
     )

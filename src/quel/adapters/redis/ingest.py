@@ -1,4 +1,4 @@
-"""Takes job ids off a raw list so that none is lost at any moment, and rejects what is no job id.
+"""Takes job ids off a raw list so that none is lost at any moment.
 
 An id moves atomically from the list to this bridge's own list, is handed on, and only then removed. What a
 dead bridge was moving goes back to the head of its list.
@@ -62,15 +62,10 @@ class Ingest:
         self._look_at = 0.0
 
     def rescue(self) -> int:
-        """Puts back what dead bridges of this list were moving; how many entries."""
+        """Returns to the list what its dead bridges were moving; how many entries."""
         with redis_errors():
-            rescued = sum(self._put_back(bridge) for bridge in self._dead_bridges())
-            return rescued + self._put_back(self._bridge)
-
-    def close(self) -> None:
-        """Puts back what this bridge still holds and signs off."""
-        with redis_errors():
-            self._put_back(self._bridge)
+            rescued = sum(self._return_to_list(bridge) for bridge in self._dead_bridges())
+            return rescued + self._return_to_list(self._bridge)
 
     def _sign_of_life(self) -> None:
         with redis_errors():
@@ -86,7 +81,7 @@ class Ingest:
             if source == self.source and bridge != self._bridge:
                 yield bridge
 
-    def _put_back(self, bridge: str) -> int:
+    def _return_to_list(self, bridge: str) -> int:
         moved = 0
         while self._client.lmove(_moving(self.source, bridge), self.source, "LEFT", "RIGHT") is not None:
             moved += 1

@@ -35,10 +35,10 @@ class Queues:
         self._sources = sources
         self._foreign = foreign
 
-    def backlog(self, stage: Step) -> int:
-        """The messages of a stage that no worker has fetched; neither running nor delayed ones."""
+    def backlog(self, step: Step) -> int:
+        """The messages of a step that no worker has fetched; neither running nor delayed ones."""
         with redis_errors():
-            return int(self._broker.llen(f"{_NAMESPACE}:{stage.value}"))
+            return int(self._broker.llen(f"{_NAMESPACE}:{step.value}"))
 
     def jobs_to_fetch(self) -> set[UUID] | None:
         """The jobs on a raw list, or in a message to fetch_job that waits, runs or is delayed."""

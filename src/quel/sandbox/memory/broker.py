@@ -66,10 +66,10 @@ class Broker:
         self._waiting = kept
         return lost
 
-    def backlog(self, stage: Step) -> int:
-        """The messages of a stage that no worker has fetched."""
+    def backlog(self, step: Step) -> int:
+        """The messages of a step that no worker has fetched."""
         now = self._clock.now
-        return sum(one.message.step is stage and one.due_at <= now for one in self._waiting)
+        return sum(one.message.step is step and one.due_at <= now for one in self._waiting)
 
     def waiting(self, step: Step) -> set[tuple[UUID, int | None]] | None:
         """(job_id, image_no) of the messages that wait for a step or are delayed."""

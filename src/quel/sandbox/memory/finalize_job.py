@@ -77,7 +77,7 @@ class FinalizeJobRows:
             path=facts.path,
             seconds=self._tables.clock.since(job.started_at),
             credits=facts.price * end.completed_images,
-            remains=leftovers(self._images(job_id)),
+            leftovers=leftovers(self._images(job_id)),
             merged=self._write_production(facts, end),
             given_up=ended if isinstance(intent, GiveUpJob) else 0,
         )

@@ -51,7 +51,7 @@ def _count() -> Column[Any]:
 class PendingJobInHand(Table, table=True):
     """A job that quel had in hand and has not claimed: parked, or found by the sweep.
 
-    `recoveries` counts how often the sweep nudged it, `adoptions` how often it was taken over from another
+    `recoveries` counts how often the sweep sent for it, `adoptions` how often it was taken over from another
     server; the product's retry_count is written for people and never read.
     """
 
