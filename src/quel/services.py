@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from quel.adapters.gemini.engine import GeminiEngine
-from quel.adapters.imaging import PillowImaging
+from quel.adapters.imaging import MemoryBudget, PillowImaging, Workbench
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
@@ -204,6 +204,7 @@ class Services:
             api_version=self.settings.gemini_api_version,
             timeout_s=self.settings.gemini_timeout_s,
             concurrency=self._threads,
+            bench=self._bench,
         )
         self._closers.append(engine.close)
         return engine
@@ -211,7 +212,12 @@ class Services:
     @cached_property
     def imaging(self) -> ports.Imaging:
         """The picture codec."""
-        return PillowImaging(max_pixels=self.settings.max_reference_pixels)
+        return PillowImaging(self._bench)
+
+    @cached_property
+    def _bench(self) -> Workbench:
+        budget = MemoryBudget(self.settings.decoding_budget_bytes)
+        return Workbench(self.settings.max_reference_pixels, budget=budget)
 
     def close(self) -> None:
         """Closes what was connected to."""

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from quel.adapters.imaging import PillowImaging
+from quel.adapters.imaging import PillowImaging, Workbench
 from quel.adapters.imaging.reference import MAX_EDGE_PX, MAX_SENT_BYTES
 from quel.core.errors import ReferenceUnavailable
 
-IMAGING = PillowImaging(max_pixels=20_000_000)
+IMAGING = PillowImaging(Workbench(max_pixels=20_000_000))
 
 
 def encoded(picture, kind="PNG", **options):
@@ -243,7 +243,7 @@ def test_a_truncated_file_is_refused(kind, kept):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_too_many_pixels_are_refused_by_the_header_alone(kind):
-    small = PillowImaging(max_pixels=10_000)
+    small = PillowImaging(Workbench(max_pixels=10_000))
     data = encoded(Image.new("RGB", (101, 100)), kind)
     with pytest.raises(ReferenceUnavailable, match="101×100 pixels"):
         small.normalise(data)

@@ -13,6 +13,10 @@ from PIL import Image, features
 # surface; HEIC would need a plugin.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
 
+# A JPEG's own limit. Longer rows and more of them, which other formats allow, cost decoders more than their
+# pixels: three copies of a row, a pointer to each.
+_MAX_EDGE_PX = 65_535
+
 _MAGIC_BYTES: tuple[tuple[bytes, int, str], ...] = (
     # (bytes, offset, MIME type)
     (b"\xff\xd8\xff", 0, "image/jpeg"),
@@ -67,9 +71,11 @@ def open_picture(data: bytes, max_pixels: int) -> Image.Image:
         raise NotAPictureError(f"is {_stranger(data)}, not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture")
     with pillow_errors():
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    size = f"{picture.width}×{picture.height} pixels"
     if picture.width * picture.height > max_pixels:
-        size = f"{picture.width}×{picture.height} pixels"
         raise NotAPictureError(f"has {size}, more than the {max_pixels / 1e6:g} million allowed")
+    if max(picture.size) > _MAX_EDGE_PX:
+        raise NotAPictureError(f"has {size}, and no edge may be longer than {_MAX_EDGE_PX:,}")
     return picture
 
 

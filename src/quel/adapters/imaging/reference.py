@@ -4,8 +4,9 @@ import io
 
 from PIL import Image
 
-from quel.adapters.imaging.opening import mime_type_of, open_picture, pillow_errors
+from quel.adapters.imaging.opening import mime_type_of
 from quel.adapters.imaging.rgb import orientation_of, upright_rgb
+from quel.adapters.imaging.tiles import Size
 from quel.core.outcome import PictureBytes
 
 # Gemini scales what it is shown to at most 3072×3072; more only costs upload time, with every image of a job.
@@ -29,29 +30,25 @@ _HARMLESS_INFO = {
 _PNG_BIT_DEPTH_AT = 24  # in the header chunk, which comes first
 
 
-def normalised(data: bytes, max_pixels: int) -> PictureBytes:
-    """The reference to send. JPEG or PNG bytes that are fine already pass through unchanged.
+def normalised(picture: Image.Image, data: bytes) -> PictureBytes:
+    """The reference to send, from an opened picture and its bytes. JPEG or PNG that is fine already passes
+    through unchanged.
 
-    Raises NotAPictureError. At most one picture of `max_pixels` is decoded, at up to 7 bytes a pixel.
+    Raises what decoders raise. Costs memory as `cost_bytes` says with `fitting_size` for the result.
     """
-    with open_picture(data, max_pixels) as picture, pillow_errors():
-        fitting_px = _fitting_size(picture)
-        fits = fitting_px == picture.size and len(data) <= MAX_SENT_BYTES
-        picture.draft(None, fitting_px)  # JPEG decodes at a half, quarter or eighth where that is enough
-        picture.load()
-        if fits and _is_fine(picture, data):
-            return PictureBytes(data, mime_type_of(data) or "")
-        if picture.mode in ("RGB", "L", "CMYK"):  # before the colours: fewer pixels to convert
-            picture.thumbnail(fitting_px, Image.Resampling.LANCZOS)
-        upright = upright_rgb(picture)
-        upright.thumbnail((MAX_EDGE_PX, MAX_EDGE_PX), Image.Resampling.LANCZOS)
-        return PictureBytes(_jpeg(upright), "image/jpeg")
+    fitting_px = fitting_size(picture.size)
+    fits = fitting_px == picture.size and len(data) <= MAX_SENT_BYTES
+    picture.draft(None, fitting_px)  # JPEG decodes at a half, quarter or eighth where that is enough
+    picture.load()
+    if fits and _is_fine(picture, data):
+        return PictureBytes(data, mime_type_of(data) or "")
+    return PictureBytes(_jpeg(upright_rgb(picture, fitting_size(picture.size))), "image/jpeg")
 
 
-def _fitting_size(picture: Image.Image) -> tuple[int, int]:
-    """The picture's size, or the largest of its shape whose longer edge is MAX_EDGE_PX."""
-    shrink = min(1.0, MAX_EDGE_PX / max(picture.size))
-    return max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink))
+def fitting_size(size_px: Size) -> Size:
+    """The size itself, or the largest of its shape whose longer edge is MAX_EDGE_PX."""
+    shrink = min(1.0, MAX_EDGE_PX / max(size_px))
+    return max(1, round(size_px[0] * shrink)), max(1, round(size_px[1] * shrink))
 
 
 def _is_fine(picture: Image.Image, data: bytes) -> bool:
