@@ -9,7 +9,9 @@ from pathlib import Path
 
 from quel.adapters.imaging import PillowImaging
 from quel.adapters.imaging.cost import cost_bytes
-from quel.adapters.imaging.opening import NotAPictureError, open_picture
+from quel.adapters.imaging.formats import NotAPictureError
+from quel.adapters.imaging.opening import open_picture
+from quel.adapters.imaging.whitelist import to_read
 from quel.adapters.imaging.reference import fitting_size
 from quel.adapters.imaging.workbench import MAX_PIXELS
 from quel.core.errors import ReferenceUnavailable, UnreadablePicture
@@ -37,7 +39,7 @@ def main() -> None:
 
 def _estimate(data: bytes, as_webp: bool) -> dict[str, int]:
     try:
-        picture = open_picture(data, MAX_PIXELS)
+        picture = open_picture(to_read(data), MAX_PIXELS)
     except NotAPictureError:
         return {"pixels": 0, "estimated_bytes": 0}
     result_px = picture.size if as_webp else fitting_size(picture.size)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from quel.adapters.imaging.cost import cost_bytes
 from quel.adapters.imaging.opening import open_picture
+from quel.adapters.imaging.part import Part
 from quel.adapters.imaging.reference import fitting_size
 from quel.sandbox.processes import REPOSITORY
 from tests.unit.test_imaging_reference import encoded
@@ -53,9 +54,9 @@ def test_a_large_picture_takes_little_more_than_its_pixels_as_decoded(tmp_path, 
 
 @pytest.mark.parametrize("name", WORST)
 def test_every_format_is_reckoned_with_before_it_is_decoded(name):
-    with open_picture(WORST[name]((64, 48)), 52_000_000) as picture:
+    with open_picture(Part(WORST[name]((64, 48))), 52_000_000) as picture:
         small = cost_bytes(picture, fitting_size(picture.size))
-    with open_picture(WORST[name]((256, 192)), 52_000_000) as picture:
+    with open_picture(Part(WORST[name]((256, 192))), 52_000_000) as picture:
         assert cost_bytes(picture, fitting_size(picture.size)) > small
 
 

@@ -4,8 +4,8 @@ No Image object outlives its call or is shared by threads: options of one save l
 object (seen in Pillow 11.3 and 13.0).
 """
 
+from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.grid import grid_picture
-from quel.adapters.imaging.opening import NotAPictureError
 from quel.adapters.imaging.reference import fitting_size, normalised
 from quel.adapters.imaging.webp import webp
 from quel.adapters.imaging.workbench import Workbench

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageCms
 
-from quel.adapters.imaging.opening import NotAPictureError
+from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.tiles import Change, Size, drawn
 
 _ORIENTATION_TAG = 0x0112  # EXIF 2.3, 4.6.4 A
@@ -36,6 +36,11 @@ def orientation_of(picture: Image.Image) -> int:
     except (SyntaxError, ValueError, TypeError, KeyError, IndexError, OSError, struct.error):
         return 1  # broken EXIF says nothing about the picture itself
     return orientation if orientation in _TURNS else 1
+
+
+def needs_conversion(picture: Image.Image) -> bool:
+    """Whether the picture's colours are others than sRGB's."""
+    return _to_srgb(picture) is not None
 
 
 def upright_rgb(picture: Image.Image, size_px: Size | None = None) -> Image.Image:
