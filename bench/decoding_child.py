@@ -11,8 +11,8 @@ from quel.adapters.imaging import PillowImaging
 from quel.adapters.imaging.cost import cost_bytes
 from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.opening import open_picture
-from quel.adapters.imaging.whitelist import to_read
 from quel.adapters.imaging.reference import fitting_size
+from quel.adapters.imaging.whitelist import to_read
 from quel.adapters.imaging.workbench import MAX_PIXELS
 from quel.core.errors import ReferenceUnavailable, UnreadablePicture
 

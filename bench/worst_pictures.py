@@ -9,7 +9,10 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import pillow_heif
 from PIL import Image
+
+pillow_heif.register_heif_opener(thumbnails=False)
 
 Size = tuple[int, int]
 
@@ -111,4 +114,7 @@ WORST: dict[str, Callable[[Size], bytes]] = {
     "TIFF, float grey": _encoded("F", "TIFF", compression="tiff_adobe_deflate"),
     "AVIF": _encoded("RGB", "AVIF", subsampling="4:4:4", **_AVIF),
     "AVIF, with alpha": _encoded("RGBA", "AVIF", subsampling="4:4:4", **_AVIF),
+    "HEIC": _encoded("RGB", "HEIF", quality=50, chroma=444),
+    "HEIC, tiles": _encoded("RGB", "HEIF", quality=50, tile_size=512),
+    "HEIC, with alpha": _encoded("RGBA", "HEIF", quality=50, chroma=444),
 }

@@ -74,6 +74,15 @@ def test_poison_is_refused_with_its_sentence_before_it_takes_memory(tmp_path):
     assert all(each["grown_bytes"] < 30 * MB for each in refused)
 
 
+def test_a_picture_that_says_it_is_small_is_not_decoded_at_its_true_size(tmp_path):
+    data = bytearray(encoded(Image.new("RGB", (2304, 2304)), "HEIF", quality=10, chroma=420))
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 64, 64)
+    done = worked_on(tmp_path, bytes(data))
+    assert done["said"] == "The file is damaged or cut off."
+    assert done["grown_bytes"] < 30 * MB
+
+
 def test_of_thousands_of_frames_only_the_first_is_decoded(tmp_path):
     frames = [Image.new("L", (200, 200), grey % 256) for grey in range(2000)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])

@@ -5,6 +5,7 @@ import io
 import struct
 import zlib
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -44,7 +45,7 @@ def pixels(data):
 
 def segments_of(data):
     """The markers of a JPEG up to and including its scan header."""
-    at, markers = 2, []
+    at, markers = 2, list[int]()
     while not markers or markers[-1] != 0xDA:
         assert data[at] == 0xFF
         markers.append(data[at + 1])
@@ -53,7 +54,7 @@ def segments_of(data):
 
 
 def chunks_of(data):
-    at, names = 8, []
+    at, names = 8, list[bytes]()
     while at < len(data):
         names.append(data[at + 4 : at + 8])
         at += 12 + int.from_bytes(data[at : at + 4])
@@ -61,7 +62,7 @@ def chunks_of(data):
     return names
 
 
-JPEG_KINDS = {
+JPEG_KINDS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
     "with restarts": {"restart_marker_blocks": 2},

@@ -17,6 +17,7 @@ _DECODING = {
     "MPO": 4,
     "TIFF": 13,  # a picture may be one strip, at 16 bits a sample; and one may be turned while it is decoded
     "AVIF": 14,
+    "HEIF": 13,
     "WEBP": 17,  # its decoder keeps two canvases for animations
 }
 _WAVES = 10  # a progressive JPEG's coefficients: 2 bytes each for up to four components, and the picture

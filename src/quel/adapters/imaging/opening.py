@@ -8,15 +8,22 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image, PngImagePlugin, features
+from PIL import AvifImagePlugin, Image, PngImagePlugin
+from pillow_heif import register_heif_opener
 
-from quel.adapters.imaging.formats import NotAPictureError, mime_type_of, stranger
+from quel.adapters.imaging.formats import READ, NotAPictureError, mime_type_of, stranger
 from quel.adapters.imaging.jpeg_part import JPEG_END
 from quel.adapters.imaging.part import Part
+from quel.adapters.imaging.png_part import colour_coding
 
 # What people upload. Others that Pillow opens (EPS runs Ghostscript, PSD, FITS, …) only widen the attack
-# surface; HEIC would need a plugin.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
+# surface.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
+
+# One thread a picture: as many pictures are decoded at once as there are CPUs. No preview in place of the
+# picture.
+register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 # A JPEG's own limit. Longer rows and more of them, which other formats allow, cost decoders more than their
 # pixels: three copies of a row, a pointer to each.
@@ -50,9 +57,11 @@ def open_picture(part: Part, max_pixels: int) -> Image.Image:
         raise NotAPictureError("is empty")
     if mime_type_of(part.data) is None:
         what = stranger(part.data)
-        raise NotAPictureError(f"is {what}, not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture")
+        raise NotAPictureError(f"is {what}, not a {READ} picture")
     with pillow_errors():
         picture = Image.open(io.BytesIO(part.data), formats=FORMATS)
+        if coding := colour_coding(part.data):
+            picture.info["cicp"] = coding
     size = f"{picture.width}×{picture.height} pixels"
     if picture.width * picture.height > max_pixels:
         raise NotAPictureError(f"has {size}, more than the {max_pixels / 1e6:g} million allowed")

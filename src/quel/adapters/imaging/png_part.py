@@ -4,11 +4,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SIGNATURE_BYTES = 8
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _FRAME_BYTES = 12  # length, name and checksum around a chunk's body
 
 _DECODING = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-_NOTES = {b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"eXIf"}
+_NOTES = {b"iCCP": 3, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32, b"cICP": 4, b"eXIf": 0}  # the least bytes each has
 _PLAIN_XMP = b"XML:com.adobe.xmp\x00\x00"  # an orientation may stand here; compressed text is never unpacked
 
 
@@ -28,7 +28,7 @@ class Chunk:
 
 def png_part(data: bytes, *, with_notes: bool) -> bytes:
     """The file's one picture, of an animation the still one. A broken chunk of notes falls away."""
-    kept: list[bytes | memoryview] = [data[:_SIGNATURE_BYTES]]
+    kept: list[bytes | memoryview] = [_SIGNATURE]
     previous, met = b"", set[bytes]()
     for chunk in png_chunks(data):
         # What goes on behind another chunk, or begins a second time, belongs to no picture.
@@ -44,7 +44,7 @@ def png_part(data: bytes, *, with_notes: bool) -> bytes:
 def png_chunks(data: bytes) -> Iterator[Chunk]:
     """Up to the end chunk; what breaks off comes as far as it goes."""
     view = memoryview(data)
-    at = _SIGNATURE_BYTES
+    at = len(_SIGNATURE)
     name = b""
     while at < len(data) and name != b"IEND":
         name = data[at + 4 : at + 8]
@@ -53,5 +53,15 @@ def png_chunks(data: bytes) -> Iterator[Chunk]:
         at = end
 
 
+def colour_coding(data: bytes) -> tuple[int, ...] | None:
+    """A PNG's cICP, which Pillow passes over: primaries, transfer, matrix, range, by H.273's numbers."""
+    if not data.startswith(_SIGNATURE):
+        return None
+    found = next((chunk for chunk in png_chunks(data) if chunk.name in (b"cICP", b"IDAT")), None)
+    return tuple(found.body) if found and found.name == b"cICP" and len(found.body) == 4 else None
+
+
 def _is_note(chunk: Chunk) -> bool:
-    return chunk.name in _NOTES or (chunk.name == b"iTXt" and chunk.body[: len(_PLAIN_XMP)] == _PLAIN_XMP)
+    if chunk.name in _NOTES:
+        return len(chunk.body) >= _NOTES[chunk.name]
+    return bool(chunk.name == b"iTXt" and chunk.body[: len(_PLAIN_XMP)] == _PLAIN_XMP)

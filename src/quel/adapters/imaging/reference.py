@@ -4,8 +4,9 @@ import io
 
 from PIL import Image
 
+from quel.adapters.imaging.colours import to_srgb
 from quel.adapters.imaging.formats import mime_type_of
-from quel.adapters.imaging.rgb import needs_conversion, orientation_of, upright_rgb
+from quel.adapters.imaging.rgb import orientation_of, upright_rgb
 from quel.adapters.imaging.tiles import Size
 from quel.adapters.imaging.whitelist import to_send
 from quel.core.outcome import PictureBytes
@@ -52,7 +53,7 @@ def _is_fine(picture: Image.Image, data: bytes) -> bool:
         and picture.mode == "RGB"
         and not picture.has_transparency_data
         and orientation_of(picture) == 1
-        and not needs_conversion(picture)
+        and to_srgb(picture) is None
     )
 
 

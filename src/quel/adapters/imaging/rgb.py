@@ -1,12 +1,11 @@
 """Brings any decoded picture to upright 8-bit sRGB without transparency."""
 
-import io
 import math
 import struct
-from collections.abc import Callable
 
-from PIL import Image, ImageCms
+from PIL import Image
 
+from quel.adapters.imaging.colours import GREYS, to_srgb
 from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.tiles import Change, Size, drawn
 
@@ -25,8 +24,6 @@ _TURNS = {
 LYING = (5, 6, 7, 8)
 """The orientations in which width and height are swapped."""
 
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-
 
 def orientation_of(picture: Image.Image) -> int:
     """The EXIF orientation, 1 (upright) where there is none that can be read. Ask after decoding: Pillow
@@ -38,11 +35,6 @@ def orientation_of(picture: Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
-def needs_conversion(picture: Image.Image) -> bool:
-    """Whether the picture's colours are others than sRGB's."""
-    return _to_srgb(picture) is not None
-
-
 def upright_rgb(picture: Image.Image, size_px: Size | None = None) -> Image.Image:
     """A decoded picture as mode RGB: upright, colours in sRGB, transparency on white, no metadata.
 
@@ -51,9 +43,9 @@ def upright_rgb(picture: Image.Image, size_px: Size | None = None) -> Image.Imag
     """
     orientation = orientation_of(picture)
     size_px = size_px or picture.size
-    flat, to_srgb = picture, _to_srgb(picture)
-    if picture.mode != "RGB" or picture.has_transparency_data or to_srgb or size_px != picture.size:
-        flat = drawn(picture, size_px, _plain(picture), to_srgb or _as_it_is)
+    flat, conversion = picture, to_srgb(picture)
+    if picture.mode != "RGB" or picture.has_transparency_data or conversion or size_px != picture.size:
+        flat = drawn(picture, size_px, _plain(picture), conversion or _as_it_is)
     upright = flat.transpose(_TURNS[orientation]) if orientation != 1 else flat
     upright.info = {}  # some encoders write what they find here, a JPEG's comment for one
     return upright
@@ -93,29 +85,15 @@ def _eight_bit(picture: Image.Image) -> Change:
 
 
 def _on_white(tile: Image.Image) -> Image.Image:
+    """Grey stays grey, so that a profile for greys still fits."""
     if tile.mode == "La":
         tile = tile.convert("LA")
-    rgba = tile.convert("RGBA")
-    flat = Image.new("RGB", rgba.size, "white")
-    flat.paste(rgba, mask=rgba.getchannel("A"))
+    mode, with_alpha = ("L", "LA") if tile.mode in GREYS else ("RGB", "RGBA")
+    layered = tile.convert(with_alpha)
+    flat = Image.new(mode, layered.size, "white")
+    flat.paste(layered.convert(mode), mask=layered.getchannel("A"))
     return flat
 
 
 def _as_it_is(tile: Image.Image) -> Image.Image:
     return tile if tile.mode == "RGB" else tile.convert("RGB")
-
-
-def _to_srgb(picture: Image.Image) -> Callable[[Image.Image], Image.Image] | None:
-    """RGB and CMYK by their profile; None for anything else, and for a profile that cannot be used."""
-    profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in ("RGB", "RGBA", "CMYK"):
-        return None
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return None
-        mode = "CMYK" if picture.mode == "CMYK" else "RGB"
-        transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return None  # a broken profile: the numbers themselves are the best guess
-    return lambda tile: ImageCms.applyTransform(tile, transform) or tile

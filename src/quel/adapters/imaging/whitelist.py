@@ -4,7 +4,7 @@ Whatever else a file carries falls away: place and camera, comments, previews, a
 segments, a film behind the end marker.
 """
 
-from quel.adapters.imaging.formats import mime_type_of
+from quel.adapters.imaging.formats import mime_type_of, under_its_own_brand
 from quel.adapters.imaging.jpeg_part import jpeg_part
 from quel.adapters.imaging.part import Part
 from quel.adapters.imaging.png_part import png_part
@@ -27,4 +27,4 @@ def _part(data: bytes, *, with_notes: bool) -> Part:
         case "image/png":
             return Part(png_part(data, with_notes=with_notes))
         case _:
-            return Part(data)
+            return Part(under_its_own_brand(data))
