@@ -3,8 +3,8 @@
 In this order: what QUEL_TEST_DATABASE_URL and QUEL_TEST_REDIS_URL name; containers, where a Docker engine
 answers that has the images or can pull them; the sandbox's own servers. There is always one of them, so no
 test is ever skipped for want of a server. A database named for tests is only used to create others from; a
-Redis named for tests is emptied. Tests that run side by side have servers of their own each, and share out the
-databases of a Redis that was named.
+Redis named for tests is emptied. Tests that run side by side have servers of their own each, and share out
+the databases of a Redis that was named.
 """
 
 import itertools

@@ -1,6 +1,9 @@
-"""The cancel keys the front end sets: `job:{job_id}:cancelled` = `true`, gone after an hour."""
+"""The cancel keys the front end sets: `job:{job_id}:cancelled` = `true`, gone after an hour.
 
-from collections.abc import Sequence
+A key that was seen is written to the job's row before anything follows from it: it outlasts the key.
+"""
+
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import redis
@@ -11,10 +14,11 @@ _NO = {b"", b"0", b"false"}
 
 
 class Cancellations:
-    """Asks whether jobs were cancelled by key."""
+    """Asks whether jobs were cancelled by key; `mark` writes those that were to their rows."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, mark: Callable[[Sequence[UUID]], object] | None = None) -> None:
         self._client = client
+        self._mark = mark
 
     def is_cancelled(self, job_id: UUID) -> bool:
         """Whether the job's key is set. Raises ServiceUnavailable."""
@@ -26,7 +30,10 @@ class Cancellations:
             return set()
         with redis_errors():
             values = self._client.mget([_key(job_id) for job_id in job_ids])
-        return {job_id for job_id, value in zip(job_ids, values, strict=True) if _says_yes(value)}
+        cancelled = {job_id for job_id, value in zip(job_ids, values, strict=True) if _says_yes(value)}
+        if cancelled and self._mark is not None:
+            self._mark(sorted(cancelled))
+        return cancelled
 
     def cancel(self, job_id: UUID) -> None:
         """Sets the key as the front end does. Raises ServiceUnavailable."""
