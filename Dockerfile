@@ -1,6 +1,6 @@
 # One image for every role: `dramatiq quel.actors`, `periodiq quel.actors`, `alembic upgrade head`, `quel …`.
 # Nothing but what requirements.lock names by hash gets in, whatever the index serves that day; no compiler, no
-# pip cache, no sandbox.
+# pip cache; the wheel leaves out the sandbox.
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS build

@@ -2,13 +2,15 @@
 
 Renders every overlay (with kubectl where it is installed, else with deploy/kustomize.py), validates it
 against the schemas of two Kubernetes minors, holds it against the rules of deploy/policies.py, lints the
-Dockerfile, compares compose.yaml with the manifests, and holds alerts and dashboard against the metrics.
+Dockerfile, builds the wheel and opens it, compares compose.yaml with the manifests, and holds alerts and
+dashboard against the metrics.
 """
 
 import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from deploy import installs, kustomize, monitoring, policies
+from deploy import installs, kustomize, monitoring, policies, wheel
 from deploy.kustomize import Manifest
 
 ROOT = Path(__file__).parents[1]
@@ -111,6 +113,15 @@ def compose_problems() -> Iterator[str]:
                 yield f"compose.yaml kills {role} after {grace_s} s; it may need {2 * shutdown_s:.0f} s."
 
 
+def wheel_problems() -> Iterator[str]:
+    """What is wrong with the wheel that the image installs."""
+    with tempfile.TemporaryDirectory() as folder:
+        built = wheel.build(Path(folder))
+        unpacked = wheel.unpack(built, Path(folder) / "installed")
+        yield from wheel.file_problems(unpacked)
+        yield from wheel.import_problems(unpacked)
+
+
 def main() -> int:
     """Prints a line a check; 1 when one of them found something."""
     print(f"rendering with {'kubectl' if shutil.which('kubectl') else 'deploy/kustomize.py'}")
@@ -118,6 +129,7 @@ def main() -> int:
     checks |= {f"renderer {overlay.name}": renderer_problems(overlay) for overlay in OVERLAYS}
     checks |= {
         "Dockerfile": dockerfile_problems((ROOT / "Dockerfile").read_text()),
+        "wheel": wheel_problems(),
         "compose.yaml": compose_problems(),
         "dashboard": monitoring.dashboard_problems(),
     }

@@ -1,16 +1,16 @@
-"""Every neighbour a stage uses, declared once as a port and wired once to the adapter that implements it.
+"""Every neighbour a stage uses (`quel.core.services`), wired to the adapter behind its port.
 
 Each is connected to when it is first used, so that each actor group runs with only its own settings. The
 libraries of Storage, provider and codec are imported then as well: most actor groups need none of them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import redis
 
+from quel.adapters.clock import SystemClock
 from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
@@ -33,36 +33,19 @@ from quel.core import ports
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
 from quel.core.models import model_for
-from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, PathLimit
+from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
+from quel.core.rules import Rules
 from quel.settings import MissingReference, Settings
 
 if TYPE_CHECKING:
     from quel.adapters.imaging import Workbench
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The settings as the stages need them. Durations are in seconds.
-
-    `max_pictures` is what the provider's model takes.
-    """
-
-    intake: IntakePolicy
-    retry: RetryPolicy
-    model: str
-    max_pictures: int
-    fail_on_missing_reference: bool
-    stuck_after_s: float
-    max_recoveries: int
-    adopt_within_s: float
-    open_paths: OpenPaths
-
-
 class Services:
-    """What a stage is given: the neighbours behind their ports, and the rules the settings make.
+    """What a stage is given, wired: the neighbours behind their ports, and the rules the settings make.
 
     `threads` is the number of threads that will use it at once; it sizes the pools. Not `patient`, Redis
     is given up on within seconds: somebody sits in front of it.
@@ -113,6 +96,11 @@ class Services:
         return connect(self.settings.redis, patient=self._patient)
 
     @cached_property
+    def clock(self) -> ports.Clock:
+        """The time."""
+        return SystemClock()
+
+    @cached_property
     def fetch_job(self) -> ports.FetchJobRows:
         """The rows of fetch_job."""
         return FetchJobRows(self.database)
@@ -145,7 +133,7 @@ class Services:
     @cached_property
     def cancellations(self) -> ports.Cancellations:
         """The front end's cancel keys."""
-        return Cancellations(self.redis, CancelledRows(self.database).mark)
+        return Cancellations(self.redis, CancelledRows(self.database))
 
     @cached_property
     def blobs(self) -> ports.Blobs:

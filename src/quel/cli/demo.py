@@ -5,13 +5,14 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from quel.cli.console import err, say
+from quel.cli.console import err, say, stop
 from quel.cli.tables import show_table
 from quel.cli.watch import follow
 from quel.core.models import DEFAULT_MODEL_ID, model_for
@@ -34,6 +35,7 @@ def demo(
     Exits 1 unless everything is as it was ordered. Nothing of the caller's environment is used, but for
     GEMINI_* with --live or when asked.
     """
+    _check_sandbox()
     from quel.sandbox.demo.caller import end_tidily, forget_caller
     from quel.sandbox.demo.show import pushed_jobs
 
@@ -57,6 +59,15 @@ def demo(
     say(f"{'Something is not as ordered.' if found else 'All of it is as ordered.'} Took {took_s:.0f} s.")
     if found:
         raise typer.Exit(1)
+
+
+def _check_sandbox() -> None:
+    """Ends the verb where quel was installed from its wheel, which carries only what production runs."""
+    if find_spec("quel.sandbox") is None:
+        stop(
+            "quel demo needs quel's sandbox, and the sandbox is not part of this installation:"
+            " run `make demo` in a clone of the repository."
+        )
 
 
 def _choose_provider(*, live: bool, sandbox: bool) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The neighbours as the stages see them: what each promises, never how.
 
-Adapters implement these; `quel.services` wires them. Nothing here raises a library's own exception:
-every method may raise ServiceUnavailable, and those on rows DatabaseError.
+Adapters implement these and `quel.services` wires them; `quel.sandbox.memory` implements them once more.
+Nothing here raises a library's own exception: every method may raise ServiceUnavailable, and those on rows
+DatabaseError.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -22,6 +23,16 @@ from quel.core.pipeline import Step
 from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
+
+
+class Clock(Protocol):
+    """Time as it passes for whoever waits."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment; never fewer than before."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns when so much time has passed."""
 
 
 class Engine(Protocol):
@@ -201,6 +212,9 @@ class Cancellations(Protocol):
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Those whose key is set."""
 
+    def write(self, job_id: UUID) -> None:
+        """Writes to the row of a job that is quel's that it was cancelled."""
+
 
 class Blobs(Protocol):
     """The cache of bytes between stages."""
@@ -211,8 +225,11 @@ class Blobs(Protocol):
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
         """Keeps the provider's answer; one that is kept already stays. Raises NoRoom."""
 
+    def keep_webp(self, job_id: UUID, image_no: int, webp: bytes) -> None:
+        """Keeps an answer as the WebP it will be stored as (type ENCODED), in its place. Raises NoRoom."""
+
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
-        """The provider's answer, if it is kept."""
+        """The provider's answer, if it is kept; as WebP where it is encoded already."""
 
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from quel.adapters.redis.pause import Pause
     from quel.adapters.redis.rejected import RejectedEntries
     from quel.core import ports
-    from quel.services import Rules, Services
+    from quel.core.rules import Rules
+    from quel.services import Services
     from quel.settings import Settings
 
 

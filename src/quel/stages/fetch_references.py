@@ -14,9 +14,9 @@ from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE, Preparation
 from quel.core.prompting.picture import Reference, SortedReferences
 from quel.core.prompting.references import sort_references
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ and the admission controller sends a new message when there is room.
 """
 
 import random
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -26,9 +25,9 @@ from quel.core.outcome import Broken, GenerateRequest, Outcome, PictureBytes, Qu
 from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForQuota, decide
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import finalize_when_done, log_progress
 
 _PAUSED_FOR_S = 2.0
@@ -47,7 +46,7 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
     if isinstance(slot, Later):
         services.admission.wait(slot)
         return ()
-    time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
+    services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
     turn, messages = _take(services, slot, open_paths)
     if turn is None:
         services.quota.give_back(slot)
@@ -140,13 +139,13 @@ def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureByte
         pictures=len(pictures),
     )
     request = GenerateRequest(turn.prompt, tuple(pictures), turn.aspect_ratio, turn.seed)
-    began = time.monotonic()
+    began = services.clock.monotonic_s()
     outcome = services.engine.generate(request)
     emit(
         Event.PROVIDER_ANSWERED,
         status=type(outcome).__name__.lower(),
         code=getattr(outcome, "code", None),
-        seconds=round(time.monotonic() - began, 3),
+        seconds=round(services.clock.monotonic_s() - began, 3),
         cost_usd=getattr(outcome, "cost_usd", 0.0),
     )
     return outcome
@@ -193,18 +192,18 @@ def _keep(services: Services, turn: ClaimedImage, picture: PictureBytes) -> None
     Tried for minutes where Redis has no room or is away and Storage does not take it either. Raises
     ServiceUnavailable after that, UnreadablePicture where it is none.
     """
-    give_up_at = time.monotonic() + _KEEP_TRYING_S
+    give_up_at = services.clock.monotonic_s() + _KEEP_TRYING_S
     while True:
         try:
             return services.blobs.put_output(turn.job_id, turn.image_no, picture)
         except ServiceUnavailable as error:
             emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
-            is_late = time.monotonic() > give_up_at
+            is_late = services.clock.monotonic_s() > give_up_at
             if (is_late or isinstance(error, NoRoom)) and _store_at_once(services, turn, picture):
                 return None
             if is_late:
                 raise
-            time.sleep(_KEEP_PAUSE_S)
+            services.clock.sleep(_KEEP_PAUSE_S)
 
 
 def _store_at_once(services: Services, turn: ClaimedImage, picture: PictureBytes) -> bool:

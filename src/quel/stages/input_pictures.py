@@ -7,7 +7,7 @@ from uuid import UUID
 from quel.core.aspect import AspectRatio
 from quel.core.outcome import PictureBytes
 from quel.core.prompting.picture import PictureSpec
-from quel.services import Services
+from quel.core.services import Services
 
 
 class InputPictures:

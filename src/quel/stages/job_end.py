@@ -5,9 +5,9 @@ from uuid import UUID
 from quel.core.closing import ClosedJob, Leftovers
 from quel.core.generate_image import Progress
 from quel.core.pipeline import Step, StepMessage
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 
 
 def announce(closed: ClosedJob) -> None:

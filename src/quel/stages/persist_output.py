@@ -10,12 +10,11 @@ from uuid import UUID, uuid4
 from quel.core.errors import QuelError, RowLocked, ServiceUnavailable, StorageRefused, UnreadablePicture
 from quel.core.generate_image import InsufficientCredits
 from quel.core.job import JobStatus
-from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED, Delivered, OutputToPersist, Stale
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import finalize_when_done, log_progress
 
 _MARGIN_S = 0.5  # a message must not arrive before the pause in its row is over
@@ -74,7 +73,7 @@ def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage
 def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) -> None:
     """In place of the answer, so that it is encoded once; where that fails, the answer is still kept."""
     try:
-        services.blobs.put_output(delivery.job_id, delivery.image_no, PictureBytes(webp, ENCODED))
+        services.blobs.keep_webp(delivery.job_id, delivery.image_no, webp)
     except QuelError as error:
         emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
 

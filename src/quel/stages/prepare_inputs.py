@@ -11,9 +11,9 @@ from quel.core.prepare_inputs import MOST_TRIES, PAUSE_S, FailedImage, Preparati
 from quel.core.prompting.picture import Arrangement, PictureSpec
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.fetch_references import FetchedReferences, StageReferences, fetch_references
 from quel.stages.input_pictures import InputPictures
 

@@ -14,6 +14,7 @@ from quel.core.errors import QuelError
 from quel.core.fetch_job import choose_path
 from quel.core.job import Problem
 from quel.core.pipeline import FINAL_STATES, Step, StepMessage
+from quel.core.services import Services
 from quel.core.sweep_stuck_jobs import (
     Action,
     OpenJobs,
@@ -27,7 +28,6 @@ from quel.core.sweep_stuck_jobs import (
 )
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import announce, clear_away
 
 OpenJob = TypeVar("OpenJob", PendingJob, ProcessingJob, Orphan)

@@ -20,6 +20,7 @@ from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.room import ASKED, Room
 from quel.core.errors import NoRoom
 from quel.core.outcome import PictureBytes
+from quel.core.persist_output import ENCODED
 from quel.core.redis_room import BEFORE_INPUTS, FOR_ANSWERS, FOR_INPUTS
 
 _TTL_MS = {"in": 24 * 3600 * 1000, "out": 48 * 3600 * 1000}
@@ -61,16 +62,22 @@ class Blobs:
         """Keeps the provider's answer for an image."""
         self._put(Pool.OUTPUTS, _output_key(job_id, image_no), picture, leaving=FOR_ANSWERS)
 
+    def keep_webp(self, job_id: UUID, image_no: int, webp: bytes) -> None:
+        """Keeps an answer as the WebP it will be stored as, and then forgets the answer."""
+        picture = PictureBytes(webp, ENCODED)
+        self._put(Pool.OUTPUTS, _webp_key(job_id, image_no), picture, leaving=FOR_ANSWERS)
+        self._drop(Pool.OUTPUTS, [_output_key(job_id, image_no)])
+
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
-        """The provider's answer for an image, if it is kept."""
-        return self.get([_output_key(job_id, image_no)])[0]
+        """The provider's answer for an image, if it is kept: as WebP where it is encoded already."""
+        with redis_errors():
+            return self._read(_webp_key(job_id, image_no)) or self._read(_output_key(job_id, image_no))
 
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int
     ) -> tuple[list[PictureBytes | None], PictureBytes | None]:
         """The pictures of a request and the image's answer; None for what is gone."""
-        *inputs, output = self.get([*keys, _output_key(job_id, image_no)])
-        return inputs, output
+        return self.get(keys), self.output(job_id, image_no)
 
     def get(self, keys: Sequence[str]) -> list[PictureBytes | None]:
         """The blobs under `keys`, None for those that are gone."""
@@ -82,19 +89,20 @@ class Blobs:
         with redis_errors():
             pipeline = self._client.pipeline(transaction=False)
             for job_id, image_no in images:
-                pipeline.exists(_output_key(job_id, image_no))
+                pipeline.exists(*_answer_keys(job_id, image_no))
             return [bool(exists) for exists in pipeline.execute()]
 
     def drop_output(self, job_id: UUID, image_no: int) -> None:
         """Forgets the answer for an image."""
-        self._drop(Pool.OUTPUTS, [_output_key(job_id, image_no)])
+        self._drop(Pool.OUTPUTS, _answer_keys(job_id, image_no))
 
     def drop_job(self, job_id: UUID, picture_keys: Sequence[str], images: int) -> None:
         """Forgets everything of a job with `images` images."""
         if picture_keys:
             self._drop(Pool.INPUTS, picture_keys)
         if images:
-            self._drop(Pool.OUTPUTS, [_output_key(job_id, number) for number in range(images)])
+            answers = [key for number in range(images) for key in _answer_keys(job_id, number)]
+            self._drop(Pool.OUTPUTS, answers)
 
     def inputs_full(self) -> bool:
         """Whether inputs fill their half of the budget or the server, so that no further job is prepared."""
@@ -148,6 +156,14 @@ def _pool_keys(pool: Pool) -> tuple[str, str, str, str]:
 
 def _output_key(job_id: UUID, image_no: int) -> str:
     return f"quel:blob:out:{job_id}:{image_no}"
+
+
+def _webp_key(job_id: UUID, image_no: int) -> str:
+    return f"{_output_key(job_id, image_no)}:webp"
+
+
+def _answer_keys(job_id: UUID, image_no: int) -> list[str]:
+    return [_output_key(job_id, image_no), _webp_key(job_id, image_no)]
 
 
 def _unpack(packed: bytearray) -> PictureBytes:
