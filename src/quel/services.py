@@ -6,6 +6,7 @@ libraries of Storage, provider and codec are imported then as well: most actor g
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import redis
 
@@ -38,6 +39,9 @@ from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
 from quel.core.rules import Rules
 from quel.settings import MissingReference, Settings
+
+if TYPE_CHECKING:
+    from quel.adapters.imaging import Workbench
 
 
 class Services:
@@ -201,6 +205,7 @@ class Services:
             api_version=self.settings.gemini_api_version,
             timeout_s=self.settings.gemini_timeout_s,
             concurrency=self._threads,
+            bench=self._bench,
         )
         self._closers.append(engine.close)
         return engine
@@ -210,7 +215,14 @@ class Services:
         """The picture codec."""
         from quel.adapters.imaging import PillowImaging
 
-        return PillowImaging(max_pixels=self.settings.max_reference_pixels)
+        return PillowImaging(self._bench)
+
+    @cached_property
+    def _bench(self) -> "Workbench":
+        from quel.adapters.imaging import MemoryBudget, Workbench
+
+        budget = MemoryBudget(self.settings.decoding_budget_bytes)
+        return Workbench(self.settings.max_reference_pixels, budget=budget)
 
     def close(self) -> None:
         """Closes what was connected to."""

@@ -132,8 +132,10 @@ class Settings(BaseModel):
     """Images a job may ask for; one that asks for more is refused."""
     max_reference_bytes: Positive = Field(25 * 1024 * 1024, alias="QUEL_MAX_REFERENCE_BYTES")
     """Bytes a reference may have."""
-    max_reference_pixels: Positive = Field(50_000_000, alias="QUEL_MAX_REFERENCE_PIXELS")
+    max_reference_pixels: Positive = Field(52_000_000, alias="QUEL_MAX_REFERENCE_PIXELS")
     """Pixels a reference may have once decoded."""
+    decoding_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_DECODING_BUDGET_BYTES")
+    """Bytes of memory that pictures being decoded may take in a process; a larger one is decoded alone."""
     blob_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_BLOB_BUDGET_BYTES")
     """Bytes of pictures between stages at which Redis takes on no further work."""
     http_port: Port | None = Field(None, alias="QUEL_HTTP_PORT")
