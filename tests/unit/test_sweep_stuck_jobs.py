@@ -122,10 +122,12 @@ def test_where_nobody_can_tell_a_job_is_nudged_once_in_a_while_and_never_closed(
     assert (verdict.action, len(verdict.messages)) == (Action.RECOVER, 1)
 
 
-def test_an_image_that_ends_its_process_again_and_again_closes_its_job_while_others_flow():
-    flowing = replace(QUIET, flow_silent_s=0.1)
+def test_a_lapsed_lease_closes_no_job_whose_other_images_wait_for_their_turn_while_others_flow():
     job = processing(ImageState.GENERATING, READY, silent_s=31, lapsed=(0,), fruitless=3)
-    assert judge(job, flowing).action is Action.CLOSE
+    assert judge(job, replace(QUIET, flow_silent_s=0.1)).action is Action.RECOVER
+    assert judge(job, QUIET).action is Action.CLOSE
+    alone = processing(ImageState.GENERATING, silent_s=31, lapsed=(0,), fruitless=3)
+    assert judge(alone, replace(QUIET, flow_silent_s=0.1)).action is Action.CLOSE
 
 
 def test_a_job_whose_images_all_ended_is_closed_by_a_message():

@@ -188,7 +188,10 @@ def decide_processing(
     if all(state in FINAL_STATES for _, state in job.images):
         return Verdict(Action.SEND_AGAIN, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
     if job.lapsed:
-        return _recover_or_close(job, context, may_close=not job.leased)
+        has_its_turn_yet = (
+            job.has(ImageState.READY) and context.flowing
+        )  # of dying workers it may be no cause
+        return _recover_or_close(job, context, may_close=not job.leased and not has_its_turn_yet)
     if job.silent_s < min(GRACE_S, context.stuck_after_s) or job.leased:
         return _LEAVE
     needed = [message for message in next_steps(job.job_id, job.images) if _is_needed(message, context)]
