@@ -19,7 +19,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from deploy import installs, kustomize, monitoring, policies, wheel
+from deploy import dockerfile, kustomize, monitoring, policies, wheel
 from deploy.kustomize import Manifest
 
 ROOT = Path(__file__).parents[1]
@@ -74,27 +74,6 @@ def overlay_problems(objects: list[Manifest]) -> Iterator[str]:
     yield from policies.breaches(objects)
 
 
-def dockerfile_problems(text: str) -> Iterator[str]:
-    """hadolint's findings in a Dockerfile and what it does not look for."""
-    hadolint = Path(sys.executable).with_name("hadolint")
-    lint = subprocess.run(
-        [hadolint, "--no-color", "-"], input=text, capture_output=True, text=True, check=False
-    )
-    yield from (line for line in (lint.stdout + lint.stderr).splitlines() if line)
-    _, final = text.rsplit("\nFROM ", 1)
-    wanted = {
-        "The image must run as a user with a number, which Kubernetes can tell from root.": "\nUSER 10001",
-        "The command must be in exec form, so that it is process 1.": '\nCMD ["dramatiq", "quel.actors"]',
-        "The image must carry the migrations.": "COPY alembic ",
-    }
-    yield from (sentence for sentence, piece in wanted.items() if piece not in final)
-    yield from installs.problems(text)
-    if not any("requirements.lock" in run.named for run in installs.runs(text)):
-        yield "The image must install what requirements.lock names."
-    if "[sandbox]" in text or "requirements-dev" in text:
-        yield "The image must not carry the sandbox or tools of development."
-
-
 def compose_problems() -> Iterator[str]:
     """Where compose.yaml runs something else than the manifests, or ends it too soon."""
     services: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
@@ -128,7 +107,7 @@ def main() -> int:
     checks = {f"overlay {overlay.name}": overlay_problems(render(overlay)) for overlay in OVERLAYS}
     checks |= {f"renderer {overlay.name}": renderer_problems(overlay) for overlay in OVERLAYS}
     checks |= {
-        "Dockerfile": dockerfile_problems((ROOT / "Dockerfile").read_text()),
+        "Dockerfile": dockerfile.problems((ROOT / "Dockerfile").read_text()),
         "wheel": wheel_problems(),
         "compose.yaml": compose_problems(),
         "dashboard": monitoring.dashboard_problems(),

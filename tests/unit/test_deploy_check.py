@@ -9,11 +9,11 @@ from deploy.check import (
     OVERLAYS,
     ROOT,
     compose_problems,
-    dockerfile_problems,
     overlay_problems,
     render,
     schema_problems,
 )
+from deploy.dockerfile import problems as dockerfile_problems
 from deploy.kustomize import Manifest
 from deploy.policies import breaches
 
@@ -64,9 +64,12 @@ def test_compose_runs_what_the_manifests_run() -> None:
     [
         ("USER 10001:10001", "USER quel", "a user with a number"),
         ('CMD ["dramatiq", "quel.actors"]', "CMD dramatiq quel.actors", "exec form"),
-        ("--require-hashes --no-deps -r requirements.lock", "--no-deps -r requirements.lock", "by hash"),
-        ("--require-hashes --no-deps -r requirements.lock", "pip-tools", "what requirements.lock names"),
-        ("--no-deps -r requirements.lock", "-r requirements.lock", "--no-deps is missing"),
+        ('--require-hashes --no-deps -r "${LOCK}"', '--no-deps -r "${LOCK}"', "by hash"),
+        ('--require-hashes --no-deps -r "${LOCK}"', "pip-tools", "what requirements.lock names"),
+        ('--no-deps -r "${LOCK}"', '-r "${LOCK}"', "--no-deps is missing"),
+        ("ARG LOCK=requirements.lock", "ARG LOCK=requirements-traces.lock", "what requirements.lock names"),
+        ("requirements.lock requirements-traces.lock", "requirements.lock", "what traces need"),
+        ("COPY src ./src", "COPY tests ./src", ".dockerignore keeps tests out"),
         ("--no-deps -r requirements-build.lock", "-r requirements-build.lock", "--no-deps is missing"),
         ("--no-deps dist", "dist", "--no-deps is missing"),
         ("    && /opt/quel/bin/pip check \\\n", "", "must check that everything fits"),
