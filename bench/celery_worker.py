@@ -26,9 +26,9 @@ from quel.stages.generate_image import generate_image
 from quel.stages.persist_output import persist_output
 from quel.stages.prepare_inputs import prepare_inputs
 
-QUEUES = tuple(stage.value for stage in Step if stage is not Step.SWEEP_STUCK_JOBS)
+QUEUES = tuple(step.value for step in Step if step is not Step.SWEEP_STUCK_JOBS)
 _BROKER = os.environ["QUEL_BENCH_CELERY_BROKER"]
-_STAGES: dict[Step, Callable[..., tuple[StepMessage, ...]]] = {
+_STEPS: dict[Step, Callable[..., tuple[StepMessage, ...]]] = {
     Step.FETCH_JOB: fetch_job,
     Step.PREPARE_INPUTS: prepare_inputs,
     Step.GENERATE_IMAGE: generate_image,
@@ -48,44 +48,45 @@ app.conf.update(
 
 
 class _Process:
-    world: Services
+    services: Services
 
 
-@app.task(name="stage", autoretry_for=(QuelError,), max_retries=5)
-def stage(name: str, *ids: Any) -> None:
-    """Runs one stage and sends what it asks for."""
+@app.task(name="step", autoretry_for=(QuelError,), max_retries=5)
+def run_step(name: str, *ids: Any) -> None:
+    """Runs one step and sends what it asks for."""
     job_id, *rest = ids
     with log_context(actor=name, job_id=job_id):
-        _send(_STAGES[Step(name)](_Process.world, UUID(job_id), *rest))
+        _send(_STEPS[Step(name)](_Process.services, UUID(job_id), *rest))
 
 
-def _send(nudges: Iterable[StepMessage]) -> None:
-    for nudge in nudges:
-        ids = (str(nudge.job_id),) if nudge.image_no is None else (str(nudge.job_id), nudge.image_no)
-        stage.apply_async((nudge.stage.value, *ids), queue=nudge.stage.value, countdown=nudge.delay_s or None)
+def _send(messages: Iterable[StepMessage]) -> None:
+    for message in messages:
+        step = message.step.value
+        ids = (str(message.job_id),) if message.image_no is None else (str(message.job_id), message.image_no)
+        run_step.apply_async((step, *ids), queue=step, countdown=message.delay_s or None)
 
 
 @signals.worker_init.connect
-def _start(sender: Any, **_: Any) -> None:
+def _start(sender: Any, **_signal: Any) -> None:
     configure_logs("info", "json")
     threads = int(sender.concurrency)
-    world = Services(settings(), threads=threads + _SPARE_CONNECTIONS)
-    _ = world.engine, world.storage, world.imaging
+    services = Services(settings(), threads=threads + _SPARE_CONNECTIONS)
+    _, _, _ = services.engine, services.storage, services.imaging  # made before the first job, as quel does
     queues = redis.Redis.from_url(_BROKER)
     nobody = UUID(int=0)
-    bell = AdmissionController(
-        ring=lambda number: _send([StepMessage(Step.GENERATE_IMAGE, nobody, 0)] * number),
-        due=world.generate_image.due,
+    admission = AdmissionController(
+        notify=lambda number: _send([StepMessage(Step.GENERATE_IMAGE, nobody, 0)] * number),
+        due=services.generate_image.due,
         backlog=lambda: int(queues.llen(Step.GENERATE_IMAGE.value)),
         handful=threads,
     )
-    keeper = LeaseRenewal(keep_leases=world.generate_image.renew, keep_slots=world.quota.keep)
-    world.install(bell, keeper)
+    renewal = LeaseRenewal(keep_leases=services.generate_image.renew, keep_slots=services.quota.keep)
+    services.install(admission, renewal)
     stop = threading.Event()
-    threading.Thread(target=bell.run, args=(stop,), daemon=True).start()
-    for thread in keeper.threads(stop):
+    threading.Thread(target=admission.run, args=(stop,), daemon=True).start()
+    for thread in renewal.threads(stop):
         thread.start()
-    _Process.world = world
+    _Process.services = services
 
 
 @signals.worker_ready.connect

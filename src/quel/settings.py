@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from quel.core.database_url import client_url
 from quel.core.errors import SettingsError
-from quel.core.redis_url import check_parts, url_of_parts, with_database
+from quel.core.redis_url import check_options, check_parts, url_of_parts, with_database
 from quel.settings_file import PathLimits, SettingsFile
 
 DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
@@ -234,6 +235,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if not settings.redis_url:
         check_parts(settings.redis_host, tls=settings.redis_use_tls)
     _check_urls(settings)
+    check_options("REDIS_URL", settings.redis_url)
+    check_options("QUEL_BROKER_REDIS_URL", settings.broker_redis_url)
     _check_lists(settings)
     return settings
 
@@ -289,7 +292,9 @@ def _check_urls(settings: Settings) -> None:
     for name, (value, pattern) in expected.items():
         if value and not re.match(pattern, value):
             raise SettingsError(f"{name} is no URL of the kind it must be (it does not start as one).")
-        if not _has_readable_address(value):
+        if name == "DATABASE_URL":
+            client_url(value or "postgres://")
+        elif not _has_readable_address(value):
             raise SettingsError(f"{name} holds a host or port that cannot be read.")
 
 

@@ -3,7 +3,8 @@
 In this order: what QUEL_TEST_DATABASE_URL and QUEL_TEST_REDIS_URL name; containers, where a Docker engine
 answers that has the images or can pull them; the sandbox's own servers. There is always one of them, so no
 test is ever skipped for want of a server. A database named for tests is only used to create others from; a
-Redis named for tests is emptied.
+Redis named for tests is emptied. Tests that run side by side have servers of their own each, and share out
+the databases of a Redis that was named.
 """
 
 import itertools
@@ -114,7 +115,17 @@ def _source(variable: str) -> str:
 def _redis_pairs(url: str) -> deque[int]:
     with redis.Redis.from_url(url) as client:
         count = int(client.config_get("databases")["databases"])
-    return deque(range(0, count - 1, 2))
+    pairs = range(0, count - 1, 2)
+    return deque(pairs[_process_number() :: _processes()] if os.environ.get(REDIS_VARIABLE) else pairs)
+
+
+def _process_number() -> int:
+    """Which of the processes that run tests side by side this is, from 0 (pytest-xdist calls it gw0)."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+def _processes() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 @contextmanager

@@ -88,7 +88,8 @@ def main() -> int:
 def _process(world: quel.sandbox.World, directory: Path, kind: str) -> Iterator[int]:
     """Workers or a scheduler that tell metrics; their port."""
     port = free_port()
-    environment = world.environment() | SETTINGS | {"QUEL_HTTP_PORT": str(port)}
+    settings = {name: str(value) for name, value in SETTINGS.items()}
+    environment = world.environment() | settings | {"QUEL_HTTP_PORT": str(port)}
     if kind == "workers":
         migrate(environment)
     start = workers if kind == "workers" else scheduler

@@ -2,16 +2,15 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from quel.adapters.imaging import PillowImaging, check_readable
 from quel.core.errors import UnreadablePicture
+from quel.sandbox.studio import PHOTOGRAPHS
 
 IMAGING = PillowImaging()
-PHOTOGRAPHS = files("quel.sandbox") / "photographs"
 
 
 def encoded(picture, kind="PNG", **options):

@@ -35,13 +35,17 @@ class Event(StrEnum):
     REFERENCE_LEFT_OUT = "reference.left_out"
     INPUTS_PREPARED = "inputs.prepared"
     INPUTS_LOST = "inputs.lost"
+    INPUTS_POSTPONED = "inputs.postponed"
+    INPUTS_WAIT = "inputs.wait"
     PROVIDER_CALLED = "provider.called"
     PROVIDER_ANSWERED = "provider.answered"
     PROVIDER_WAITING = "provider.waiting"
     IMAGE_RETRIED = "image.retried"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
+    IMAGE_POSTPONED = "image.postponed"
     IMAGE_STORED = "image.stored"
+    IMAGE_STORED_AT_ONCE = "image.stored_at_once"
     IMAGE_UNPAYABLE = "image.unpayable"
     IMAGE_FAILED = "image.failed"
     IMAGE_DROPPED = "image.dropped"
@@ -55,6 +59,7 @@ class Event(StrEnum):
     SWEEP_DONE = "sweep.done"
     LEASES_TROUBLE = "leases.trouble"
     ADMISSION_TROUBLE = "admission.trouble"
+    REDIS_MEMORY = "redis.memory"
     PROCESS_STARTED = "process.started"
     PROCESS_STOPPED = "process.stopped"
     HTTP_PORT_OPENED = "http.port_opened"
@@ -73,8 +78,13 @@ _WARNINGS = frozenset(
         Event.PATH_FALLBACK,
         Event.REFERENCE_LEFT_OUT,
         Event.INPUTS_LOST,
+        Event.INPUTS_WAIT,
         Event.IMAGE_RETRIED,
         Event.IMAGE_UNKEPT,
+        Event.IMAGE_POSTPONED,
+        Event.INPUTS_POSTPONED,
+        Event.IMAGE_STORED_AT_ONCE,
+        Event.REDIS_MEMORY,
         Event.IMAGE_UNPAYABLE,
         Event.JOB_WITHDRAWN,
         Event.IMAGE_FAILED,

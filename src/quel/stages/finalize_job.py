@@ -6,9 +6,9 @@ from quel.core.closing import ClosedJob
 from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE
 from quel.core.pipeline import StepMessage
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import announce, clear_away
 
 

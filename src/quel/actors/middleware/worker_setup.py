@@ -7,8 +7,10 @@ import dramatiq
 from quel.actors.refusal import refuse_to_start
 from quel.actors.runtime import runtime
 from quel.adapters.redis.databases import check_databases
-from quel.core.errors import SettingsError
+from quel.adapters.redis.server_state import read_server_state
+from quel.core.errors import QuelError, SettingsError
 from quel.core.pipeline import Step
+from quel.core.redis_room import memory_problem
 from quel.observe.events import Event, emit
 from quel.settings import Settings
 
@@ -52,6 +54,7 @@ class WorkerSetup(dramatiq.Middleware):
             runtime.start(self._settings, threads=worker.worker_threads, steps=steps)
         except SettingsError as error:
             refuse_to_start(error)
+        self._look_at_memory()
         emit(
             Event.PROCESS_STARTED,
             pid=os.getpid(),
@@ -59,6 +62,21 @@ class WorkerSetup(dramatiq.Middleware):
             groups=sorted(step.value for step in steps),
             costly_defaults=self._settings.costly_defaults,
         )
+
+    def _look_at_memory(self) -> None:
+        """Warns of a Redis that is too small; one that does not answer now is waited for, not judged."""
+        budgets = dict.fromkeys(self._settings.redis_urls, 0)
+        budgets["REDIS_URL"] = self._settings.blob_budget_bytes
+        try:
+            states = {name: read_server_state(url) for name, url in self._settings.redis_urls.items()}
+        except QuelError:
+            return
+        if states["REDIS_URL"].run_id == states["QUEL_BROKER_REDIS_URL"].run_id:
+            del states["QUEL_BROKER_REDIS_URL"]
+        for name, state in states.items():
+            problem = memory_problem(state.max_memory_bytes, blob_budget_bytes=budgets[name], variable=name)
+            if problem is not None:
+                emit(Event.REDIS_MEMORY, reason=problem)
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Closes the neighbours' connections."""
