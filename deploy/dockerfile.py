@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy import installs
+from deploy import ROOT, installs
 
-_CONTEXT = Path(__file__).parents[1] / ".dockerignore"
+_CONTEXT = ROOT / ".dockerignore"
 _FINAL = {
     "The image must run as a user with a number, which Kubernetes can tell from root.": "\nUSER 10001",
     "The command must be in exec form, so that it is process 1.": '\nCMD ["dramatiq", "quel.actors"]',

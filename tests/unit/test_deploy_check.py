@@ -1,24 +1,20 @@
 import copy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy.check import (
-    MINORS,
-    OVERLAYS,
-    ROOT,
-    compose_problems,
-    overlay_problems,
-    render,
-    schema_problems,
-)
+from deploy import ROOT
+from deploy.check import MINORS, compose_problems, overlay_problems, schema_problems
 from deploy.dockerfile import problems as dockerfile_problems
-from deploy.kustomize import Manifest
+from deploy.manifests import OVERLAYS, Manifest, render
 from deploy.policies import breaches
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-PRODUCTION = render(ROOT / "deploy/overlays/production")
+
+
+@pytest.fixture
+def production(rendered: dict[str, list[Manifest]]) -> list[Manifest]:
+    return copy.deepcopy(rendered["production"])
 
 
 def find(objects: list[Manifest], kind: str, name: str) -> Manifest:
@@ -42,9 +38,9 @@ def dict_of(value: Any) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda overlay: overlay.name)
-def test_an_overlay_is_sound(overlay: Path) -> None:
-    assert list(overlay_problems(render(overlay))) == []
+@pytest.mark.parametrize("name", [overlay.name for overlay in OVERLAYS])
+def test_an_overlay_is_sound(rendered: dict[str, list[Manifest]], name: str) -> None:
+    assert list(overlay_problems(rendered[name])) == []
 
 
 def test_the_overlays_are_these() -> None:
@@ -56,7 +52,7 @@ def test_the_dockerfile_is_sound() -> None:
 
 
 def test_compose_runs_what_the_manifests_run() -> None:
-    assert list(compose_problems()) == []
+    assert list(compose_problems(render(ROOT / "deploy/base"))) == []
 
 
 @pytest.mark.parametrize(
@@ -132,20 +128,19 @@ BREACHES: dict[str, Breach] = {
 
 
 @pytest.mark.parametrize("told", BREACHES)
-def test_a_manifest_that_breaks_a_rule_is_told(told: str) -> None:
-    objects = copy.deepcopy(PRODUCTION)
-    BREACHES[told](objects)
-    assert any(told in sentence for sentence in breaches(objects)), breaches(objects)
+def test_a_manifest_that_breaks_a_rule_is_told(production: list[Manifest], told: str) -> None:
+    BREACHES[told](production)
+    assert any(told in sentence for sentence in breaches(production)), breaches(production)
 
 
 @pytest.mark.parametrize("minor", MINORS)
-def test_a_field_that_kubernetes_does_not_know_is_told(minor: str) -> None:
-    deployment = copy.deepcopy(find(PRODUCTION, "Deployment", "quel-persist"))
+def test_a_field_that_kubernetes_does_not_know_is_told(production: list[Manifest], minor: str) -> None:
+    deployment = find(production, "Deployment", "quel-persist")
     deployment["spec"]["replica"] = 3
     assert any("replica" in problem for problem in schema_problems(deployment, minor))
 
 
-def test_a_field_that_keda_does_not_know_is_told() -> None:
-    scaled = copy.deepcopy(find(PRODUCTION, "ScaledObject", "quel-persist"))
+def test_a_field_that_keda_does_not_know_is_told(production: list[Manifest]) -> None:
+    scaled = find(production, "ScaledObject", "quel-persist")
     scaled["spec"]["minReplicas"] = 1
     assert any("minReplicas" in problem for problem in schema_problems(scaled, MINORS[0]))

@@ -5,7 +5,7 @@ import tomllib
 from importlib.metadata import requires, version
 
 import pytest
-from deploy.check import ROOT
+from deploy import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
