@@ -9,7 +9,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from deploy import ROOT
+
 _DEVELOPMENT = Path("quel/sandbox")
 _ROOMS = ("quel.cli", "quel.actors")
 _IMPORT = """

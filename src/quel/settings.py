@@ -145,7 +145,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="QUEL_LOG_LEVEL")
     """The least level that is logged."""
     otlp_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
-    """Where OpenTelemetry's collector takes OTLP over HTTP; traces are written when this is set."""
+    """Where OpenTelemetry's collector takes OTLP over HTTP; the extra `traces` then writes to it."""
     otlp_traces_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     """The same for traces alone, as the whole address. OpenTelemetry's other variables hold as well."""
     otel_sdk_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
@@ -203,9 +203,12 @@ class Settings(BaseModel):
         return f"{self.supabase_url}/storage/v1/object/public/{self.supabase_bucket}/"
 
     @property
-    def traces_wanted(self) -> bool:
-        """Whether a collector is named and tracing not switched off."""
-        return bool(self.otlp_endpoint or self.otlp_traces_endpoint) and not self.otel_sdk_disabled
+    def traces_wanted_by(self) -> str | None:
+        """The variable that names a collector; None where none does or tracing is switched off."""
+        if self.otel_sdk_disabled:
+            return None
+        named = ("otlp_traces_endpoint", "otlp_endpoint")
+        return next((type(self).model_fields[name].alias for name in named if getattr(self, name)), None)
 
     def limits(self, path: str) -> PathLimits:
         """What the settings file says of a path; no limit where it says nothing."""

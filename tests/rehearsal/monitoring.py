@@ -19,7 +19,8 @@ from typing import Any
 
 import httpx
 import yaml
-from deploy.check import ROOT, render
+from deploy import ROOT
+from deploy.manifests import render
 from deploy.monitoring import DASHBOARD, alerts, dashboard_expressions
 
 import quel.sandbox
