@@ -127,7 +127,7 @@ def _storage(world: "Services") -> Iterator[Finding]:
 
 
 def _gemini(world: "Services") -> Iterator[Finding]:
-    from quel.adapters.gemini.engine import GeminiEngine
+    from quel.adapters.gemini import GeminiEngine, ModelState
     from quel.core.models import ModelStatus, model_for
 
     settings = world.settings
@@ -142,7 +142,8 @@ def _gemini(world: "Services") -> Iterator[Finding]:
     )
     answer = engine.check_model()
     engine.close()
-    yield ok("Gemini", answer.message) if answer.ok else trouble("Gemini", answer.message)
+    tell = ok if answer.ok else note if answer.state is ModelState.UNTOLD else trouble
+    yield tell("Gemini", answer.message)
     status = model_for(settings.gemini_model).status
     if status is not ModelStatus.CURRENT:
         yield note("Gemini model", f"{settings.gemini_model} is {status} in quel's table of models.")

@@ -14,6 +14,7 @@ import redis
 
 from quel.adapters.redis.blobs import Pool, total_key
 from quel.adapters.redis.client import redis_errors
+from quel.core.operator_fault import OperatorFault, operator_fault
 from quel.core.quota import Later, Slot, Verdict, day_ends
 
 WINDOW_MS = 60_900
@@ -79,10 +80,11 @@ class GeminiQuota:
         """Returns a slot that no call was made with."""
         self._tell(slot, "give_back")
 
-    def report(self, slot: Slot, verdict: Verdict, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; the seconds for which everyone stays away now.
 
-        `pause_s` is the provider's own word on a minute's or day's quota, 0 where it gave none.
+        `pause_s` is the provider's own word on a minute's or day's quota, 0 where it gave none; for an
+        operator's fault it is the time to the next probe.
         """
         if verdict is Verdict.ANSWERED and not slot.attention and not self._concurrency:
             return 0.0
@@ -130,6 +132,12 @@ def gate_closed_s(client: redis.Redis) -> float:
         pipeline.hget(_KEYS[1], "full_until")
         until_ms = max(float(answer or 0) for answer in pipeline.execute())
     return max(0.0, until_ms / 1000 - time.time())
+
+
+def gate_fault(client: redis.Redis) -> OperatorFault | None:
+    """What an operator has to mend before calls bring pictures again. Raises ServiceUnavailable."""
+    with redis_errors():
+        return operator_fault(_text(client.hget(_KEYS[3], "reason") or ""))
 
 
 def _text(value: bytes | str) -> str:
