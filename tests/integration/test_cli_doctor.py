@@ -7,6 +7,8 @@ import pytest
 
 from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
+from quel.core.operator_fault import OperatorFault
+from quel.sandbox.faults import gateway_page
 from tests.integration.quel_command import run_command, run_quel
 
 UNREACHABLE = "127.0.0.1:1"
@@ -125,3 +127,19 @@ def test_a_setting_that_cannot_be_read_is_wrong_usage(pipeline, settings, named)
     assert answer.returncode == 2
     assert named in answer.stderr
     assert "secret-word" not in answer.stderr + answer.stdout
+
+
+def test_a_gateway_that_routes_images_alone_is_a_note(pipeline):
+    pipeline.world.gemini.fail_next(gateway_page(404), operation="describe")
+    code, findings, _ = examine(pipeline)
+    assert (code, findings["Gemini"][0]) == (0, "note")
+
+
+@pytest.mark.parametrize("fault", OperatorFault)
+def test_what_an_operator_must_mend_at_the_provider_is_trouble_with_its_cause(pipeline, fault):
+    pipeline.studio.redis.hset(
+        "quel:quota:gate", mapping={"until": "1", "reason": fault.value, "probing": "1"}
+    )
+    code, findings, _ = examine(pipeline)
+    assert (code, troubles(findings)) == (1, {"Provider quota"})
+    assert findings["Provider quota"][1].startswith(fault.sentence)
