@@ -1,7 +1,7 @@
 """Lets through of a provider's message what helps a reader, and nothing of what was sent.
 
 Google's messages may quote values of the request, and for some refusals the API key itself. A gateway's may
-hold JSON or HTML, which helps nobody: its words end where that begins.
+hold JSON, HTML or what is no text at all, which helps nobody: its words end where that begins.
 """
 
 import re
@@ -10,9 +10,7 @@ _LONGEST_CHARACTERS = 200
 
 _KEY_SHAPES = re.compile(r"AIza[\w-]{10,}|AQ\.[\w-]{10,}|(?<=api_key:)\S+|(?<=key=)\S+")
 _LONG_QUOTES = re.compile(r"\"[^\"]{25,}\"?|'[^']{25,}'?|“[^”]{25,}”?")
-
-
-_MARKUP = re.compile(r"[{\[]\s*[\"'{\[\\]|<[a-z!/?]", re.IGNORECASE)
+_MARKUP = re.compile("[{}<>\\ufffd]|\\[\\s*[\"'\\[]")  # U+FFFD: bytes that were no text
 
 
 def provider_words(message: object, secrets: tuple[str, ...]) -> str:

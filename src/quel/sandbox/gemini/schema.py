@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Schema = Mapping[str, Any]  # field → None (taken unread), or the schema of the message or messages in it
+Schema = dict[str, Any]  # field → None (taken unread), or the schema of the message or messages in it
 
 _BLOB: Schema = dict.fromkeys(("mimeType", "data"))
 _PART_V1: Schema = {"text": None, "inlineData": _BLOB}
