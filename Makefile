@@ -10,7 +10,7 @@ LOCKED := $(ADD) --require-hashes -r
 READY  := $(VENV)/.ready
 OLD    ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD~20)
 
-.PHONY: demo test lint chaos rehearse bench measure deploy-check lock clean
+.PHONY: demo test lint chaos fuzz live rehearse bench measure deploy-check lock clean
 .DEFAULT_GOAL := test
 
 # Made anew whenever the lock or the project's own declaration changes; pip compiles the byte code. The lock is
@@ -43,6 +43,14 @@ chaos: $(READY)
 	$(BIN)/python -m pytest tests/chaos
 	$(BIN)/python -m tests.chaos.soak
 
+# Hostile answers of the provider, for two minutes; prints its seed.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz.answer_reader
+
+# One image through the real provider: needs GEMINI_API_KEY, asks before it spends, keeps the exchange.
+live: $(READY)
+	$(BIN)/python -m tests.live.one_image
+
 # A rolling deploy from OLD and back under load; every query of the dashboard and the alerts in a Prometheus.
 rehearse: $(READY)
 	$(BIN)/python -m tests.rehearsal.rolling_deploy --old $(OLD)
@@ -72,4 +80,4 @@ lock:
 	  --no-emit-index-url - -o deploy/requirements-build.lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench demo-output bench/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench demo-output live-output bench/out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

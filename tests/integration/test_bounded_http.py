@@ -4,13 +4,19 @@ import contextlib
 import gzip
 import socket
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, repeat
 
 import httpx
 import pytest
 
-from quel.adapters.bounded_http import AnswerTooLargeError, DeadlineExceededError, bounded_client
+from quel.adapters.bounded_http import (
+    AnswerTooLargeError,
+    DeadlineExceededError,
+    UnreadableAnswerError,
+    bounded_client,
+)
 from quel.adapters.storage import SupabaseStorage
 from quel.core.errors import ReferenceUnavailable, ServiceUnavailable
 from quel.sandbox import faults
@@ -109,13 +115,49 @@ def test_an_answer_beyond_its_bound_is_cut_off():
         http.get(flood.url)
 
 
-def test_a_compressed_answer_is_asked_for_by_nobody_and_never_unpacked():
-    compressed = Reply(body=gzip.compress(b"\x00" * 10_000_000), headers=(("Content-Encoding", "gzip"),))
-    with server(compressed) as bomb, client() as http:
-        with pytest.raises(httpx.RemoteProtocolError):
-            http.get(bomb.url)
-        (request,) = bomb.application.requests
+def packed(body, encoding="gzip"):
+    return Reply(body=body, headers=(("Content-Encoding", encoding),))
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (gzip.compress(b"hello"), "gzip"),
+        (gzip.compress(b"hello"), "X-GZIP"),
+        (gzip.compress(gzip.compress(b"hello")), "gzip, gzip"),
+        (zlib.compress(b"hello"), "deflate"),
+        (zlib.compress(b"hello")[2:-4], "deflate"),
+        (b"hello", "identity"),
+        (b"hello", "gzip"),
+    ],
+)
+def test_a_compressed_answer_that_nobody_asked_for_is_unpacked(body, encoding):
+    with server(packed(body, encoding)) as gateway, client() as http:
+        assert http.get(gateway.url).content == b"hello"
+        (request,) = gateway.application.requests
     assert request.headers["accept-encoding"] == "identity"
+
+
+def test_a_compressed_answer_is_unpacked_within_its_bound():
+    bomb = gzip.compress(b"\x00" * 10_000_000)
+    for body, encoding in ((bomb, "gzip"), (gzip.compress(bomb), "gzip,gzip")):
+        with server(packed(body, encoding)) as gateway, client() as http, pytest.raises(AnswerTooLargeError):
+            http.get(gateway.url)
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (gzip.compress(b"hello" * 100)[:-9], "gzip"),
+        (b"\x1f\x8b and no more", "gzip"),
+        (b"hello", "deflate"),
+        (b"hello", "br"),
+        (b"hello", "zstd, gzip"),
+    ],
+)
+def test_an_answer_that_cannot_be_unpacked_is_an_answer_all_the_same(body, encoding):
+    with server(packed(body, encoding)) as gateway, client() as http, pytest.raises(UnreadableAnswerError):
+        http.get(gateway.url)
 
 
 def test_no_more_is_read_than_was_announced():

@@ -7,6 +7,8 @@ import pytest
 
 from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
+from quel.core.operator_fault import OperatorFault
+from quel.sandbox.faults import gateway_page
 from tests.integration.quel_command import run_command, run_quel
 from tests.integration.redis_of_its_own import running_redis, url_of
 
@@ -137,3 +139,19 @@ def test_a_redis_too_small_for_the_budget_is_trouble_that_says_what_to_set(pipel
         assert "QUEL_BLOB_BUDGET_BYTES" in findings["Redis memory"][1]
         fitting = {"QUEL_BLOB_BUDGET_BYTES": "20000000", "REDIS_URL": url_of(server)}
         assert examine(pipeline, **fitting)[1]["Redis memory"][0] == "ok"
+
+
+def test_a_gateway_that_routes_images_alone_is_a_note(pipeline):
+    pipeline.world.gemini.fail_next(gateway_page(404), operation="describe")
+    code, findings, _ = examine(pipeline)
+    assert (code, findings["Gemini"][0]) == (0, "note")
+
+
+@pytest.mark.parametrize("fault", OperatorFault)
+def test_what_an_operator_must_mend_at_the_provider_is_trouble_with_its_cause(pipeline, fault):
+    pipeline.studio.redis.hset(
+        "quel:quota:gate", mapping={"until": "1", "reason": fault.value, "probing": "1"}
+    )
+    code, findings, _ = examine(pipeline)
+    assert (code, troubles(findings)) == (1, {"Provider quota"})
+    assert findings["Provider quota"][1].startswith(fault.sentence)

@@ -1,5 +1,7 @@
 """The engine against the sandbox's Gemini: what it sends, and that every answer becomes an outcome."""
 
+import base64
+import gzip
 import hashlib
 import io
 import json
@@ -13,8 +15,10 @@ import pytest
 from PIL import Image
 
 from quel.adapters.gemini import GeminiEngine, ModelState
+from quel.adapters.gemini.engine import API_VERSION
 from quel.core.aspect import AspectRatio
 from quel.core.errors import SettingsError
+from quel.core.operator_fault import OperatorFault
 from quel.core.outcome import (
     Broken,
     GenerateRequest,
@@ -22,6 +26,7 @@ from quel.core.outcome import (
     PictureBytes,
     QuotaScope,
     Refused,
+    Stalled,
     Transient,
     Wait,
 )
@@ -31,6 +36,7 @@ from quel.sandbox.gemini import drawing
 from quel.sandbox.gemini import faults as gemini_faults
 from quel.sandbox.gemini.client import Gemini
 from quel.sandbox.gemini.errors import error_body
+from quel.settings import Settings
 
 KEY = "AIzaSyNoRealKeyButShapedLikeOne0000000"
 PROMPT = "A garment nobody else may read about"
@@ -118,6 +124,32 @@ def test_the_old_model_is_not_sent_an_image_size(gemini, engine_of):
 def test_address_and_version_can_be_a_gateways(gemini, engine_of):
     engine_of(base_url=f"{gemini.url}/gate/way/", api_version="v1").generate(request())
     assert gemini.calls()[0].target == "/gate/way/v1/models/gemini-nano-banana-2.1:generateContent"
+
+
+def test_the_version_is_quels_own_and_not_the_sdks(gemini, engine_of):
+    assert API_VERSION == Settings.model_fields["gemini_api_version"].default == "v1beta"
+    engine = GeminiEngine(api_key=KEY, model="gemini-nano-banana-2.1", base_url=gemini.url)
+    assert isinstance(engine.generate(request()), Made)
+    engine.close()
+    engine_of(api_version="").generate(request())
+    assert {call.target.split("/")[1] for call in gemini.calls()} == {API_VERSION}
+
+
+def test_a_version_without_the_fields_of_pictures_is_an_operators_matter(gemini, engine_of):
+    outcome = engine_of(api_version="v1").generate(request())
+    assert outcome == Stalled(OperatorFault.REQUEST_FORMAT)
+    assert "responseModalities" in outcome.said
+
+
+def test_an_answer_that_a_gateway_packed_brings_its_picture(gemini, engine_of):
+    data = base64.b64encode(drawing.ready_made()).decode()
+    answer = {"candidates": [{"content": {"parts": [{"inlineData": {"data": data}}]}}]}
+    packed = gzip.compress(json.dumps(answer).encode()).decode(errors="surrogateescape")
+    for headers in ((("content-encoding", "gzip"),), ()):
+        gemini.fail_next(Fault("packed", status=200, body=packed, headers=headers))
+        assert isinstance(engine_of().generate(request()), Made)
+    gemini.fail_next(Fault("packed", status=200, body=packed, headers=(("content-encoding", "br"),)))
+    assert isinstance(engine_of().generate(request()), Broken)
 
 
 def test_google_variables_of_the_environment_change_nothing(gemini, engine_of, monkeypatch):
@@ -234,6 +266,12 @@ def test_nothing_logged_at_info_holds_key_or_prompt(gemini, engine_of, caplog):
         (error(403, "PERMISSION_DENIED"), ModelState.KEY_REFUSED),
         (error(503, "UNAVAILABLE"), ModelState.UNREACHABLE),
         (page(302), ModelState.UNREACHABLE),
+        (page(404, b"<html>no such page</html>"), ModelState.UNTOLD),
+        (page(404, b'{"detail": "Not Found"}'), ModelState.UNTOLD),
+        (page(404, b'{"error": {"message": "Invalid URL", "type": "invalid"}}'), ModelState.UNTOLD),
+        (page(405), ModelState.UNTOLD),
+        (gemini_faults.spending_cap(), ModelState.STALLED),
+        (answered({"error": {"code": 404, "status": "NOT_FOUND"}}), ModelState.UNKNOWN_MODEL),
         (page(200, b"<html>not Gemini</html>"), ModelState.UNREACHABLE),
     ],
 )

@@ -167,6 +167,35 @@ def test_a_429_keeps_all_images_waiting_as_long_as_the_provider_says(world, stud
         assert_books_agree(studio, job_id)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        gemini.no_quota(),
+        gemini.spending_cap(),
+        gemini.credits_depleted(),
+        gemini.billing_inactive(),
+        gemini.unknown_field(),
+    ],
+    ids=by_name,
+)
+def test_what_an_operator_must_mend_is_waited_for_and_spends_no_attempt(world, pipeline, fault):
+    pipeline.workers()
+    token, studio = uuid4().hex, pipeline.studio
+    world.gemini.fail_next(fault, containing=token)
+    job_id = studio.job("simple_general", {"prompt": token}, total_images=1, member=studio.member(100))
+    studio.push(job_id)
+    until(lambda: studio.redis.hget("quel:quota:gate", "reason"), "the fault is known")
+    until(lambda: studio.rows("SELECT 1 FROM quel.image WHERE state = 'ready'"), "the image waits again")
+    [image] = studio.rows("SELECT attempts, broken_answers FROM quel.image")
+    assert (image["attempts"], image["broken_answers"]) == (0, 0)
+    row = studio.job_row(job_id)
+    assert (row["job_status"], row["failed_images"], row["error_message"]) == ("processing", 0, None)
+    studio.redis.delete("quel:quota:gate")  # as the page for operators says, instead of waiting a minute
+    assert studio.wait([job_id])[job_id]["job_status"] == "completed"
+    assert [call.outcome for call in world.calls(token)] == [fault.name, "made"]
+    assert_books_agree(studio, job_id)
+
+
 def test_a_model_the_provider_does_not_know_fails_loudly_and_at_once(world, pipeline):
     pipeline.workers(GEMINI_MODEL="gemini-9-imaginary")
     calls_before = len(world.gemini.calls())

@@ -36,7 +36,7 @@ def client(gemini):
     client.close()
 
 
-def client_of(gemini, api_key=None, version=None):
+def client_of(gemini, api_key=None, version="v1beta"):
     options = types.HttpOptions(base_url=gemini.url, api_version=version, timeout=20_000)
     return genai.Client(api_key=api_key or gemini.api_key, vertexai=False, http_options=options)
 
@@ -64,11 +64,22 @@ def test_the_real_client_gets_a_picture_of_the_size_it_asked_for(client):
     assert (inline.mime_type, picture.format, picture.size) == ("image/png", "PNG", (768, 1344))
 
 
-def test_every_api_version_is_answered(gemini):
-    for version in ("v1", "v1beta"):
+def test_a_version_that_lacks_a_field_refuses_it_as_the_service_does(gemini):
+    for version in ("v1beta", "v1alpha"):
         client = client_of(gemini, version=version)
         assert picture_of(generate(client, "draw"))[1].size == (1024, 1024)
         client.close()
+    client = client_of(gemini, version="v1")
+    with pytest.raises(ClientError) as refused:
+        generate(client, "draw", image_config=types.ImageConfig(aspect_ratio="9:16"))
+    client.close()
+    assert (refused.value.code, refused.value.status) == (400, "INVALID_ARGUMENT")
+    first, second = refused.value.details["error"]["details"][0]["fieldViolations"]
+    assert first["field"] == second["field"] == "generation_config"
+    for name in ("responseModalities", "imageConfig"):
+        told = f"Unknown name \"{name}\" at 'generation_config': Cannot find field."
+        assert told in str(refused.value)
+    assert gemini.calls()[-1].outcome == "invalid_argument"
 
 
 def test_a_call_is_logged_with_everything_it_asked(gemini, client):

@@ -4,6 +4,7 @@ import pytest
 
 from quel.core.operations import doctor
 from quel.core.operations.doctor import State
+from quel.core.operator_fault import OperatorFault
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,14 @@ def test_the_gate_tells_how_long_it_is_closed_and_why():
     assert (closed.state, "90 s" in closed.message, "day" in closed.message) == (State.NOTE, True, True)
     assert doctor.judge_gate({"cap": "12"}, 0.0).state is State.NOTE
     assert doctor.judge_gate({}, 0.0).state is State.OK
+
+
+@pytest.mark.parametrize("fault", OperatorFault)
+@pytest.mark.parametrize("closed_for_s", [0.0, 34.0])  # while a probe is under way, too
+def test_what_an_operator_must_mend_is_trouble_with_its_cause(fault, closed_for_s):
+    finding = doctor.judge_gate({"reason": fault.value, "until": "1"}, closed_for_s)
+    assert finding.state is State.TROUBLE
+    assert finding.message.startswith(fault.sentence)
 
 
 def test_every_pause_is_a_note_with_its_reason():

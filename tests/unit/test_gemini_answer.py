@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from quel.adapters.gemini.answer import judge_answer
+from quel.adapters.gemini.error_answer import HttpAnswer
 from quel.adapters.imaging import check_readable
+from quel.core.models import model_for
 from quel.core.outcome import Broken, Made, PictureBytes, Refused
 
 
@@ -29,8 +31,15 @@ def answer_of(*parts, finish_reason="STOP", **more):
     return {"candidates": [{"content": {"parts": list(parts)}, "finishReason": finish_reason}]} | more
 
 
+MODEL = model_for("gemini-nano-banana-2.1")
+
+
 def judged(answer):
-    return judge_answer(json.dumps(answer), 0.0336, check_readable)
+    return judged_body(json.dumps(answer).encode())
+
+
+def judged_body(body):
+    return judge_answer(HttpAnswer(200, body), MODEL, check_readable)
 
 
 def made(data, mime_type="image/png"):
@@ -119,12 +128,11 @@ def test_a_reason_that_is_no_constant_is_not_repeated():
     ("answer", "code"),
     [
         (answer_of({"text": "I cannot draw that."}), "text_only"),
-        (answer_of(image_part(RED, thought=True)), "no_picture_stop"),
-        (answer_of(image_part(b"hello", "audio/wav")), "no_picture_stop"),
+        (answer_of(image_part(b"hello", "audio/wav")), "unreadable_picture"),
         (answer_of(image_part(RED[:-20])), "unreadable_picture"),
         (answer_of(image_part(JPEG[: len(JPEG) // 2])), "unreadable_picture"),
         (answer_of(image_part(b"not a picture")), "unreadable_picture"),
-        (answer_of(image_part(b"")), "unreadable_picture"),
+        (answer_of(image_part(b"")), "no_picture_stop"),
         (answer_of({"inlineData": {"mimeType": "image/png", "data": "!!no base64!!"}}), "bad_base64"),
         (answer_of({"inlineData": {"mimeType": "image/png", "data": "한글"}}), "bad_base64"),
         (answer_of({"inlineData": {"mimeType": "image/png", "data": None}}), "no_picture_stop"),
@@ -142,9 +150,11 @@ def test_an_answer_without_a_readable_picture_is_broken(answer, code):
     assert outcome.code == code
 
 
-@pytest.mark.parametrize("body", ["", "{", "<html>busy</html>", b"\xff\xfe\x00", "[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"<html>busy</html>", b"\xff\xfe\x00", b"[" * 100_000, b"\x1f\x8b cut", b"data: {"]
+)
 def test_an_answer_that_is_no_json_is_broken(body):
-    outcome = judge_answer(body, 0.0336, check_readable)
+    outcome = judged_body(body)
     assert isinstance(outcome, Broken)
     assert outcome.code == "unreadable_answer"
 

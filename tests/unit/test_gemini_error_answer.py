@@ -52,7 +52,6 @@ def judged(status, body=b"", retry_after=None, secrets=(KEY, "a prompt about my 
         (413, b"too large", "http_413", False),
         (418, b"", "http_418", False),
         (302, b"", "redirected", True),
-        (204, b"", "redirected", True),
     ],
 )
 def test_what_a_retry_cannot_mend_is_refused(status, body, code, account):
@@ -96,7 +95,7 @@ PER_DAY = detail(
         ([], QuotaScope.UNKNOWN, None),
         ([detail("RetryInfo", retryDelay="soon")], QuotaScope.UNKNOWN, None),
         ([detail("RetryInfo", retryDelay="-5s")], QuotaScope.UNKNOWN, None),
-        ([detail("RetryInfo", retryDelay={"seconds": 5})], QuotaScope.UNKNOWN, None),
+        ([detail("RetryInfo", retryDelay={"seconds": 5})], QuotaScope.UNKNOWN, 5),
         ([detail("RetryInfo", retryDelay="999999999999s")], QuotaScope.UNKNOWN, 48 * 3600),
         ([detail("QuotaFailure", violations="many"), 7, None], QuotaScope.UNKNOWN, None),
     ],

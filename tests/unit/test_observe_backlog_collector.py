@@ -2,6 +2,7 @@ from prometheus_client import CollectorRegistry
 
 from quel.core.errors import ServiceUnavailable
 from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog
+from quel.core.operator_fault import OperatorFault
 from quel.core.paths import PATHS
 from quel.observe.backlog_collector import STATE_GAUGES, BacklogCollector
 from quel.observe.metrics import samples
@@ -18,6 +19,7 @@ LISTS = QueueBacklog(
     set_aside=4,
     paused_paths=frozenset({"eats"}),
     gate_closed_s=12.5,
+    provider_fault=OperatorFault.SPENDING_CAP,
     cached_bytes={"in": 100, "out": 0},
 )
 
@@ -58,6 +60,14 @@ def test_a_pause_is_told_for_its_path_alone() -> None:
     backlog.look()
     paused = {labels["path"]: value for labels, value in samples("quel_paused", told(backlog))}
     assert paused == dict.fromkeys(["*", *PATHS], 0) | {"eats": 1}
+
+
+def test_what_an_operator_must_mend_is_told_under_its_fixed_name() -> None:
+    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog.look()
+    faults = samples("quel_provider_needs_operator", told(backlog))
+    found = {labels["reason"]: value for labels, value in faults}
+    assert found == dict.fromkeys(OperatorFault, 0) | {"spending_cap": 1}
 
 
 def test_what_a_neighbour_that_is_away_knows_is_left_out() -> None:

@@ -5,8 +5,18 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quel.core.outcome import Broken, Made, PictureBytes, QuotaScope, Refused, Transient, Wait
-from quel.core.retry import GiveUp, RetryPolicy, Succeed, TryAgain, WaitForQuota, decide, pause_s
+from quel.core.operator_fault import OperatorFault
+from quel.core.outcome import Broken, Made, PictureBytes, QuotaScope, Refused, Stalled, Transient, Wait
+from quel.core.retry import (
+    GiveUp,
+    RetryPolicy,
+    Succeed,
+    TryAgain,
+    WaitForOperator,
+    WaitForQuota,
+    decide,
+    pause_s,
+)
 
 POLICY = RetryPolicy()
 OVERLOADED = Transient("overloaded", "Gemini is overloaded (503).", overloaded=True)
@@ -42,6 +52,21 @@ def test_a_429_waits_and_spends_nothing_even_when_nearly_all_is_spent():
     wait = Wait(QuotaScope.MINUTE, timedelta(seconds=53))
     assert decision(wait, attempts=9, broken=2) == WaitForQuota(QuotaScope.MINUTE, timedelta(seconds=53))
     assert decision(Wait(QuotaScope.UNKNOWN, None)) == WaitForQuota(QuotaScope.UNKNOWN, None)
+
+
+@given(st.sampled_from(OperatorFault), st.integers(0, 9), st.integers(0, 2))
+def test_what_an_operator_must_mend_waits_and_spends_nothing(fault, attempts, broken):
+    assert decision(Stalled(fault), attempts, broken) == WaitForOperator(fault)
+
+
+@given(st.floats(0, 1e6), st.integers(0, 8), FRACTIONS)
+def test_the_provider_may_ask_for_a_longer_pause_within_two_minutes_but_not_for_a_shorter(
+    seconds, attempts, fraction
+):
+    asked = Transient("overloaded", "Overloaded.", retry_after=timedelta(seconds=seconds))
+    own_s = pause_s(attempts + 1, POLICY, fraction)
+    delay_s = decision(asked, attempts, random_fraction=fraction).delay_s
+    assert delay_s == max(own_s, min(timedelta(seconds=seconds).total_seconds(), 120.0))
 
 
 def test_what_a_retry_can_mend_gets_ten_calls():

@@ -7,6 +7,7 @@ from PIL import Image
 
 from quel.sandbox.gemini.models import MODELS
 from quel.sandbox.gemini.request import InvalidArgument, check_against, read_request
+from quel.sandbox.gemini.schema import REQUESTS
 
 
 def png(size=(4, 3)):
@@ -95,3 +96,48 @@ def test_the_oldest_model_refuses_what_it_never_learned():
             check_against(old, asked)
     with pytest.raises(InvalidArgument):
         check_against(new, read(body([picture] * 15)))
+
+
+def refusal(version, **rest):
+    raw = body([{"text": "draw"}], **rest)
+    with pytest.raises(InvalidArgument) as refused:
+        read_request(raw, open_pictures=True, version=version)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("field", "version"),
+    [
+        *[
+            (name, "v1")
+            for name in ("responseModalities", "imageConfig", "response_modalities", "image_config")
+        ],
+        *[(name, version) for name in ("colour", "numberOfImages") for version in REQUESTS],
+    ],
+)
+def test_a_field_that_the_version_lacks_is_refused_in_the_services_words(field, version):
+    refused = refusal(version, generationConfig={"temperature": 0.4, field: None})
+    assert str(refused) == (
+        f"Invalid JSON payload received. Unknown name \"{field}\" at 'generation_config': Cannot find field."
+    )
+    assert refused.violations == ({"field": "generation_config", "description": str(refused)},)
+
+
+def test_every_unknown_field_is_told_with_its_place():
+    parts = [{"text": "draw"}, {"text": "more", "colour": "red"}]
+    raw = body(parts, generationConfig={"imageConfig": {"size": 1}}, hurry=True)
+    with pytest.raises(InvalidArgument) as refused:
+        read_request(raw, open_pictures=True)
+    assert [violation["field"] for violation in refused.value.violations] == [
+        "contents[0].parts[1]",
+        "generation_config.image_config",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("version", REQUESTS)
+def test_what_every_version_has_is_taken(version):
+    raw = body(
+        [{"text": "draw"}], generation_config={"temperature": 0.4, "seed": 1}, safetySettings=[{"a": 1}]
+    )
+    assert read_request(raw, open_pictures=True, version=version).seed == 1

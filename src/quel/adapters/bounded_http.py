@@ -4,8 +4,8 @@ httpx's timeouts hold for one socket operation, so a server that sends a byte a 
 call has one deadline from waiting for a connection to the answer's last byte, looked at before every socket
 operation; the answer is read whole, and counted, inside it. Only the operating system's name resolution
 keeps its own time. Calls wait for a connection in the order they came, and no other thread touches the one
-they get. Redirects are not followed, compressed answers not asked for (so that the bound holds for what is
-unpacked, too), and proxies or credentials of the environment not used.
+they get. Redirects are not followed, compressed answers not asked for (one that comes all the same is
+unpacked within the bound), and proxies or credentials of the environment not used.
 """
 
 import socket
@@ -20,6 +20,7 @@ import httpcore
 import httpx
 
 from quel.adapters.fair_pool import FairPool
+from quel.adapters.gzipped import UnpackedTooLargeError, unpacked
 
 _LONGEST_CONNECT_S = 10.0  # an address that has not answered by then is given up for the next one
 _KEEPALIVE_S = 30.0
@@ -34,6 +35,10 @@ class DeadlineExceededError(httpx.TimeoutException):
 
 class AnswerTooLargeError(httpx.TransportError):
     """The answer is larger than its bound."""
+
+
+class UnreadableAnswerError(httpx.RemoteProtocolError):
+    """An answer came, packed in a way that cannot be undone."""
 
 
 def bounded_client(*, timeout_s: float, max_answer_bytes: int, max_connections: int) -> httpx.Client:
@@ -89,12 +94,24 @@ class BoundedTransport(httpx.BaseTransport):
     def _read_whole(self, answer: httpcore.Response) -> httpx.Response:
         try:
             headers = httpx.Headers(answer.headers)
-            if headers.get("content-encoding", "identity").lower() != "identity":
-                raise httpx.RemoteProtocolError("The answer is compressed, which was not asked for.")
             body = b"".join(self._counted(answer))
         finally:
             answer.close()
+        body = self._unpacked(body, headers.pop("content-encoding", ""))
         return httpx.Response(answer.status, headers=headers, stream=httpx.ByteStream(body))
+
+    def _unpacked(self, body: bytes, encodings: str) -> bytes:
+        """The body before it was packed, by the encodings that the header names in the order of packing."""
+        try:
+            for encoding in reversed(encodings.lower().split(",")):
+                body = unpacked(body, encoding.strip(), self._max_answer_bytes)
+        except UnpackedTooLargeError:
+            raise AnswerTooLargeError(
+                f"The answer is larger than {self._max_answer_bytes} bytes, unpacked."
+            ) from None
+        except ValueError:
+            raise UnreadableAnswerError("The answer is packed, and cannot be unpacked.") from None
+        return body
 
     def _counted(self, answer: httpcore.Response) -> Iterator[bytes]:
         size_bytes = 0

@@ -1,10 +1,12 @@
 """What one provider call can come to. An engine returns one of these and raises nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from quel.core.aspect import AspectRatio
+from quel.core.operator_fault import OperatorFault
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,40 @@ class Refused:
 
 @dataclass(frozen=True)
 class Wait:
-    """A 429: nothing failed, it was too early. `retry_after` is the provider's own word, if it gave one."""
+    """A 429: nothing failed, it was too early. `retry_after` is the provider's own word, if it gave one.
+
+    `said` is what it wrote beside, filtered, for the log.
+    """
 
     scope: QuotaScope
     retry_after: timedelta | None
+    said: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Stalled:
+    """Neither waiting nor another image mends it, but an operator does: the image waits until then."""
+
+    fault: OperatorFault
+    said: str = field(default="", compare=False)
+
+    @property
+    def code(self) -> str:
+        """The fault's fixed name."""
+        return self.fault.value
 
 
 @dataclass(frozen=True)
 class Transient:
-    """A retry may mend it: 5xx, timeouts, broken connections. `overloaded` marks a 503."""
+    """A retry may mend it: 5xx, timeouts, broken connections. `overloaded` marks a 503.
+
+    `retry_after` is the provider's own word, if it gave one.
+    """
 
     code: str
     message: str
     overloaded: bool = False
+    retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -80,4 +103,30 @@ class Broken:
     message: str
 
 
-Outcome = Made | Refused | Wait | Transient | Broken
+Outcome = Made | Refused | Wait | Stalled | Transient | Broken
+
+
+class Blame(StrEnum):
+    """Who can mend what kept a call from bringing its picture."""
+
+    CUSTOMER = "customer"
+    PICTURE = "picture"
+    PROVIDER = "provider"
+    OPERATOR = "operator"
+
+
+def blame(outcome: Outcome) -> Blame | None:
+    """Whose fault an outcome is; None where the picture came."""
+    match outcome:
+        case Made():
+            return None
+        case Stalled() | Refused(account=True):
+            return Blame.OPERATOR
+        case Refused():
+            return Blame.CUSTOMER
+        case Broken():
+            return Blame.PICTURE
+        case Wait() | Transient():
+            return Blame.PROVIDER
+        case _:
+            assert_never(outcome)

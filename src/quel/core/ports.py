@@ -17,6 +17,7 @@ from quel.core.fetch_job import ClaimEnd, JobFacts, Start
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.kind import Kind
 from quel.core.open_paths import OpenPaths
+from quel.core.operator_fault import OperatorFault
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.persist_output import OutputToPersist, PersistEnd
 from quel.core.pipeline import Step
@@ -261,7 +262,7 @@ class Quota(Protocol):
     def give_back(self, slot: Slot) -> None:
         """Returns a slot no call was made with."""
 
-    def report(self, slot: Slot, verdict: Verdict, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; for how many seconds everyone stays away now."""
 
     def closed_for_s(self) -> float:

@@ -2,14 +2,26 @@
 
 The caller obeys the decision and records the counts it carries; nothing here waits, draws a random number or
 reads a clock. Pauses and limits are those of SPEC 5: failing calls are paused from 0.5 s doubling to at most
-20 s, an answer without a picture gets three calls in all, a 429 is waiting and spends nothing.
+20 s (longer only where the provider itself says so), an answer without a picture gets three calls in all, a
+429 is waiting and spends nothing; so is what an operator has to mend.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from quel.core.outcome import Broken, Made, Outcome, PictureBytes, QuotaScope, Refused, Transient, Wait
+from quel.core.operator_fault import OperatorFault
+from quel.core.outcome import (
+    Broken,
+    Made,
+    Outcome,
+    PictureBytes,
+    QuotaScope,
+    Refused,
+    Stalled,
+    Transient,
+    Wait,
+)
 
 
 @dataclass(frozen=True)
@@ -17,13 +29,15 @@ class RetryPolicy:
     """How much patience one image gets.
 
     `max_attempts` bounds the failing calls of any kind (QUEL_GEMINI_MAX_ATTEMPTS), `max_broken` those that
-    brought no readable picture. Pauses double from `first_pause_s` and never exceed `longest_pause_s`.
+    brought no readable picture. Pauses double from `first_pause_s` and never exceed `longest_pause_s`, unless
+    the provider asks for more: up to `longest_asked_s`.
     """
 
     max_attempts: int = 10
     max_broken: int = 3
     first_pause_s: float = 0.5
     longest_pause_s: float = 20.0
+    longest_asked_s: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,13 @@ class WaitForQuota:
 
 
 @dataclass(frozen=True)
+class WaitForOperator:
+    """Call again when `fault` is mended; until then one call now and then asks, for all images."""
+
+    fault: OperatorFault
+
+
+@dataclass(frozen=True)
 class GiveUp:
     """The image fails; `message` is a sentence for the customer, `account` marks an operator's matter."""
 
@@ -62,7 +83,7 @@ class GiveUp:
     account: bool = False
 
 
-Decision = Succeed | TryAgain | WaitForQuota | GiveUp
+Decision = Succeed | TryAgain | WaitForQuota | WaitForOperator | GiveUp
 
 
 def decide(
@@ -78,6 +99,8 @@ def decide(
             return Succeed(picture, cost_usd)
         case Wait(scope, retry_after):
             return WaitForQuota(scope, retry_after)
+        case Stalled(fault):
+            return WaitForOperator(fault)
         case Refused(code, message, account):
             return GiveUp(code, message, account)
         case Transient() | Broken():
@@ -94,8 +117,13 @@ def _again_or_give_up(
     if attempts >= policy.max_attempts or broken >= policy.max_broken:
         calls = "one call" if attempts == 1 else f"{attempts} calls"
         return GiveUp(outcome.code, f"No picture after {calls} to the provider. {outcome.message}")
-    delay_s = pause_s(attempts, policy, random_fraction)
+    delay_s = max(pause_s(attempts, policy, random_fraction), _asked_s(outcome, policy))
     return TryAgain(delay_s, attempts, broken, outcome.code, outcome.message)
+
+
+def _asked_s(outcome: Transient | Broken, policy: RetryPolicy) -> float:
+    asked = outcome.retry_after if isinstance(outcome, Transient) else None
+    return min(asked.total_seconds(), policy.longest_asked_s) if asked else 0.0
 
 
 def pause_s(attempts: int, policy: RetryPolicy, random_fraction: float) -> float:

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from quel.core.errors import QuelError
 from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog
+from quel.core.operator_fault import OperatorFault
 from quel.core.paths import PATHS
 
 T = TypeVar("T")
@@ -57,11 +58,14 @@ SWEPT = StateGauge("quel_sweep_last_run_timestamp_seconds", "When the sweep last
 SET_ASIDE = StateGauge("quel_set_aside_entries", "Entries of raw lists kept for an operator.")
 PAUSED = StateGauge("quel_paused", "1 where an operator has stopped new images; * is all paths.", ("path",))
 GATE_CLOSED = StateGauge("quel_quota_gate_closed_seconds", "For how long no provider call may begin.")
+PROVIDER_FAULT = StateGauge(
+    "quel_provider_needs_operator", "1 where images wait for an operator to mend this.", ("reason",)
+)
 CACHED_BYTES = StateGauge("quel_cached_bytes", "Bytes of pictures between stages.", ("pool",))
 
 STATE_GAUGES = (
     NEIGHBOUR_UP, OPEN_JOBS, OLDEST_JOB, OPEN_IMAGES, OLDEST_IMAGE, QUEUE_MESSAGES, RAW_ENTRIES, INGEST_SEEN,
-    SWEPT, SET_ASIDE, PAUSED, GATE_CLOSED, CACHED_BYTES,
+    SWEPT, SET_ASIDE, PAUSED, GATE_CLOSED, PROVIDER_FAULT, CACHED_BYTES,
 )  # fmt: skip
 
 _JOB_STATES = ("pending", "processing")
@@ -131,6 +135,9 @@ def _tell_lists(lists: QueueBacklog) -> Iterator[GaugeMetricFamily]:
     yield SET_ASIDE.family([((), lists.set_aside)])
     yield PAUSED.family(((path,), float(path in lists.paused_paths)) for path in ("*", *sorted(PATHS)))
     yield GATE_CLOSED.family([((), lists.gate_closed_s)])
+    yield PROVIDER_FAULT.family(
+        ((fault.value,), float(fault is lists.provider_fault)) for fault in OperatorFault
+    )
     yield CACHED_BYTES.family(_labelled(lists.cached_bytes))
 
 

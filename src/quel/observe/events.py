@@ -41,6 +41,7 @@ class Event(StrEnum):
     PROVIDER_CALLED = "provider.called"
     PROVIDER_ANSWERED = "provider.answered"
     PROVIDER_WAITING = "provider.waiting"
+    PROVIDER_NEEDS_OPERATOR = "provider.needs_operator"
     IMAGE_RETRIED = "image.retried"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
@@ -97,7 +98,7 @@ _WARNINGS = frozenset(
         Event.ACTOR_FAILED,
     }
 )
-_ERRORS = frozenset({Event.MESSAGE_DEAD, Event.UNCOUNTED})
+_ERRORS = frozenset({Event.PROVIDER_NEEDS_OPERATOR, Event.MESSAGE_DEAD, Event.UNCOUNTED})
 
 Observer = Callable[[Event, Mapping[str, Any]], None]
 """Hears each event with its fields and those of the block it happened in (`observe.logs.log_context`)."""

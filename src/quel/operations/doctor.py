@@ -10,7 +10,7 @@ from uuid import uuid4
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from quel.adapters.gemini.engine import GeminiEngine
+from quel.adapters.gemini import GeminiEngine, ModelState
 from quel.adapters.postgres.schema.revision import read_revision
 from quel.adapters.redis.databases import check_databases
 from quel.adapters.redis.server_state import ServerState, read_server_state
@@ -154,7 +154,8 @@ def _gemini(services: OperatorServices) -> Iterator[Finding]:
     )
     answer = engine.check_model()
     engine.close()
-    yield ok("Gemini", answer.message) if answer.ok else trouble("Gemini", answer.message)
+    tell = ok if answer.ok else note if answer.state is ModelState.UNTOLD else trouble
+    yield tell("Gemini", answer.message)
     status = model_for(settings.gemini_model).status
     if status is not ModelStatus.CURRENT:
         yield note("Gemini model", f"{settings.gemini_model} is {status} in quel's table of models.")

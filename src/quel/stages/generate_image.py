@@ -21,10 +21,29 @@ from quel.core.errors import (
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
-from quel.core.outcome import Broken, GenerateRequest, Outcome, PictureBytes, QuotaScope, Transient, Wait
+from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
+from quel.core.outcome import (
+    Broken,
+    GenerateRequest,
+    Outcome,
+    PictureBytes,
+    QuotaScope,
+    Stalled,
+    Transient,
+    Wait,
+    blame,
+)
 from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
-from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForQuota, decide
+from quel.core.retry import (
+    Decision,
+    GiveUp,
+    Succeed,
+    TryAgain,
+    WaitForOperator,
+    WaitForQuota,
+    decide,
+)
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
@@ -145,6 +164,7 @@ def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureByte
         Event.PROVIDER_ANSWERED,
         status=type(outcome).__name__.lower(),
         code=getattr(outcome, "code", None),
+        blame=blame(outcome),
         seconds=round(services.clock.monotonic_s() - began, 3),
         cost_usd=getattr(outcome, "cost_usd", 0.0),
     )
@@ -166,7 +186,7 @@ def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome
             emit(Event.IMAGE_RETRIED, code=code, attempts=attempts, delay_s=round(delay_s, 3))
             services.generate_image.reschedule(turn, delay_s=delay_s, attempts=attempts, broken=broken)
             return (StepMessage(Step.GENERATE_IMAGE, turn.job_id, turn.image_no, delay_s),)
-        case WaitForQuota():
+        case WaitForQuota() | WaitForOperator():
             services.generate_image.reschedule(
                 turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers
             )
@@ -246,6 +266,8 @@ def _give_up(
     if progress is None:
         return ()
     emit(Event.IMAGE_FAILED, code=code, reason=message, account=account)
+    if account:
+        emit(Event.PROVIDER_NEEDS_OPERATOR, code=code, reason=message)
     log_progress(progress)
     return finalize_when_done(turn.job_id, progress)
 
@@ -253,13 +275,18 @@ def _give_up(
 def _report(services: Services, slot: Slot, outcome: Outcome) -> None:
     verdict, pause_s = _verdict(outcome)
     closed_for_s = services.quota.report(slot, verdict, pause_s=pause_s)
+    said = getattr(outcome, "said", "")
+    if isinstance(outcome, Stalled):
+        emit(Event.PROVIDER_NEEDS_OPERATOR, code=outcome.code, reason=outcome.fault.sentence, said=said)
     if closed_for_s > 0:
-        emit(Event.PROVIDER_WAITING, quota=verdict.value, wait_s=round(closed_for_s, 3))
+        emit(Event.PROVIDER_WAITING, quota=verdict.value, wait_s=round(closed_for_s, 3), said=said)
         services.admission.closed(closed_for_s)
 
 
-def _verdict(outcome: Outcome) -> tuple[Verdict, float]:
+def _verdict(outcome: Outcome) -> tuple[Verdict | OperatorFault, float]:
     match outcome:
+        case Stalled(fault):  # the provider's own word on when to come back knows nothing of the operator
+            return fault, PROBE_EVERY_S
         case Wait(scope, retry_after):
             verdicts = {QuotaScope.MINUTE: Verdict.MINUTE, QuotaScope.DAY: Verdict.DAY}
             return verdicts.get(scope, Verdict.UNKNOWN), retry_after.total_seconds() if retry_after else 0.0

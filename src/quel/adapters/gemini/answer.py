@@ -1,106 +1,126 @@
-"""Reads a 200 answer of generateContent as it stands on the wire: 200 alone does not mean a picture.
+"""Reads an answer of generateContent that calls itself a success: that alone does not mean a picture.
 
-Pure but for `inspect`, which looks at the picture's bytes. Reading the JSON here instead of in the SDK's
-classes takes a fraction of the memory and survives values those classes do not know.
+A picture that came has been paid for, so everything in the answer is tried before another call: the bytes
+decide, not their label. Pure but for `inspect`, which looks at the bytes. Reading the JSON here instead of in
+the SDK's classes takes a fraction of the memory and survives values those classes do not know.
 """
 
 import base64
-import binascii
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import from_json
 
+from quel.adapters.gemini.error_answer import HttpAnswer, judge_error
 from quel.adapters.gemini.reasons import blocked_prompt, finished_without_picture
+from quel.adapters.gemini.wire import JsonObject, dicts, error_in, objects_in
 from quel.core.errors import UnreadablePicture
+from quel.core.models import Model
 from quel.core.outcome import Broken, Made, Outcome, PictureBytes, Refused
 
-# pydantic's compiled readers take a megabyte in a seventh of the time of json and base64, but are stricter:
-# what they refuse gets a second reading by the standard library.
+# As fast as pydantic's reader of JSON (see `wire`), and as strict: what it refuses gets a second reading.
 _BASE64 = TypeAdapter(bytes, config=ConfigDict(val_json_bytes="base64"))
 
 Inspect = Callable[[bytes], str]  # bytes → true MIME type; raises UnreadablePicture
 
 
-def judge_answer(body: str | bytes, price_usd: float, inspect: Inspect) -> Outcome:
-    """Made with the last picture that is no thought, wherever it stands; else what is said instead."""
-    try:
-        answer = _read_json(body)
-    except (ValueError, RecursionError):
-        return _UNREADABLE
-    if not isinstance(answer, dict):
-        return _UNREADABLE
-    encoded = _last_picture(answer)
-    if encoded is None:
-        return _without_picture(answer)
-    try:
-        data = _decoded(encoded)
-        return Made(PictureBytes(data, inspect(data)), price_usd)
-    except (binascii.Error, ValueError):
-        return Broken("bad_base64", "Gemini sent a picture that is not valid base64.")
-    except UnreadablePicture:
-        return Broken("unreadable_picture", "Gemini sent a picture that cannot be read.")
+def judge_answer(
+    answer: HttpAnswer, model: Model, inspect: Inspect, secrets: tuple[str, ...] = ()
+) -> Outcome:
+    """Made with the last picture that can be read and is no thought, else the last such thought.
 
-
-def _read_json(body: str | bytes) -> Any:
-    """Any JSON value. Raises ValueError or RecursionError."""
+    Without one: the error that the answer tells, else why it has no picture. `secrets` as in `judge_error`.
+    """
     try:
-        return from_json(body)
+        objects = objects_in(answer.body)
     except ValueError:
-        return json.loads(body)
+        return _UNREADABLE
+    if not objects:
+        return _UNREADABLE
+    broken: Broken | None = None
+    for encoded in _candidates(objects):
+        read = _read(encoded, inspect)
+        if isinstance(read, PictureBytes):
+            return Made(read, model.price_usd)
+        broken = broken or read
+    if error_in(objects) is not None:
+        return judge_error(answer, model.id, secrets)
+    verdict = _without_picture(objects)
+    return verdict if isinstance(verdict, Refused) or broken is None else broken
 
 
 _UNREADABLE = Broken("unreadable_answer", "Gemini's answer is not the JSON that was expected.")
 
 
-def _last_picture(answer: dict[str, Any]) -> str | None:
-    found = None
-    for part in _parts(answer):
-        blob = part.get("inlineData", part.get("inline_data"))
-        if part.get("thought") is True or not isinstance(blob, dict):
-            continue
-        mime_type = blob.get("mimeType", blob.get("mime_type", "image/png"))
-        if isinstance(blob.get("data"), str) and str(mime_type).lower().startswith("image/"):
-            found = blob["data"]
-    return found
+def _candidates(objects: tuple[JsonObject, ...]) -> list[str]:
+    """Whatever may be a picture, encoded, the likeliest first: from last to first, thoughts behind the rest.
+
+    No label is asked: models and gateways leave them out, or get them wrong.
+    """
+    found: dict[bool, list[str]] = {False: [], True: []}
+    for part in _parts(objects):
+        for blob in dicts(part.get("inlineData") or part.get("inline_data")):
+            data = blob.get("data")
+            if isinstance(data, str) and data.strip():
+                found[part.get("thought") is True].append(data)
+    return found[False][::-1] + found[True][::-1]
 
 
-def _without_picture(answer: dict[str, Any]) -> Refused | Broken:
-    feedback = answer.get("promptFeedback")
-    if isinstance(feedback, dict) and feedback.get("blockReason"):
-        return blocked_prompt(feedback["blockReason"])
-    verdicts = [finished_without_picture(reason) for reason in _finish_reasons(answer)]
+def _read(encoded: str, inspect: Inspect) -> PictureBytes | Broken:
+    try:
+        data = _decoded(encoded)
+        return PictureBytes(data, inspect(data))
+    except UnreadablePicture:
+        return Broken("unreadable_picture", "Gemini sent a picture that cannot be read.")
+    except ValueError:  # binascii's error is one
+        return Broken("bad_base64", "Gemini sent a picture that is not valid base64.")
+
+
+def _without_picture(objects: tuple[JsonObject, ...]) -> Refused | Broken:
+    for reason in _block_reasons(objects):
+        return blocked_prompt(reason)
+    verdicts = [finished_without_picture(reason) for reason in _finish_reasons(objects)]
     for verdict in verdicts:
         if isinstance(verdict, Refused):
             return verdict
-    if any(isinstance(part.get("text"), str) and part["text"].strip() for part in _parts(answer)):
+    if any(isinstance(part.get("text"), str) and part["text"].strip() for part in _parts(objects)):
         return Broken("text_only", "Gemini answered with text instead of a picture.")
     return verdicts[0] if verdicts else Broken("empty_answer", "Gemini's answer was empty.")
 
 
-def _finish_reasons(answer: dict[str, Any]) -> Iterator[object]:
-    for candidate in _dicts(answer.get("candidates")):
-        if candidate.get("finishReason"):
-            yield candidate["finishReason"]
+def _block_reasons(objects: tuple[JsonObject, ...]) -> Iterator[object]:
+    for answer in objects:
+        for feedback in dicts(answer.get("promptFeedback") or answer.get("prompt_feedback")):
+            if reason := feedback.get("blockReason") or feedback.get("block_reason"):
+                yield reason
 
 
-def _parts(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for candidate in _dicts(answer.get("candidates")):
-        content = candidate.get("content")
-        yield from _dicts(content.get("parts") if isinstance(content, dict) else None)
+def _finish_reasons(objects: tuple[JsonObject, ...]) -> Iterator[object]:
+    for answer in objects:
+        for candidate in dicts(answer.get("candidates")):
+            if reason := candidate.get("finishReason") or candidate.get("finish_reason"):
+                yield reason
 
 
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        yield from (entry for entry in value if isinstance(entry, dict))
+def _parts(objects: tuple[JsonObject, ...]) -> Iterator[dict[str, Any]]:
+    for answer in objects:
+        for candidate in dicts(answer.get("candidates")):
+            for content in dicts(candidate.get("content")):
+                yield from dicts(content.get("parts"))
 
 
 def _decoded(encoded: str) -> bytes:
-    """Bytes from base64 of either alphabet, padded or not. Raises binascii.Error or ValueError."""
+    """Bytes from base64 of either alphabet, padded or not, in lines or not, with or without `data:` in front.
+
+    Raises ValueError.
+    """
     try:
         return _BASE64.validate_strings(encoded)
     except ValidationError:
-        standard = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+        plain = encoded.lstrip()
+        if plain[:5].lower() == "data:":
+            plain = unquote(plain.partition(",")[2])
+        plain = "".join(plain.replace("\\n", "").replace("\\r", "").split())
+        standard = plain.rstrip("=").replace("-", "+").replace("_", "/")
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/"
 
+API_VERSION = "v1beta"
+"""quel's own default, whatever the SDK's is: `responseModalities` and `imageConfig` are not in v1."""
+
 TEMPERATURE = 0.45  # SPEC 4
 
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a 4K PNG in base64 is below 40 MB
@@ -34,9 +37,10 @@ _MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a 4K PNG in base64 is below 40 MB
 class GeminiEngine:
     """Makes images with one Gemini model; implements `Engine`. Thread-safe; one a process, after the fork.
 
-    `base_url` and `api_version` are for gateways, tests and demos; empty means Google's address and the
-    SDK's version. `timeout_s` is the deadline of a whole call, `concurrency` the number of connections: the
-    number of threads that call, `bench` where the answers' pictures are looked at. Nothing is read from the
+    `base_url` and `api_version` are for gateways, tests and demos; empty means Google's address and
+    `API_VERSION`. `transport` takes the place of the one that sends. `timeout_s` is the deadline of a whole
+    call, `concurrency` the number of connections: the number of threads that call, `bench` where the
+    answers' pictures are looked at. Nothing is read from the
     environment. Raises SettingsError for a key or address that cannot be one.
     """
 
@@ -50,6 +54,7 @@ class GeminiEngine:
         timeout_s: float = 120.0,
         concurrency: int = 8,
         bench: Workbench | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         # Imported here: it takes most of a second, and only processes that make images need it.
         from google import genai
@@ -57,9 +62,8 @@ class GeminiEngine:
 
         self.model = model_for(model)
         self._api_key = header_secret(api_key, "GEMINI_API_KEY")
-        self._requests = SingleRequestTransport(
-            BoundedTransport(timeout_s, _MAX_ANSWER_BYTES, concurrency), timeout_s
-        )
+        transport = transport or BoundedTransport(timeout_s, _MAX_ANSWER_BYTES, concurrency)
+        self._requests = SingleRequestTransport(transport, timeout_s)
         self._http = httpx.Client(transport=self._requests, trust_env=False)
         self._reading = BoundedSemaphore(usable_cpus())
         self._inspect = partial(check_readable, bench=bench or Workbench())
@@ -70,7 +74,7 @@ class GeminiEngine:
             vertexai=False,
             http_options=types.HttpOptions(
                 base_url=http_url(base_url or GEMINI_URL, "GEMINI_BASE_URL"),
-                api_version=api_version or None,
+                api_version=api_version or API_VERSION,
                 httpx_client=self._http,
             ),
         )
@@ -80,10 +84,11 @@ class GeminiEngine:
         answer = self._requests.reply_to(lambda headers: self._send(request, headers))
         if not isinstance(answer, HttpAnswer):
             return answer
-        if answer.status != 200:
-            return judge_error(answer, self.model.id, secrets=(self._api_key, request.prompt))
+        secrets = (self._api_key, request.prompt)
+        if not answer.is_success:
+            return judge_error(answer, self.model.id, secrets)
         with self._reading:  # one a CPU: more at once would only hold more memory, some 6 MB each
-            return judge_answer(answer.body, self.model.price_usd, self._inspect)
+            return judge_answer(answer, self.model, self._inspect, secrets)
 
     def _send(self, request: GenerateRequest, headers: dict[str, str]) -> None:
         from google.genai import types
@@ -115,9 +120,7 @@ class GeminiEngine:
         answer = self._requests.reply_to(self._ask_for_model)
         if not isinstance(answer, HttpAnswer):
             return failed_check(answer)
-        if answer.status != 200:
-            return failed_check(judge_error(answer, self.model.id, secrets=(self._api_key,)))
-        return judge_model(answer.body, self.model.id)
+        return judge_model(answer, self.model.id, secrets=(self._api_key,))
 
     def _ask_for_model(self, headers: dict[str, str]) -> None:
         from google.genai import types

@@ -1,76 +1,133 @@
-"""Reads an answer of Gemini that is not 200: by its status, and by Google's error body where there is one.
+"""Reads an error of Gemini: by its status, and by Google's error body where there is one.
 
 Pure. `{"error": {"code", "message", "status", "details"}}` is google.rpc.Status; `details` may carry
-ErrorInfo, QuotaFailure and RetryInfo. A gateway in front may answer with anything, even an HTML page.
+ErrorInfo, QuotaFailure and RetryInfo. It may come inside a 200, or written as text into a gateway's own
+error, whose status then counts for nothing; and a gateway may answer with anything, even an HTML page.
 """
 
-import json
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
+from quel.adapters.gemini.operator_words import tells_of_key, told_fault
 from quel.adapters.gemini.provider_words import provider_words
-from quel.core.outcome import Outcome, QuotaScope, Refused, Transient, Wait
+from quel.adapters.gemini.retry_hint import retry_hint
+from quel.adapters.gemini.wire import dicts, error_in, objects_in
+from quel.core.outcome import Broken, Outcome, QuotaScope, Refused, Stalled, Transient, Wait
 
-_LONGEST_WAIT_S = 48 * 3600.0  # a daily quota never needs more; anything beyond is a mistake of the sender
+_STATUS_NAMES = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "RESOURCE_EXHAUSTED": 429,
+    "CANCELLED": 499,
+    "INTERNAL": 500,
+    "UNKNOWN": 500,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """The parts of an HTTP answer a verdict needs. `body` may quote the request: read it, never keep it."""
+    """The parts of an HTTP answer a verdict needs. `body` may quote the request: read it, never keep it.
+
+    `retry_after` is the header as it came, `answered_at` when the answer was written.
+    """
 
     status: int
     body: bytes
-    retry_after: str | None = None  # the header, as it came
+    retry_after: str | None = None
+    answered_at: datetime | None = field(default=None, compare=False)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it calls itself one; a picture is another matter."""
+        return 200 <= self.status < 300
 
 
 def judge_error(answer: HttpAnswer, model_id: str, secrets: tuple[str, ...] = ()) -> Outcome:
     """What an error answer comes to; `secrets` (API key, prompt) never show up in the message."""
-    status = answer.status
+    try:
+        told = error_in(objects_in(answer.body))
+    except ValueError:
+        told = None
+    error, nested = told or ({}, False)
+    status = _own_status(error) if nested or answer.is_success else None
+    return _judge(status or answer.status, error, answer, model_id, secrets)
+
+
+def is_googles(answer: HttpAnswer) -> bool:
+    """Whether an error has Google's shape: else a gateway speaks for itself."""
+    try:
+        told = error_in(objects_in(answer.body))
+    except ValueError:
+        return False
+    return told is not None and _own_status(told[0]) is not None
+
+
+def _own_status(error: dict[str, Any]) -> int | None:
+    """The HTTP status that the error itself names, by number or by Google's name for it."""
+    code = error.get("code")
+    if isinstance(code, str) and re.fullmatch(r"[45]\d\d", code):
+        code = int(code)
+    if isinstance(code, int) and 400 <= code <= 599:
+        return code
+    return _STATUS_NAMES.get(str(error.get("status")))
+
+
+def _judge(
+    status: int, error: dict[str, Any], answer: HttpAnswer, model_id: str, secrets: tuple[str, ...]
+) -> Outcome:
+    words = provider_words(error.get("message"), secrets)
+    fault = told_fault(status, error)
+    if fault is not None:
+        return Stalled(fault, words)
+    hint = retry_hint(error, answer.retry_after, answer.answered_at)
     if status == 429:
-        return _wait(_error_of(answer.body), answer.retry_after)
-    if status >= 500:
-        return _server_error(status)
-    if status in (408, 425, 499):
-        return Transient(f"http_{status}", "Gemini broke the call off.")
-    if status < 400:
-        return Refused(
-            "redirected",
-            f"Gemini's address answers with {status} instead of a result; an operator must check "
-            "GEMINI_BASE_URL and GEMINI_API_VERSION.",
-            account=True,
-        )
-    return _client_error(status, _error_of(answer.body), model_id, secrets)
+        return Wait(_scope(error), hint, words)
+    if status >= 500 or status in (408, 425, 499):
+        return _passing(status, hint)
+    if status >= 400:
+        return _refused(status, error, model_id, words)
+    if answer.is_success:
+        return Broken("error_in_answer", "Gemini's answer was an error without a known code.")
+    return Refused(
+        "redirected",
+        f"Gemini's address answers with {status} instead of a result; an operator must check "
+        "GEMINI_BASE_URL and GEMINI_API_VERSION.",
+        account=True,
+    )
 
 
-def _server_error(status: int) -> Transient:
+def _passing(status: int, hint: timedelta | None) -> Transient:
     match status:
         case 503:
-            return Transient("overloaded", "Gemini is overloaded (503).", overloaded=True)
+            return Transient("overloaded", "Gemini is overloaded (503).", overloaded=True, retry_after=hint)
         case 504:
-            return Transient("deadline_exceeded", "Gemini did not finish in its own time (504).")
+            message = "Gemini did not finish in its own time (504)."
+            return Transient("deadline_exceeded", message, retry_after=hint)
+        case 408 | 425 | 499:
+            return Transient(f"http_{status}", "Gemini broke the call off.", retry_after=hint)
         case _:
-            return Transient(f"http_{status}", f"Gemini had an internal error ({status}).")
+            message = f"Gemini had an internal error ({status})."
+            return Transient(f"http_{status}", message, retry_after=hint)
 
 
-def _client_error(status: int, error: dict[str, Any], model_id: str, secrets: tuple[str, ...]) -> Refused:
+def _refused(status: int, error: dict[str, Any], model_id: str, words: str) -> Refused:
     match status:
         case 400:
-            return _bad_request(error, secrets)
+            return _bad_request(error, words)
         case 401:
             return _KEY_REFUSED
         case 403:
             return _forbidden(error)
         case 404:
-            return Refused(
-                "unknown_model",
-                f"Gemini does not know the model {model_id}; an operator must set GEMINI_MODEL to a current "
-                "one, or correct GEMINI_BASE_URL.",
-                account=True,
-            )
+            return _unknown_model(model_id, named=_own_status(error) is not None)
         case _:
             return Refused(f"http_{status}", f"Gemini does not accept the request ({status}).")
 
@@ -80,24 +137,36 @@ _KEY_REFUSED = Refused(
 )
 
 
-def _bad_request(error: dict[str, Any], secrets: tuple[str, ...]) -> Refused:
-    if _reason(error).startswith("API_KEY_"):
+def _unknown_model(model_id: str, *, named: bool) -> Refused:
+    """`named`: Google itself says so; else something in front of it may not know the address."""
+    said = (
+        f"Gemini does not know the model {model_id}; an operator must set GEMINI_MODEL to a current one."
+        if named
+        else f"Nothing answers for the model {model_id} at Gemini's address (404); an operator must check "
+        "GEMINI_BASE_URL, GEMINI_API_VERSION and GEMINI_MODEL."
+    )
+    return Refused("unknown_model", said, account=True)
+
+
+def _bad_request(error: dict[str, Any], words: str) -> Refused:
+    if _reason(error).startswith("API_KEY_") or tells_of_key(error):
         return _KEY_REFUSED
-    words = provider_words(error.get("message"), secrets)
     said = f" It said: {words}" if words else ""
     if error.get("status") == "FAILED_PRECONDITION":
-        return Refused(
-            "failed_precondition",
-            f"Gemini cannot be used from this account or place; an operator must check its billing.{said}",
-            account=True,
+        place = re.search(r"\b(location|country|region)\b", str(error.get("message")), re.IGNORECASE)
+        cause = (
+            "Gemini does not serve the place it is called from; an operator must call it from another."
+            if place
+            else "Gemini cannot be used from this account; an operator must check its billing."
         )
+        return Refused("failed_precondition", f"{cause}{said}", account=True)
     return Refused("bad_request", f"Gemini does not accept the request (400).{said}")
 
 
 def _forbidden(error: dict[str, Any]) -> Refused:
     # The provider's own message is left out: for a suspended project it quotes the API key.
     reason = _reason(error)
-    if reason.startswith("API_KEY_"):
+    if reason.startswith("API_KEY_") or tells_of_key(error):
         return _KEY_REFUSED
     return Refused(
         "permission_denied",
@@ -106,40 +175,17 @@ def _forbidden(error: dict[str, Any]) -> Refused:
     )
 
 
-def _wait(error: dict[str, Any], retry_after_header: str | None) -> Wait:
+def _scope(error: dict[str, Any]) -> QuotaScope:
     quota_ids = " ".join(
         f"{violation.get('quotaId')} {violation.get('quotaMetric')}"
         for detail in _details(error, "QuotaFailure")
-        for violation in _dicts(detail.get("violations"))
+        for violation in dicts(detail.get("violations"))
     )
-    scope = QuotaScope.UNKNOWN
     if re.search(r"per_?day", quota_ids, re.IGNORECASE):
-        scope = QuotaScope.DAY  # of two exhausted limits the day's is the one to wait for
-    elif re.search(r"per_?minute", quota_ids, re.IGNORECASE):
-        scope = QuotaScope.MINUTE
-    delays = [_duration(detail.get("retryDelay")) for detail in _details(error, "RetryInfo")]
-    return Wait(scope, next((delay for delay in delays if delay is not None), _duration(retry_after_header)))
-
-
-def _duration(raw: object) -> timedelta | None:
-    """A protobuf duration ("53s", "3.5s") or a Retry-After in seconds; None for anything else."""
-    found = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,9})?)s?\s*", raw) if isinstance(raw, str) else None
-    if found is None:
-        return None
-    seconds = float(found[1])
-    return timedelta(seconds=min(seconds, _LONGEST_WAIT_S)) if math.isfinite(seconds) else None
-
-
-def _error_of(body: bytes) -> dict[str, Any]:
-    """The `error` object, also out of a list of one, as some endpoints send it; {} where there is none."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    if isinstance(parsed, list) and parsed:
-        parsed = parsed[0]
-    error = parsed.get("error") if isinstance(parsed, dict) else None
-    return error if isinstance(error, dict) else {}
+        return QuotaScope.DAY  # of two exhausted limits the day's is the one to wait for
+    if re.search(r"per_?minute", quota_ids, re.IGNORECASE):
+        return QuotaScope.MINUTE
+    return QuotaScope.UNKNOWN
 
 
 def _reason(error: dict[str, Any]) -> str:
@@ -152,11 +198,6 @@ def _reason(error: dict[str, Any]) -> str:
 
 
 def _details(error: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    for detail in _dicts(error.get("details")):
+    for detail in dicts(error.get("details")):
         if str(detail.get("@type", "")).endswith(f"google.rpc.{kind}"):
             yield detail
-
-
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        yield from (entry for entry in value if isinstance(entry, dict))

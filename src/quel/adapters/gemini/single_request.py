@@ -7,6 +7,8 @@ answer, and the true one waits beside it. A request belongs to a call by a heade
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from uuid import uuid4
 
 import httpx
@@ -64,8 +66,20 @@ class SingleRequestTransport(httpx.BaseTransport):
             answer = self._transport.handle_request(request)
         except httpx.TransportError as error:
             return judge_transport_error(error, self._timeout_s)
-        return HttpAnswer(answer.status_code, answer.read(), answer.headers.get("retry-after"))
+        headers = answer.headers
+        return HttpAnswer(
+            answer.status_code, answer.read(), headers.get("retry-after"), _written_at(headers.get("date"))
+        )
 
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
+
+
+def _written_at(date: str | None) -> datetime:
+    """The moment by the sender's own clock, which its other dates are meant by; else by ours."""
+    try:
+        written = parsedate_to_datetime(date or "")
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
+    return written if written.tzinfo else written.replace(tzinfo=UTC)

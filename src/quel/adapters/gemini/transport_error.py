@@ -1,8 +1,8 @@
-"""Reads a call that got no answer: all of these may go well next time."""
+"""Reads a call that got no answer, or one that cannot be unpacked: all of these may go well next time."""
 
 import httpx
 
-from quel.adapters.bounded_http import AnswerTooLargeError
+from quel.adapters.bounded_http import AnswerTooLargeError, UnreadableAnswerError
 from quel.core.outcome import Broken, Transient
 
 
@@ -13,6 +13,8 @@ def judge_transport_error(error: httpx.TransportError, timeout_s: float) -> Tran
             return Transient("timeout", f"Gemini did not answer within {timeout_s:g} s.")
         case AnswerTooLargeError():
             return Broken("answer_too_large", "Gemini's answer was larger than any picture should be.")
+        case UnreadableAnswerError():
+            return Broken("packed_answer", "Gemini's answer was packed in a way that cannot be undone.")
         case httpx.ConnectError():
             return Transient("unreachable", "Gemini could not be reached.")
         case _:

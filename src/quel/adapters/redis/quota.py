@@ -20,6 +20,7 @@ import redis
 from quel.adapters.redis.blobs import Pool, total_key
 from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.room import FREE_ROOM, Room
+from quel.core.operator_fault import OperatorFault, operator_fault
 from quel.core.quota import CallsBegun, Later, Slot, Verdict, ends_of_days
 from quel.core.redis_room import FOR_CALLS
 
@@ -117,10 +118,11 @@ class GeminiQuota:
         """Returns a slot that no call was made with."""
         self._tell(slot, "give_back")
 
-    def report(self, slot: Slot, verdict: Verdict, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; the seconds for which everyone stays away now.
 
-        `pause_s` is the provider's own word on a minute's or day's quota, 0 where it gave none.
+        `pause_s` is the provider's own word on a minute's or day's quota, 0 where it gave none; for an
+        operator's fault it is the time to the next probe.
         """
         if verdict is Verdict.ANSWERED and not slot.attention and not self._concurrency:
             return 0.0
@@ -174,6 +176,12 @@ def gate_closed_s(client: redis.Redis) -> float:
     now_ms = seconds * 1000 + microseconds / 1000
     gate_ms = float(until or 0) - max(now_ms, float(at or 0))  # as in quota_clock.lua
     return float(max(0.0, gate_ms, float(full_until or 0) - now_ms) / 1000)
+
+
+def gate_fault(client: redis.Redis) -> OperatorFault | None:
+    """What an operator has to mend before calls bring pictures again. Raises ServiceUnavailable."""
+    with redis_errors():
+        return operator_fault(_text(client.hget(_KEYS[3], "reason") or ""))
 
 
 def _text(value: bytes | str) -> str:

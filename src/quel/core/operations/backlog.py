@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from quel.core.operator_fault import OperatorFault
+
 
 @dataclass(frozen=True)
 class Backlog:
@@ -37,4 +39,5 @@ class QueueBacklog:
     set_aside: int
     paused_paths: frozenset[str]
     gate_closed_s: float
+    provider_fault: OperatorFault | None
     cached_bytes: Mapping[str, int]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quel.core.kind import MADE_HERE, Kind
+from quel.core.operator_fault import operator_fault
 from quel.core.redis_room import RESERVE_BYTES, memory_problem
 
 SETTINGS = "Settings"
@@ -132,6 +133,11 @@ def judge_redis_room(
 def judge_gate(gate: Mapping[str, str], closed_for_s: float) -> Finding:
     """The provider's shared quota as it stands."""
     check = "Provider quota"
+    fault = operator_fault(gate.get("reason"))
+    if fault is not None:
+        return trouble(
+            check, f"{fault.sentence} Images wait, none is lost; within a minute of the mend they go on."
+        )
     if closed_for_s > 0:
         why = gate.get("reason", "no reason noted")
         return note(check, f"closed for {closed_for_s:.0f} s more ({why}); images wait, none is lost")

@@ -1,6 +1,7 @@
 """The provider's error bodies: `{"error": {code, message, status, details}}`, as Google's APIs write them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 TYPE_PREFIX = "type.googleapis.com/google.rpc."
@@ -32,6 +33,12 @@ def api_key_invalid() -> str:
     """A key nobody issued: a 400, recognised by its reason alone."""
     reason = {"reason": "API_KEY_INVALID", "domain": "googleapis.com", "metadata": {"service": SERVICE}}
     return error_body(400, "API key not valid. Please pass a valid API key.", detail("ErrorInfo", **reason))
+
+
+def invalid_argument(message: str, violations: Sequence[dict[str, str]] = ()) -> str:
+    """A request that is wrong, perhaps in fields that `violations` name."""
+    details = [detail("BadRequest", fieldViolations=list(violations))] if violations else []
+    return error_body(400, message, *details)
 
 
 def unknown_model(model: str) -> str:

@@ -8,8 +8,8 @@ import json
 from enum import StrEnum
 from typing import Any
 
-from quel.sandbox.faults import Fault
-from quel.sandbox.gemini.errors import api_key_invalid, error_body, quota_exceeded, unknown_model
+from quel.sandbox.faults import Fault, gateway_page
+from quel.sandbox.gemini.errors import api_key_invalid, detail, error_body, quota_exceeded, unknown_model
 
 PERMANENT_FINISH_REASONS = (
     "SAFETY",
@@ -49,6 +49,39 @@ def quota_day(limit: int = 1000) -> Fault:
 def quota_bare() -> Fault:
     """429 without any detail."""
     return _error("quota_bare", 429, error_body(429, "Resource has been exhausted (e.g. check quota)."))
+
+
+def no_quota() -> Fault:
+    """429 with a limit of 0: the project's plan has no calls of this model."""
+    message = (
+        "You exceeded your current quota, please check your plan and billing details.\n* Quota exceeded for "
+        "metric: generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 0"
+    )
+    return _error("no_quota", 429, error_body(429, message, detail("RetryInfo", retryDelay="1s")))
+
+
+def spending_cap() -> Fault:
+    """429: the project has spent what its owner allows a month."""
+    message = "Your project has exceeded its monthly spending cap."
+    return _error("spending_cap", 429, error_body(429, message))
+
+
+def credits_depleted() -> Fault:
+    """429: nothing is left of what was paid in advance."""
+    return _error("credits_depleted", 429, error_body(429, "Your prepayment credits are depleted."))
+
+
+def billing_inactive() -> Fault:
+    """402, as gateways say it: somebody has to pay first."""
+    return gateway_page(402)
+
+
+def unknown_field(name: str = "responseModalities") -> Fault:
+    """400: the service has no field of this name."""
+    message = (
+        f"Invalid JSON payload received. Unknown name \"{name}\" at 'generation_config': Cannot find field."
+    )
+    return _error("unknown_field", 400, error_body(400, message))
 
 
 def server_error(code: int = 500) -> Fault:

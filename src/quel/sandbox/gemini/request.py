@@ -1,11 +1,13 @@
-"""Reads a generateContent request as the provider does: camelCase or snake_case, either base64 alphabet."""
+"""Reads a generateContent request as the provider does: camelCase or snake_case, either base64 alphabet.
+
+A field that the API version does not have is refused, as the provider does.
+"""
 
 import base64
 import binascii
 import hashlib
 import io
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,7 @@ from PIL import Image
 
 from quel.core.aspect import GRID_SIZES_PX
 from quel.sandbox.gemini.models import ModelRules
+from quel.sandbox.gemini.schema import REQUESTS, camel_case, unknown_fields
 
 IMAGE_SIZES = ("512", "1K", "2K", "4K")
 ASPECT_RATIOS = {str(ratio): size for ratio, size in GRID_SIZES_PX.items()}
@@ -20,7 +23,11 @@ DEFAULT_ASPECT_RATIO = "1:1"
 
 
 class InvalidArgument(Exception):
-    """The provider would answer 400 INVALID_ARGUMENT with this message."""
+    """The provider would answer 400 INVALID_ARGUMENT with this message, and `violations` of fields."""
+
+    def __init__(self, message: str, violations: tuple[dict[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.violations = violations
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,13 @@ class GenerateContent:
         return ASPECT_RATIOS[self.aspect_ratio]
 
 
-def read_request(body: bytes, *, open_pictures: bool) -> GenerateContent:
-    """The request in `body`. Raises InvalidArgument where the provider would refuse it.
+def read_request(body: bytes, *, open_pictures: bool, version: str = "v1beta") -> GenerateContent:
+    """The request in `body`, by the fields that `version` of the API has.
 
+    Raises InvalidArgument where the provider would refuse it.
     Without `open_pictures` they are counted but neither decoded nor kept, which costs next to nothing.
     """
-    request = _parse(body)
+    request = _parse(body, version)
     parts = [part for content in request.get("contents") or [] for part in content.get("parts") or []]
     if not parts:
         raise InvalidArgument("* GenerateContentRequest.contents: contents is not specified")
@@ -98,24 +106,33 @@ def check_against(rules: ModelRules, asked: GenerateContent) -> None:
         raise InvalidArgument("Developer instruction is not enabled for this model.")
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes, version: str) -> dict[str, Any]:
     try:
-        request = _camel_case(json.loads(body))
+        sent = json.loads(body)
     except ValueError as error:
         raise InvalidArgument("Invalid JSON payload received.") from error
-    if not isinstance(request, dict):
+    if not isinstance(sent, dict):
         raise InvalidArgument("Invalid JSON payload received. Root element must be a message.")
+    violations = tuple(
+        {"field": at, "description": _unknown_name(name, at)}
+        for name, at in unknown_fields(sent, REQUESTS[version])
+    )
+    if violations:
+        raise InvalidArgument("\n".join(each["description"] for each in violations), violations)
+    request: dict[str, Any] = _camel_case(sent)
     return request
+
+
+def _unknown_name(name: str, at: str) -> str:
+    place = f" at '{at}'" if at else ""
+    return f'Invalid JSON payload received. Unknown name "{name}"{place}: Cannot find field.'
 
 
 def _camel_case(value: Any) -> Any:
     if isinstance(value, list):
         return [_camel_case(item) for item in value]
     if isinstance(value, dict):
-        return {
-            re.sub("_([a-z])", lambda match: match[1].upper(), key): _camel_case(item)
-            for key, item in value.items()
-        }
+        return {camel_case(key): _camel_case(item) for key, item in value.items()}
     return value
 
 

@@ -16,16 +16,24 @@ from typing import Any
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.faults import Fault
 from quel.sandbox.gemini import drawing
-from quel.sandbox.gemini.errors import api_key_invalid, error_body, quota_exceeded, unknown_model
+from quel.sandbox.gemini.errors import (
+    api_key_invalid,
+    error_body,
+    invalid_argument,
+    quota_exceeded,
+    unknown_model,
+)
 from quel.sandbox.gemini.faults import Shape
 from quel.sandbox.gemini.models import MODELS, description
 from quel.sandbox.gemini.quota import RollingWindow, as_duration
 from quel.sandbox.gemini.request import GenerateContent, InvalidArgument, check_against, read_request
+from quel.sandbox.gemini.schema import REQUESTS
 from quel.sandbox.http_server import Reply, Request
 from quel.sandbox.simulator import Simulator
 
 ROUTE = re.compile(
-    r"(?:/[^:]+)?/(?P<version>v\w+)/models(?:/(?P<model>[^/:]+)(?P<generate>:generateContent)?)?"
+    rf"(?:/[^:]+)?/(?P<version>{'|'.join(REQUESTS)})/models"
+    r"(?:/(?P<model>[^/:]+)(?P<generate>:generateContent)?)?"
 )
 PNG, JPEG = "image/png", "image/jpeg"
 GARBAGE = bytes(range(256)) * 64
@@ -97,10 +105,14 @@ class GeminiSimulator(Simulator):
     def _generate(self, route: re.Match[str], request: Request) -> Reply:
         arrived_s = time.monotonic()
         try:
-            asked = read_request(request.body, open_pictures=not self._options.ready_made)
+            asked = read_request(
+                request.body, open_pictures=not self._options.ready_made, version=route["version"]
+            )
             check_against(MODELS[route["model"]], asked)
         except InvalidArgument as refused:
-            return self._refused(request, route, "invalid_argument", 400, error_body(400, str(refused)))
+            return self._refused(
+                request, route, "invalid_argument", 400, invalid_argument(str(refused), refused.violations)
+            )
         call = self._record(request, route["model"], asked)
         wait_s = self._quota.admit(arrived_s) if self._quota else 0.0
         if self._quota and wait_s:

@@ -7,6 +7,7 @@ pace, no storm that must be one, no day's count.
 from datetime import datetime
 from itertools import count
 
+from quel.core.operator_fault import OperatorFault
 from quel.core.quota import Later, Slot, Verdict
 from quel.sandbox.memory.blobs import Blobs
 from quel.sandbox.memory.clock import Clock
@@ -58,10 +59,12 @@ class Quota:
         self.under_way.discard(slot.owner)
         self.calls_at.pop(slot.owner, None)
 
-    def report(self, slot: Slot, verdict: Verdict, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; for how many seconds everyone stays away now."""
         self.under_way.discard(slot.owner)
-        if verdict is not Verdict.ANSWERED:
+        if isinstance(verdict, OperatorFault):
+            self.close(pause_s, verdict.value)
+        elif verdict is not Verdict.ANSWERED:
             self.close(pause_s or _UNSAID_PAUSE_S[verdict], verdict.value)
         return self.closed_for_s()
 
