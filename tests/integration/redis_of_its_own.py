@@ -17,6 +17,8 @@ CLUSTER = ("cluster-enabled yes", "cluster-require-full-coverage no")
 
 def seated_redis(directory: Path, *directives: str) -> RedisProcess:
     """A server that is not started yet; `directives` are lines of redis.conf."""
+    if CLUSTER[0] in directives:  # by default the bus has the port 10,000 above, which may be taken
+        directives = (*directives, f"cluster-port {free_port()}")
     seat = Seat(directory, free_port(), PASSWORD, account=None)
     return RedisProcess(seat, find_redis(), appendonly=False, directives=directives)
 

@@ -81,10 +81,19 @@ def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) ->
 def _postpone(
     services: Services, delivery: OutputToPersist, error: QuelError, object_bytes: int | None = None
 ) -> tuple[StepMessage, ...]:
+    messages = _let_go(services, delivery, object_bytes)
+    for message in messages:
+        emit(Event.IMAGE_POSTPONED, code=error.code, reason=str(error), pause_s=round(message.delay_s, 1))
+    return messages
+
+
+def _let_go(
+    services: Services, delivery: OutputToPersist, object_bytes: int | None
+) -> tuple[StepMessage, ...]:
+    """Ends this message's lease; the message for the next try, none for an image that waits no longer."""
     pause_s = services.persist_output.postpone(delivery, object_bytes=object_bytes)
     if pause_s is None:
         return ()
-    emit(Event.IMAGE_POSTPONED, code=error.code, reason=str(error), pause_s=round(pause_s, 1))
     return (StepMessage(Step.PERSIST_OUTPUT, delivery.job_id, delivery.image_no, pause_s + _MARGIN_S),)
 
 
@@ -121,8 +130,8 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
             services.storage.delete_results([delivery.result_path])
         case Stale(ImageState.STORED):
             return _finalize_if_processing(delivery)
-        case Stale(ImageState.MADE):
-            return ()
+        case Stale(ImageState.MADE):  # set back by hand meanwhile: let go of it, for the new claim
+            return _let_go(services, delivery, size_bytes)
         case Stale(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
             _delete_unwanted_object(services, delivery, state)
