@@ -1,15 +1,17 @@
 # One image for every role: `dramatiq quel.actors`, `periodiq quel.actors`, `alembic upgrade head`, `quel …`.
-# Nothing but what requirements.lock names by hash gets in, whatever the index serves that day; no compiler, no
-# pip cache, no sandbox.
+# Nothing but what a lock names by hash gets in, whatever the index serves that day; no compiler, no
+# pip cache; the wheel leaves out the sandbox.
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# For an image that writes traces: --build-arg LOCK=requirements-traces.lock, which names the extra's packages too.
+ARG LOCK=requirements.lock
 WORKDIR /build
-COPY requirements.lock deploy/requirements-build.lock ./
+COPY requirements.lock requirements-traces.lock deploy/requirements-build.lock ./
 # pip compiles to byte code as it installs: a process start costs 0.6 s of imports instead of 2 s.
 RUN python -m venv /opt/quel \
-    && /opt/quel/bin/pip install --require-hashes --no-deps -r requirements.lock \
+    && /opt/quel/bin/pip install --require-hashes --no-deps -r "${LOCK}" \
     && python -m venv /opt/wheel \
     && /opt/wheel/bin/pip install --require-hashes --no-deps -r requirements-build.lock \
     && /opt/wheel/bin/pip check

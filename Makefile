@@ -73,7 +73,9 @@ lock:
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 	  pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
-	  --extra sandbox --extra dev pyproject.toml -o requirements-dev.lock
+	  --constraint requirements.lock --extra traces pyproject.toml -o requirements-traces.lock
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+	  --extra sandbox --extra traces --extra dev pyproject.toml -o requirements-dev.lock
 	echo 'hatchling>=1.27' | uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url - -o deploy/requirements-build.lock
 

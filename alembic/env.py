@@ -18,6 +18,7 @@ from quel.adapters.postgres.schema import product_tables
 from quel.adapters.postgres.schema.additive_migration import missing_indexes
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 from quel.adapters.postgres.url import sqlalchemy_url
+from quel.core.errors import SettingsError
 
 config = context.config
 if config.config_file_name and config.attributes.get("configure_logging", True):
@@ -28,7 +29,10 @@ def _database_url() -> str:
     url = os.environ.get("DATABASE_URL", "").strip()
     if not url:
         sys.exit("DATABASE_URL must be set: it names the database to migrate.")
-    return sqlalchemy_url(url)
+    try:
+        return sqlalchemy_url(url)
+    except SettingsError as error:
+        sys.exit(str(error))
 
 
 def _included(connection: Connection) -> Callable[..., bool]:

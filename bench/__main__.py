@@ -17,6 +17,7 @@ from bench import machine, plot
 from bench.figures import Figure, Measured, Options
 from bench.measurements import (
     backlog,
+    decoding,
     eight_images,
     fairness,
     latency,
@@ -35,6 +36,7 @@ _MEASUREMENTS: dict[str, Any] = {
     "round_trips": round_trips,
     "backlog": backlog,
     "memory": memory,
+    "decoding": decoding,
 }
 _HERE = Path(__file__).parent
 

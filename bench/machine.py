@@ -9,7 +9,10 @@ from typing import Any
 
 from quel.sandbox.processes import REPOSITORY
 
-_PACKAGES = ("dramatiq", "celery", "pillow", "redis", "sqlalchemy", "psycopg2-binary", "google-genai")
+_PACKAGES = (
+    *("dramatiq", "celery", "pillow", "pillow-heif", "redis", "sqlalchemy", "psycopg2-binary"),
+    "google-genai",
+)
 
 
 def describe() -> dict[str, Any]:

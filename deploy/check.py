@@ -1,14 +1,13 @@
 """`python -m deploy.check`: is everything that brings quel onto machines sound? Needs no cluster, no network.
 
-Renders every overlay (with kubectl where it is installed, else with deploy/kustomize.py), validates it
-against the schemas of two Kubernetes minors, holds it against the rules of deploy/policies.py, lints the
-Dockerfile, compares compose.yaml with the manifests, and holds alerts and dashboard against the metrics.
+Has kubectl render every overlay, validates it against the schemas of two Kubernetes minors, holds it against
+the rules of deploy/policies.py, lints the Dockerfile, builds the wheel and opens it, compares compose.yaml
+with the manifests, and holds alerts and dashboard against the metrics.
 """
 
 import json
-import shutil
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,36 +16,11 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from deploy import installs, kustomize, monitoring, policies
-from deploy.kustomize import Manifest
+from deploy import ROOT, dockerfile, monitoring, policies, wheel
+from deploy.manifests import OVERLAYS, Manifest, NotRendered, render
 
-ROOT = Path(__file__).parents[1]
-OVERLAYS = tuple(sorted(path.parent for path in (ROOT / "deploy/overlays").glob("*/kustomization.yaml")))
 MINORS = ("1.34", "1.36")
 """The oldest and the newest minor that quel is deployed to."""
-
-
-def render(overlay: Path) -> list[Manifest]:
-    """The objects of an overlay. Raises CalledProcessError with kubectl's own words."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        return kustomize.render(overlay)
-    rendered = subprocess.run(
-        [kubectl, "kustomize", str(overlay)], capture_output=True, text=True, check=True
-    ).stdout
-    return [each for each in yaml.safe_load_all(rendered) if each]
-
-
-def renderer_problems(overlay: Path) -> Iterator[str]:
-    """Where deploy/kustomize.py renders something else than kubectl, on machines that have kubectl."""
-    own, theirs = _by_name(kustomize.render(overlay)), _by_name(render(overlay))
-    for name in sorted(own.keys() | theirs.keys()):
-        if own.get(name) != theirs.get(name):
-            yield f"deploy/kustomize.py and kubectl render {name} differently."
-
-
-def _by_name(objects: list[Manifest]) -> dict[str, Manifest]:
-    return {f"{each['kind']} {each['metadata']['name']}": each for each in objects}
 
 
 def schema_problems(each: Manifest, minor: str) -> Iterator[str]:
@@ -72,31 +46,18 @@ def overlay_problems(objects: list[Manifest]) -> Iterator[str]:
     yield from policies.breaches(objects)
 
 
-def dockerfile_problems(text: str) -> Iterator[str]:
-    """hadolint's findings in a Dockerfile and what it does not look for."""
-    hadolint = Path(sys.executable).with_name("hadolint")
-    lint = subprocess.run(
-        [hadolint, "--no-color", "-"], input=text, capture_output=True, text=True, check=False
-    )
-    yield from (line for line in (lint.stdout + lint.stderr).splitlines() if line)
-    _, final = text.rsplit("\nFROM ", 1)
-    wanted = {
-        "The image must run as a user with a number, which Kubernetes can tell from root.": "\nUSER 10001",
-        "The command must be in exec form, so that it is process 1.": '\nCMD ["dramatiq", "quel.actors"]',
-        "The image must carry the migrations.": "COPY alembic ",
-    }
-    yield from (sentence for sentence, piece in wanted.items() if piece not in final)
-    yield from installs.problems(text)
-    if not any("requirements.lock" in run.named for run in installs.runs(text)):
-        yield "The image must install what requirements.lock names."
-    if "[sandbox]" in text or "requirements-dev" in text:
-        yield "The image must not carry the sandbox or tools of development."
+def wheel_problems() -> Iterator[str]:
+    """What is wrong with the wheel that the image installs."""
+    with tempfile.TemporaryDirectory() as folder:
+        built = wheel.build(Path(folder))
+        unpacked = wheel.unpack(built, Path(folder) / "installed")
+        yield from wheel.file_problems(unpacked)
+        yield from wheel.import_problems(unpacked)
 
 
-def compose_problems() -> Iterator[str]:
+def compose_problems(base: list[Manifest]) -> Iterator[str]:
     """Where compose.yaml runs something else than the manifests, or ends it too soon."""
     services: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-    base = kustomize.render(ROOT / "deploy/base")
     for name, _, container in policies.workloads(base):
         role = name.rpartition("quel-")[2]
         command = [*container["command"], *container.get("args", [])]
@@ -111,23 +72,28 @@ def compose_problems() -> Iterator[str]:
                 yield f"compose.yaml kills {role} after {grace_s} s; it may need {2 * shutdown_s:.0f} s."
 
 
+def problems() -> Iterator[tuple[str, list[str]]]:
+    """Every check with what it found. Raises NotRendered where the manifests cannot be rendered."""
+    for overlay in OVERLAYS:
+        yield f"overlay {overlay.name}", list(overlay_problems(render(overlay)))
+    yield "Dockerfile", list(dockerfile.problems((ROOT / "Dockerfile").read_text()))
+    yield "wheel", list(wheel_problems())
+    yield "compose.yaml", list(compose_problems(render(ROOT / "deploy/base")))
+    yield "dashboard", list(monitoring.dashboard_problems())
+
+
 def main() -> int:
     """Prints a line a check; 1 when one of them found something."""
-    print(f"rendering with {'kubectl' if shutil.which('kubectl') else 'deploy/kustomize.py'}")
-    checks = {f"overlay {overlay.name}": overlay_problems(render(overlay)) for overlay in OVERLAYS}
-    checks |= {f"renderer {overlay.name}": renderer_problems(overlay) for overlay in OVERLAYS}
-    checks |= {
-        "Dockerfile": dockerfile_problems((ROOT / "Dockerfile").read_text()),
-        "compose.yaml": compose_problems(),
-        "dashboard": monitoring.dashboard_problems(),
-    }
     failed = False
-    for name, problems in checks.items():
-        found = list(problems)
-        failed = failed or bool(found)
-        print(f"{'trouble' if found else 'ok':8} {name}")
-        for problem in found:
-            print(f"         {problem}")
+    try:
+        for name, found in problems():
+            failed = failed or bool(found)
+            print(f"{'trouble' if found else 'ok':8} {name}")
+            for problem in found:
+                print(f"         {problem}")
+    except NotRendered as error:
+        print(error, file=sys.stderr)
+        return 1
     return 1 if failed else 0
 
 

@@ -50,7 +50,7 @@ def problems(expression: str) -> list[str]:
     known = declared()
     used: set[str] = set()
     for selector in asked_for:
-        labels = known.get(selector.name)
+        labels = known.get(selector.name or "")
         if labels is None:
             found.append(f"{expression}: quel has no metric {selector.name}")
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from deploy.kustomize import Manifest
+from deploy.manifests import Manifest
 from quel.core.errors import SettingsError
 from quel.core.pipeline import Step
 from quel.settings import VARIABLES, Settings, read_settings

@@ -22,7 +22,6 @@ from quel.sandbox.gemini.drawing import ready_made
 TITLE = "Throughput with an instant provider"
 _WARM_UP = 16
 _JOB = 25
-_MAX_PIXELS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _rate(images: int, work: Callable[[], object]) -> _Rate:
 
 def _codec(images: int) -> _Rate:
     """Decoding the PNG and encoding the WebP, a thread a core and nothing else."""
-    png, imaging = ready_made(), PillowImaging(max_pixels=_MAX_PIXELS)
+    png, imaging = ready_made(), PillowImaging()
     with ThreadPoolExecutor(cores()) as pool:
         return _rate(images, lambda: list(pool.map(imaging.to_webp, [png] * images)))
 

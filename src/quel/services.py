@@ -1,23 +1,25 @@
-"""Every neighbour a stage uses, declared once as a port and wired once to the adapter that implements it.
+"""Every neighbour a stage uses (`quel.core.services`), wired to the adapter behind its port.
 
-Each is connected to when it is first used, so that each actor group runs with only its own settings.
+Each is connected to when it is first used, so that each actor group runs with only its own settings. The
+libraries of Storage, provider and codec are imported then as well: most actor groups need none of them.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import redis
 
-from quel.adapters.gemini.engine import GeminiEngine
-from quel.adapters.imaging import PillowImaging
+from quel.adapters.clock import SystemClock
+from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
 from quel.adapters.postgres.generate_image import GenerateImageRows
+from quel.adapters.postgres.pause import PausedRows
 from quel.adapters.postgres.persist_output import PersistOutputRows
 from quel.adapters.postgres.prepare_inputs import PrepareInputsRows
+from quel.adapters.postgres.provider_calls import ProviderCalls
 from quel.adapters.postgres.sweep_stuck_jobs import SweepStuckJobsRows
 from quel.adapters.redis.blobs import Blobs
 from quel.adapters.redis.cancellations import Cancellations
@@ -27,38 +29,23 @@ from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.queues import Queues
 from quel.adapters.redis.quota import GeminiQuota
 from quel.adapters.redis.rejected import RejectedEntries
-from quel.adapters.storage import SupabaseStorage
 from quel.core import ports
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
 from quel.core.models import model_for
+from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
+from quel.core.rules import Rules
 from quel.settings import MissingReference, Settings
 
-
-@dataclass(frozen=True)
-class Rules:
-    """The settings as the stages need them. Durations are in seconds.
-
-    `path_limits` lists the open paths as {path, most}, or is None where no path is switched off or
-    limited; `max_pictures` is what the provider's model takes.
-    """
-
-    intake: IntakePolicy
-    retry: RetryPolicy
-    model: str
-    max_pictures: int
-    fail_on_missing_reference: bool
-    stuck_after_s: float
-    max_recoveries: int
-    adopt_within_s: float
-    path_limits: tuple[Mapping[str, Any], ...] | None
+if TYPE_CHECKING:
+    from quel.adapters.imaging import Workbench
 
 
 class Services:
-    """What a stage is given: the neighbours behind their ports, and the rules the settings make.
+    """What a stage is given, wired: the neighbours behind their ports, and the rules the settings make.
 
     `threads` is the number of threads that will use it at once; it sizes the pools. Not `patient`, Redis
     is given up on within seconds: somebody sits in front of it.
@@ -66,12 +53,16 @@ class Services:
 
     def __init__(self, settings: Settings, *, threads: int = 1, patient: bool = True) -> None:
         self.settings = settings
-        self.rules = make_rules(settings)
         self._threads = threads
         self._patient = patient
         self._admission: ports.AdmissionController | None = None
         self._lease_renewal: ports.LeaseRenewal | None = None
         self._closers: list[Callable[[], object]] = []
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The settings as the stages need them. Raises SettingsError (see `make_rules`)."""
+        return make_rules(self.settings)
 
     @property
     def admission(self) -> ports.AdmissionController:
@@ -103,6 +94,11 @@ class Services:
     def redis(self) -> redis.Redis:
         """Redis with raw lists, cancel keys, bytes and quota."""
         return connect(self.settings.redis, patient=self._patient)
+
+    @cached_property
+    def clock(self) -> ports.Clock:
+        """The time."""
+        return SystemClock()
 
     @cached_property
     def fetch_job(self) -> ports.FetchJobRows:
@@ -137,7 +133,7 @@ class Services:
     @cached_property
     def cancellations(self) -> ports.Cancellations:
         """The front end's cancel keys."""
-        return Cancellations(self.redis)
+        return Cancellations(self.redis, CancelledRows(self.database))
 
     @cached_property
     def blobs(self) -> ports.Blobs:
@@ -154,12 +150,13 @@ class Services:
             concurrency=self.settings.gemini_concurrency,
             call_timeout_s=self.settings.gemini_timeout_s,
             blob_budget_bytes=self.settings.blob_budget_bytes,
+            calls_begun=lambda window_s, day_s: ProviderCalls(self.database).begun(window_s, day_s),
         )
 
     @cached_property
     def pause(self) -> ports.Pause:
         """The operator's brake."""
-        return Pause(self.redis)
+        return Pause(self.redis, PausedRows(self.database))
 
     @cached_property
     def rejected(self) -> ports.RejectedEntries:
@@ -181,6 +178,8 @@ class Services:
     @cached_property
     def storage(self) -> ports.ObjectStorage:
         """The bucket."""
+        from quel.adapters.storage import SupabaseStorage
+
         self.settings.require("SUPABASE_URL", "SUPABASE_SERVICE_KEY")
         storage = SupabaseStorage(
             url=self.settings.supabase_url,
@@ -196,6 +195,8 @@ class Services:
     @cached_property
     def engine(self) -> ports.Engine:
         """The provider. A second engine would be chosen here, by the model's row in the model table."""
+        from quel.adapters.gemini.engine import GeminiEngine
+
         self.settings.require("GEMINI_API_KEY")
         engine = GeminiEngine(
             api_key=self.settings.gemini_api_key,
@@ -204,6 +205,7 @@ class Services:
             api_version=self.settings.gemini_api_version,
             timeout_s=self.settings.gemini_timeout_s,
             concurrency=self._threads,
+            bench=self._bench,
         )
         self._closers.append(engine.close)
         return engine
@@ -211,7 +213,16 @@ class Services:
     @cached_property
     def imaging(self) -> ports.Imaging:
         """The picture codec."""
-        return PillowImaging(max_pixels=self.settings.max_reference_pixels)
+        from quel.adapters.imaging import PillowImaging
+
+        return PillowImaging(self._bench)
+
+    @cached_property
+    def _bench(self) -> "Workbench":
+        from quel.adapters.imaging import MemoryBudget, Workbench
+
+        budget = MemoryBudget(self.settings.decoding_budget_bytes)
+        return Workbench(self.settings.max_reference_pixels, budget=budget)
 
     def close(self) -> None:
         """Closes what was connected to."""
@@ -232,9 +243,7 @@ def make_rules(settings: Settings) -> Rules:
             )
     disabled = frozenset(path for path in known if not settings.limits(path).enabled)
     limited = disabled or any(settings.limits(path).max_workers for path in known)
-    open_paths = tuple(
-        {"path": path, "most": settings.limits(path).max_workers} for path in sorted(known - disabled)
-    )
+    limits = (PathLimit(path, settings.limits(path).max_workers) for path in sorted(known - disabled))
     return Rules(
         intake=IntakePolicy(
             known_paths=known,
@@ -251,5 +260,5 @@ def make_rules(settings: Settings) -> Rules:
         max_recoveries=settings.max_recoveries,
         adopt_within_s=settings.adopt_within_s,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
-        path_limits=open_paths if limited else None,
+        open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
     )

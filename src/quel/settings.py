@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from quel.core.database_url import client_url
 from quel.core.errors import SettingsError
-from quel.core.redis_url import check_parts, url_of_parts, with_database
+from quel.core.redis_url import check_options, check_parts, url_of_parts, with_database
 from quel.settings_file import PathLimits, SettingsFile
 
 DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
@@ -131,8 +132,10 @@ class Settings(BaseModel):
     """Images a job may ask for; one that asks for more is refused."""
     max_reference_bytes: Positive = Field(25 * 1024 * 1024, alias="QUEL_MAX_REFERENCE_BYTES")
     """Bytes a reference may have."""
-    max_reference_pixels: Positive = Field(50_000_000, alias="QUEL_MAX_REFERENCE_PIXELS")
+    max_reference_pixels: Positive = Field(52_000_000, alias="QUEL_MAX_REFERENCE_PIXELS")
     """Pixels a reference may have once decoded."""
+    decoding_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_DECODING_BUDGET_BYTES")
+    """Bytes of memory that pictures being decoded may take in a process; a larger one is decoded alone."""
     blob_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_BLOB_BUDGET_BYTES")
     """Bytes of pictures between stages at which Redis takes on no further work."""
     http_port: Port | None = Field(None, alias="QUEL_HTTP_PORT")
@@ -142,7 +145,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="QUEL_LOG_LEVEL")
     """The least level that is logged."""
     otlp_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_ENDPOINT")
-    """Where OpenTelemetry's collector takes OTLP over HTTP; traces are written when this is set."""
+    """Where OpenTelemetry's collector takes OTLP over HTTP; the extra `traces` then writes to it."""
     otlp_traces_endpoint: str = Field("", alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     """The same for traces alone, as the whole address. OpenTelemetry's other variables hold as well."""
     otel_sdk_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
@@ -200,9 +203,12 @@ class Settings(BaseModel):
         return f"{self.supabase_url}/storage/v1/object/public/{self.supabase_bucket}/"
 
     @property
-    def traces_wanted(self) -> bool:
-        """Whether a collector is named and tracing not switched off."""
-        return bool(self.otlp_endpoint or self.otlp_traces_endpoint) and not self.otel_sdk_disabled
+    def traces_wanted_by(self) -> str | None:
+        """The variable that names a collector; None where none does or tracing is switched off."""
+        if self.otel_sdk_disabled:
+            return None
+        named = ("otlp_traces_endpoint", "otlp_endpoint")
+        return next((type(self).model_fields[name].alias for name in named if getattr(self, name)), None)
 
     def limits(self, path: str) -> PathLimits:
         """What the settings file says of a path; no limit where it says nothing."""
@@ -231,6 +237,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if not settings.redis_url:
         check_parts(settings.redis_host, tls=settings.redis_use_tls)
     _check_urls(settings)
+    check_options("REDIS_URL", settings.redis_url)
+    check_options("QUEL_BROKER_REDIS_URL", settings.broker_redis_url)
     _check_lists(settings)
     return settings
 
@@ -286,7 +294,9 @@ def _check_urls(settings: Settings) -> None:
     for name, (value, pattern) in expected.items():
         if value and not re.match(pattern, value):
             raise SettingsError(f"{name} is no URL of the kind it must be (it does not start as one).")
-        if not _has_readable_address(value):
+        if name == "DATABASE_URL":
+            client_url(value or "postgres://")
+        elif not _has_readable_address(value):
             raise SettingsError(f"{name} holds a host or port that cannot be read.")
 
 

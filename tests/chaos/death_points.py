@@ -19,7 +19,7 @@ class Repair(Enum):
     MESSAGE = ("the message comes back, or the sweep sends a new one", 120)
     SWEEP = ("the sweep finds the rows that do not move", 120)
     LEASE = ("the lease lapses after 30 s, the sweep frees the image", 90)
-    BELL = ("a worker looks for images that are ready", 3)
+    ADMISSION = ("a worker looks for images that are ready", 3)
     NOTHING = ("nothing is left to do", 0)
 
 
@@ -64,6 +64,8 @@ _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("before:PrepareInputsRows.load#2", A_MESSAGE, Repair.MESSAGE),
     ("before:Cancellations.is_cancelled#2", A_MESSAGE, Repair.MESSAGE),
     ("before:Blobs.inputs_full", A_MESSAGE, Repair.MESSAGE),
+    ("before:PrepareInputsRows.begin", A_MESSAGE, Repair.MESSAGE),
+    ("after:PrepareInputsRows.begin", "a start that has been counted", Repair.MESSAGE),
     ("before:PrepareInputsRows.attachment_paths", A_MESSAGE, Repair.MESSAGE),
     ("before:SupabaseStorage.read_reference", A_MESSAGE, Repair.MESSAGE),
     ("before:SupabaseStorage.read_reference#2", AN_ATTEMPT, Repair.MESSAGE),
@@ -72,16 +74,16 @@ _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("before:Blobs.put_input", AN_ATTEMPT, Repair.MESSAGE),
     ("before:PrepareInputsRows.finish", AN_ATTEMPT, Repair.MESSAGE),
     ("committing:PrepareInputsRows.finish", AN_ATTEMPT, Repair.MESSAGE),
-    ("after:PrepareInputsRows.finish", THE_NEXT, Repair.BELL),
-    ("before:send.generate_image", THE_NEXT, Repair.BELL),
-    ("before:send.generate_image#2", "one of two messages", Repair.BELL),
-    ("after:send.generate_image#2", A_MESSAGE, Repair.BELL),
-    ("before:ack.prepare_inputs", A_MESSAGE, Repair.BELL),
-    ("before:Pause.paused_paths", A_MESSAGE, Repair.BELL),
-    ("before:GeminiQuota.reserve", A_MESSAGE, Repair.BELL),
-    ("after:GeminiQuota.reserve", "a slot of the quota", Repair.BELL),
-    ("before:GenerateImageRows.claim", "a slot of the quota", Repair.BELL),
-    ("committing:GenerateImageRows.claim", "a slot of the quota", Repair.BELL),
+    ("after:PrepareInputsRows.finish", THE_NEXT, Repair.ADMISSION),
+    ("before:send.generate_image", THE_NEXT, Repair.ADMISSION),
+    ("before:send.generate_image#2", "one of two messages", Repair.ADMISSION),
+    ("after:send.generate_image#2", A_MESSAGE, Repair.ADMISSION),
+    ("before:ack.prepare_inputs", A_MESSAGE, Repair.ADMISSION),
+    ("before:Pause.paused_paths", A_MESSAGE, Repair.ADMISSION),
+    ("before:GeminiQuota.reserve", A_MESSAGE, Repair.ADMISSION),
+    ("after:GeminiQuota.reserve", "a slot of the quota", Repair.ADMISSION),
+    ("before:GenerateImageRows.claim", "a slot of the quota", Repair.ADMISSION),
+    ("committing:GenerateImageRows.claim", "a slot of the quota", Repair.ADMISSION),
     ("after:GenerateImageRows.claim", A_LEASE, Repair.LEASE),
     ("before:Cancellations.is_cancelled#3", A_LEASE, Repair.LEASE),
     ("before:Blobs.inputs_and_output", A_LEASE, Repair.LEASE),
@@ -97,7 +99,9 @@ _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("before:send.persist_output", THE_NEXT, Repair.SWEEP),
     ("after:send.persist_output", A_MESSAGE, Repair.MESSAGE),
     ("before:ack.generate_image", A_MESSAGE, Repair.MESSAGE),
-    ("before:PersistOutputRows.load", A_MESSAGE, Repair.MESSAGE),
+    ("before:PersistOutputRows.begin", A_MESSAGE, Repair.MESSAGE),
+    ("committing:PersistOutputRows.begin", A_MESSAGE, Repair.MESSAGE),
+    ("after:PersistOutputRows.begin", "an image that is leased", Repair.MESSAGE),
     ("before:Blobs.output", A_MESSAGE, Repair.MESSAGE),
     ("before:PillowImaging.to_webp", A_MESSAGE, Repair.MESSAGE),
     ("before:SupabaseStorage.write_result", AN_ATTEMPT, Repair.MESSAGE),
@@ -125,11 +129,11 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     "first call fails": [
         ("before:GenerateImageRows.reschedule", A_LEASE, Repair.LEASE),
         ("committing:GenerateImageRows.reschedule", A_LEASE, Repair.LEASE),
-        ("after:GenerateImageRows.reschedule", "a message that was to come later", Repair.BELL),
+        ("after:GenerateImageRows.reschedule", "a message that was to come later", Repair.ADMISSION),
     ],
     "quota refuses": [
         ("after:GeminiQuota.report", A_LEASE, Repair.LEASE),
-        ("after:GenerateImageRows.reschedule", "a process that knew who waits", Repair.BELL),
+        ("after:GenerateImageRows.reschedule", "a process that knew who waits", Repair.ADMISSION),
     ],
     "prompts are blocked": [
         ("before:GenerateImageRows.fail", A_LEASE, Repair.LEASE),
@@ -146,7 +150,7 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("before:SupabaseStorage.stored_size_bytes", A_MESSAGE, Repair.MESSAGE),
         ("before:PersistOutputRows.make_again", A_MESSAGE, Repair.MESSAGE),
         ("committing:PersistOutputRows.make_again", A_MESSAGE, Repair.MESSAGE),
-        ("after:PersistOutputRows.make_again", THE_NEXT, Repair.BELL),
+        ("after:PersistOutputRows.make_again", THE_NEXT, Repair.ADMISSION),
     ],
     "credits run dry": [
         ("committing:PersistOutputRows.deliver#2", "an object nobody pays for", Repair.MESSAGE),
@@ -155,8 +159,8 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("after:SupabaseStorage.delete_results", THE_NEXT, Repair.SWEEP),
     ],
     "credits are gone before the call": [
-        ("before:GenerateImageRows.fail_unpayable", A_MESSAGE, Repair.BELL),
-        ("committing:GenerateImageRows.fail_unpayable", AN_ATTEMPT, Repair.BELL),
+        ("before:GenerateImageRows.fail_unpayable", A_MESSAGE, Repair.ADMISSION),
+        ("committing:GenerateImageRows.fail_unpayable", AN_ATTEMPT, Repair.ADMISSION),
         ("after:GenerateImageRows.fail_unpayable", THE_NEXT, Repair.SWEEP),
     ],
     "the bucket refuses one": [
@@ -207,7 +211,6 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("before:SweepStuckJobsRows.open_jobs", "a sweep", Repair.SWEEP),
         ("before:Queues.foreign_ids", "a sweep", Repair.SWEEP),
         ("before:Cancellations.cancelled_among", "a sweep", Repair.SWEEP),
-        ("before:Queues.backlog", "a sweep", Repair.SWEEP),
         ("before:GeminiQuota.closed_for_s", "a sweep", Repair.SWEEP),
         ("before:Queues.jobs_to_fetch", "a sweep", Repair.SWEEP),
         ("before:SweepStuckJobsRows.recover_pending", "a sweep", Repair.SWEEP),
@@ -219,9 +222,10 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     "a lease has lapsed": [
         ("before:SweepStuckJobsRows.recover", "a sweep", Repair.SWEEP),
         ("committing:SweepStuckJobsRows.recover", "a sweep", Repair.SWEEP),
-        ("after:SweepStuckJobsRows.recover", "a sweep that has counted a recovery", Repair.BELL),
+        ("after:SweepStuckJobsRows.recover", "a sweep that has counted a recovery", Repair.ADMISSION),
     ],
     "made before everyone died": [
+        ("before:Queues.waiting", "a sweep", Repair.SWEEP),
         ("before:Blobs.has_outputs", "a sweep", Repair.SWEEP),
         ("before:send.persist_output", "a sweep", Repair.SWEEP),
     ],

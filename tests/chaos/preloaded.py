@@ -15,11 +15,19 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, TypedDict
 
 from PIL import Image
 
 from quel.sandbox.processes import REPOSITORY
+
+
+class Order(TypedDict):
+    """A `dramatiq` to start."""
+
+    environment: dict[str, str]
+    log: str
+    arguments: list[str]
 
 
 class Preloaded:
@@ -45,10 +53,10 @@ class Preloaded:
 
     def start(self, environment: Mapping[str, str], log: Path, arguments: Sequence[str]) -> "Worker":
         """`dramatiq` with these arguments."""
-        order = {"environment": dict(environment), "log": str(log), "arguments": list(arguments)}
+        order = Order(environment=dict(environment), log=str(log), arguments=list(arguments))
         return Worker(self, int(self._ask(order)))
 
-    def _ask(self, order: dict[str, object]) -> str:
+    def _ask(self, order: Mapping[str, object]) -> str:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -116,16 +124,16 @@ def _reap(exit_codes: dict[int, int | None]) -> None:
         exit_codes[pid] = os.waitstatus_to_exitcode(status)
 
 
-def _become(order: dict[str, object]) -> None:
+def _become(order: Order) -> None:
     code = 1
     try:
         os.setsid()
-        log = os.open(str(order["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for file, number in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(file, number)
-        os.environ.update(order["environment"])  # type: ignore[call-overload]  # it came as JSON
-        sys.argv = ["dramatiq", *order["arguments"]]  # type: ignore[misc]  # so did these
+        os.environ.update(order["environment"])
+        sys.argv = ["dramatiq", *order["arguments"]]
         from dramatiq.cli import main
 
         code = main() or 0

@@ -4,9 +4,11 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg2.errors
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
@@ -108,11 +110,22 @@ class Pipeline:
         """
         for table, columns in _CLOCKS.items():
             ageing = ", ".join(f"{column} = {column} - make_interval(secs => %s)" for column in columns)
-            self.studio.rows(
+            statement = (
                 f"ALTER TABLE {table} DISABLE TRIGGER USER; UPDATE {table} SET {ageing};"
-                f" ALTER TABLE {table} ENABLE TRIGGER USER",
-                *[seconds] * len(columns),
+                f" ALTER TABLE {table} ENABLE TRIGGER USER"
             )
+            run = partial(self._runs, statement, [seconds] * len(columns))
+            until(run, f"{table} is older")
+
+    def _runs(self, statement: str, values: list[float]) -> bool:
+        """Whether it ran: a lock on whole tables may meet a worker's transaction, and then it is PostgreSQL's
+        choice which of the two goes first.
+        """
+        try:
+            self.studio.rows(statement, *values)
+        except psycopg2.errors.DeadlockDetected:
+            return False
+        return True
 
     def sweep_until(self, condition: Callable[[], Any]) -> Any:
         """Sweeps, as each minute does but far more often, until the condition says something true."""

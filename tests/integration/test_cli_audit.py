@@ -7,18 +7,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from quel.adapters.storage import SupabaseStorage
-from quel.cli.audit import audit
 from quel.sandbox.gemini import faults
 from quel.sandbox.studio import Studio
 from tests.integration.harness import Pipeline, until
+from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_quel
 
 HUGE = 2**31 + 1_000
 
 
 @dataclass(frozen=True)
-class Books:
+class EndedJobs:
     """A database with ended jobs of every kind, whose workers have stopped."""
 
     pipeline: Pipeline
@@ -27,7 +26,7 @@ class Books:
 
 
 @pytest.fixture(scope="module")
-def books(world, tmp_path_factory):
+def ended(world, tmp_path_factory):
     own = Pipeline(world, tmp_path_factory.mktemp("audit"))
     studio, token = own.studio, uuid4().hex
     member, owner = studio.member(1_000), studio.member(0)
@@ -51,34 +50,27 @@ def books(world, tmp_path_factory):
     studio.wait(jobs)
     workers.terminate()
     world.gemini.clear_faults()
-    yield Books(own, jobs, {member: 1_000, org: HUGE})
+    yield EndedJobs(own, jobs, {member: 1_000, org: HUGE})
     own.close()
 
 
 @pytest.fixture
-def copy(books, world):
-    """A copy of the books to break."""
-    url = world.servers.fresh_database(books.pipeline.database_url)
-    yield Studio(url, books.pipeline.redis_url, world.storage)
+def copy(ended, world):
+    """A copy of its database, to break."""
+    url = world.servers.fresh_database(ended.pipeline.database_url)
+    yield Studio(url, ended.pipeline.redis_url, world.storage)
     world.servers.drop_database(url)
 
 
-@pytest.fixture
-def storage(world):
-    storage = SupabaseStorage(url=world.storage.url, service_key=world.storage.service_key)
-    yield storage
-    storage.close()
-
-
-def kinds_in(studio, storage=None, **options):
-    differences = audit(studio.database_url, storage=storage, look_again_after_s=0.0, **options)
+def kinds_in(studio, **options):
+    differences = own_audit(studio, look_again_after_s=0.0, **options)
     return sorted({difference.kind for difference in differences})
 
 
-def test_what_the_pipeline_leaves_agrees_to_the_credit(books, storage):
-    studio = books.pipeline.studio
-    assert [studio.job_row(job)["completed_images"] for job in books.jobs] == [3, 2, 2, 0, 0]
-    assert kinds_in(studio, storage, starting_balances=books.starting_balances) == []
+def test_what_the_pipeline_leaves_agrees_to_the_credit(ended):
+    studio = ended.pipeline.studio
+    assert [studio.job_row(job)["completed_images"] for job in ended.jobs] == [3, 2, 2, 0, 0]
+    assert kinds_in(studio, objects=True, starting_balances=ended.starting_balances) == []
 
 
 BROKEN = [
@@ -135,8 +127,8 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("statement", "kinds"), BROKEN, ids=[" ".join(kinds) for _, kinds in BROKEN])
-def test_what_somebody_breaks_is_found_and_nothing_else(books, copy, storage, statement, kinds):
-    row = copy.job_row(books.jobs[0])
+def test_what_somebody_breaks_is_found_and_nothing_else(ended, copy, statement, kinds):
+    row = copy.job_row(ended.jobs[0])
     values = {
         "job": row["job_id"],
         "attach": row["generated_attach_ids"][1],
@@ -145,49 +137,49 @@ def test_what_somebody_breaks_is_found_and_nothing_else(books, copy, storage, st
     }
     words = re.findall(r"%\((\w+)\)s", statement)
     copy.rows(re.sub(r"%\(\w+\)s", "%s", statement), *(values[word] for word in words))
-    assert kinds_in(copy, storage) == sorted(kinds)
+    assert kinds_in(copy, objects=True) == sorted(kinds)
 
 
-def test_objects_are_looked_at_in_storage(books, storage, world):
-    studio = books.pipeline.studio
+def test_objects_are_looked_at_in_storage(ended, world):
+    studio = ended.pipeline.studio
     path = (
-        f"generated-images/user-{studio.job_row(books.jobs[1])['quel_member_id']}/generated_{books.jobs[1]}"
+        f"generated-images/user-{studio.job_row(ended.jobs[1])['quel_member_id']}/generated_{ended.jobs[1]}"
     )
     delivered, failed = f"{path}_000.webp", f"{path}_002.webp"
     kept = world.storage.get(delivered)
     world.storage.remove(delivered)
     world.storage.put(failed, b"left behind")
-    assert kinds_in(studio, storage) == ["object_missing", "stray_object"]
+    assert kinds_in(studio, objects=True) == ["object_missing", "stray_object"]
     assert kinds_in(studio) == []
     world.storage.put(delivered, kept)
     world.storage.remove(failed)
-    assert kinds_in(studio, storage) == []
+    assert kinds_in(studio, objects=True) == []
 
 
-def test_bought_credits_raise_no_alarm_but_do_not_pass_where_the_start_is_known(books, copy):
+def test_bought_credits_raise_no_alarm_but_do_not_pass_where_the_start_is_known(ended, copy):
     copy.rows("UPDATE quel_member SET quel_member_credit = quel_member_credit + 50")
     assert kinds_in(copy) == []
-    assert kinds_in(copy, starting_balances=books.starting_balances) == ["balance"]
+    assert kinds_in(copy, starting_balances=ended.starting_balances) == ["balance"]
 
 
-def test_the_command_says_which_and_ends_with_1(books, copy):
-    well = run_quel(books.pipeline.environment(), "audit")
+def test_the_command_says_which_and_ends_with_1(ended, copy):
+    well = run_quel(ended.pipeline.environment(), "audit")
     assert (well.returncode, well.stdout.strip()) == (0, "No difference.")
-    copy.rows("UPDATE quel_production_jobs SET completed_images = 9 WHERE job_id = %s", books.jobs[0])
-    environment = books.pipeline.environment(DATABASE_URL=copy.database_url, SUPABASE_URL="")
+    copy.rows("UPDATE quel_production_jobs SET completed_images = 9 WHERE job_id = %s", ended.jobs[0])
+    environment = ended.pipeline.environment(DATABASE_URL=copy.database_url, SUPABASE_URL="")
     unwell = run_quel(environment, "audit", "--no-objects", "--since", "24h", "--json")
     assert unwell.returncode == 1
     (difference,) = json.loads(unwell.stdout)
-    assert (difference["kind"], difference["job_id"]) == ("completed_images", str(books.jobs[0]))
+    assert (difference["kind"], difference["job_id"]) == ("completed_images", str(ended.jobs[0]))
     assert "is 9, but its images say 3" in difference["message"]
 
 
-def test_a_missing_setting_is_named(books):
-    answer = run_quel(books.pipeline.environment(SUPABASE_SERVICE_KEY=""), "audit")
+def test_a_missing_setting_is_named(ended):
+    answer = run_quel(ended.pipeline.environment(SUPABASE_SERVICE_KEY=""), "audit")
     assert (answer.returncode, "SUPABASE_SERVICE_KEY" in answer.stderr) == (2, True)
 
 
-def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline, storage):
+def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline):
     studio = pipeline.studio  # its own: other tests spend the shared members' credits without a ledger row
     pipeline.workers()
     member = studio.member(1_000)
@@ -199,7 +191,7 @@ def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline, storage):
     until(lambda: studio.job_row(jobs[0])["completed_images"] >= 1, "an image is there")
     looks = 0
     while any(studio.job_row(job)["completed_at"] is None for job in jobs):
-        assert audit(studio.database_url, storage=storage, look_again_after_s=1.0) == []
+        assert own_audit(studio, objects=True, look_again_after_s=1.0) == []
         looks += 1
     assert looks >= 1
-    assert audit(studio.database_url, storage=storage, starting_balances={member: 1_000}) == []
+    assert own_audit(studio, objects=True, starting_balances={member: 1_000}) == []

@@ -1,7 +1,4 @@
-"""`quel cancel`: what the front end does, and what became of it.
-
-Run as commands of their own: in one process the broker is that of the first verb that sent a message.
-"""
+"""`quel cancel`, run as an operator does: what the front end does, and what became of it."""
 
 from uuid import uuid4
 

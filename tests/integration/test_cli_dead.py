@@ -31,7 +31,7 @@ def quel(pipeline):
 
 def bury(broker, queue, *args, delay=None, **options):
     """Lets a message fail for good, through the broker's own commands."""
-    message = dramatiq.Message(queue, queue, args, {}, {"retries": 3, **options})
+    message: dramatiq.Message[None] = dramatiq.Message(queue, queue, args, {}, {"retries": 3, **options})
     broker.enqueue(message, delay=delay)
     consumer = broker.consume(queue if delay is None else f"{queue}.DQ", timeout=1_000)
     received = next(consumer)

@@ -10,6 +10,7 @@ from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
 from quel.core.operator_fault import OperatorFault
 from quel.sandbox.faults import gateway_page
 from tests.integration.quel_command import run_command, run_quel
+from tests.integration.redis_of_its_own import running_redis, url_of
 
 UNREACHABLE = "127.0.0.1:1"
 
@@ -95,7 +96,7 @@ def test_a_schema_that_is_behind_names_the_command(pipeline, empty_database_url)
 def test_a_closed_quota_and_a_pause_are_notes(pipeline):
     until_ms = round(time.time() * 1000) + 60_000
     pipeline.studio.redis.hset("quel:quota:gate", mapping={"until": until_ms, "reason": "minute"})
-    Pause(pipeline.studio.redis).pause("eats", "photographs are being moved")
+    Pause(pipeline.studio.redis, None).pause("eats", "photographs are being moved")
     code, findings, _ = examine(pipeline)
     assert code == 0
     assert findings["Provider quota"][0] == "note"
@@ -143,3 +144,14 @@ def test_what_an_operator_must_mend_at_the_provider_is_trouble_with_its_cause(pi
     code, findings, _ = examine(pipeline)
     assert (code, troubles(findings)) == (1, {"Provider quota"})
     assert findings["Provider quota"][1].startswith(fault.sentence)
+
+
+def test_a_redis_too_small_for_the_budget_is_trouble_that_says_what_to_set(pipeline):
+    with running_redis("maxmemory 100mb", "databases 2") as server:
+        code, findings, _ = examine(
+            pipeline, REDIS_URL=url_of(server), QUEL_BROKER_REDIS_URL=url_of(server, 1)
+        )
+        assert (code, findings["Redis memory"][0]) == (1, "trouble")
+        assert "QUEL_BLOB_BUDGET_BYTES" in findings["Redis memory"][1]
+        fitting = {"QUEL_BLOB_BUDGET_BYTES": "20000000", "REDIS_URL": url_of(server)}
+        assert examine(pipeline, **fitting)[1]["Redis memory"][0] == "ok"

@@ -1,5 +1,7 @@
 """`quel pause` and `quel resume`: the brake holds images back, and the sweep leaves what it holds alone."""
 
+from contextlib import closing
+
 import pytest
 
 from quel.services import Services
@@ -51,15 +53,17 @@ def test_the_sweep_leaves_jobs_alone_that_a_pause_holds(pipeline, quel, argument
     workers.terminate()
     pending = job(pipeline, None)
     _make_old(pipeline)
-    world = Services(read_settings(pipeline.environment()))
-    nudges = sweep_stuck_jobs(world)
-    assert nudges == ()
+    assert sweep(pipeline) == ()
     for one in (claimed, pending):
         assert pipeline.studio.job_row(one)["retry_count"] == 0
     assert quel("resume").returncode == 0
-    world.pause = type(world.pause)(world.redis)  # a pause is cached for two seconds
-    assert {nudge.job_id for nudge in sweep_stuck_jobs(world)} == {claimed, pending}
-    world.close()
+    assert {message.job_id for message in sweep(pipeline)} == {claimed, pending}
+
+
+def sweep(pipeline):
+    """What a process sends that has just started, and so remembers no pause that is over."""
+    with closing(Services(read_settings(pipeline.environment()))) as services:
+        return sweep_stuck_jobs(services)
 
 
 def _make_old(pipeline):

@@ -7,7 +7,8 @@ import signal
 import time
 from contextlib import closing
 from pathlib import Path
-from uuid import uuid4
+from typing import TypedDict
+from uuid import UUID, uuid4
 
 import dramatiq
 import pytest
@@ -18,16 +19,25 @@ from quel.sandbox.studio import Studio
 from tests.integration.harness import PATIENCE_S, Pipeline, until
 
 PRICE = 5
-SETTINGS = {"QUEL_STUCK_AFTER_S": "1", "QUEL_MAX_RECOVERIES": "100"}
 
 
-def order(studio: Studio, token: str) -> tuple[object, object]:
+class Settings(TypedDict):
+    """Variables beside those of the harness."""
+
+    QUEL_STUCK_AFTER_S: str
+    QUEL_MAX_RECOVERIES: str
+
+
+SETTINGS = Settings(QUEL_STUCK_AFTER_S="1", QUEL_MAX_RECOVERIES="100")
+
+
+def order(studio: Studio, token: str) -> tuple[UUID, UUID]:
     member = studio.member(credits=100)
     input_data = {"prompt": token, "uploadedAttachIds": [{"attachId": studio.photograph("brick.png")}]}
     return member, studio.job("simple_general", input_data, total_images=2, member=member)
 
 
-def ended(pipeline: Pipeline, job_id: object) -> bool:
+def ended(pipeline: Pipeline, job_id: UUID) -> bool:
     """Whether the job has ended; if not, a sweep is sent, as the scheduler does every minute."""
     name = "sweep_stuck_jobs"
     broker = RedisBroker(url=pipeline.broker_redis_url, middleware=[])

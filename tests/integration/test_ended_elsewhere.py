@@ -4,7 +4,6 @@ from uuid import uuid4
 
 import pytest
 
-from quel.cli.audit import audit
 from quel.sandbox import faults
 from tests.integration.harness import until
 from tests.integration.ledger import (
@@ -14,6 +13,7 @@ from tests.integration.ledger import (
     member_balance,
     production_of,
 )
+from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_command
 
 THREADS = 4
@@ -63,7 +63,7 @@ def test_a_row_that_the_front_end_ended_stays_as_it_is_and_costs_nothing_more(wo
     production = production_of(studio, job_id)
     assert (production["production_status"], production["generated_image_count"]) == (status, paid)
     assert production["attach_ids"] == row["generated_attach_ids"]
-    assert audit(pipeline.database_url, storage=None, look_again_after_s=0.0) == []
+    assert own_audit(pipeline.studio, look_again_after_s=0.0) == []
     again = run_command(pipeline.environment(), "retry", str(job_id))
     assert (again.returncode, "Made again" in again.stdout) == (0, True), again.stderr
     assert studio.wait([job_id])[job_id]["completed_images"] == 30

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from PIL import Image
 
+from quel.sandbox.gemini.client import Call
 from tests.integration.expectations import (
     SENT,
     SIZES,
@@ -33,7 +34,7 @@ UNTYPED_FORMS = ("simple_portrait", "oldest single_batch", "oldest pipeline_stag
 
 
 @dataclass(frozen=True)
-class Cell:
+class Case:
     """One job: path, form and the types of its references; `images` of it are ordered."""
 
     path: str
@@ -52,57 +53,57 @@ class Cell:
         return f"{WISHES} {self.token}"
 
 
-def cells():
+def cases():
     ratios = cycle(SIZES)
-    found = []
+    found: list[Case] = []
     for path in SENT:
         for situation, types in situations(path).items():
-            found += [Cell(path, form, situation, tuple(types), next(ratios)) for form in TYPED_FORMS]
-        found += [Cell(path, form, "one merged picture", (None,), next(ratios)) for form in UNTYPED_FORMS]
+            found += [Case(path, form, situation, tuple(types), next(ratios)) for form in TYPED_FORMS]
+        found += [Case(path, form, "one merged picture", (None,), next(ratios)) for form in UNTYPED_FORMS]
         thing = next(types[0] for _, _, types in SENT[path][2:])
-        found.append(Cell(path, "single_batch", "several images", (thing, "bg"), next(ratios), images=3))
-        found.append(Cell(path, "single_batch", "one is missing", (thing, "bg"), next(ratios), missing=True))
+        found.append(Case(path, "single_batch", "several images", (thing, "bg"), next(ratios), images=3))
+        found.append(Case(path, "single_batch", "one is missing", (thing, "bg"), next(ratios), missing=True))
     for shot in ("tight", "middle", "full"):
-        types = ("top", "pants", "shoes", "model")
-        found.append(Cell("fashion", "single_batch", f"shot {shot}", types, next(ratios), shot=shot))
+        clothes = ("top", "pants", "shoes", "model")
+        found.append(Case("fashion", "single_batch", f"shot {shot}", clothes, next(ratios), shot=shot))
     return found
 
 
-def name_of(cell):
-    return f"{cell.path}-{cell.form}-{cell.situation}".replace(" ", "_")
+def name_of(case):
+    return f"{case.path}-{case.form}-{case.situation}".replace(" ", "_")
 
 
-CELLS = cells()
+CASES = cases()
 
 
 @dataclass
-class Step:
-    """The pictures of the references, and the job of every cell."""
+class Run:
+    """The pictures of the references, and the job of every case."""
 
     attach_ids: list[int]
     jobs: dict[str, UUID]
-    calls: dict[str, list]
+    calls: dict[str, list[Call]]
     sent: dict[str, Image.Image]
 
 
 @pytest.fixture(scope="module")
-def stage(world, studio, workers):
-    """Every cell's job, run to its end, with what the provider was sent."""
+def run(world, studio, workers):
+    """Every case's job, run to its end, with what the provider was sent."""
     world.gemini.configure(keep_pictures=True)
     attach_ids = [studio.attach(_picture(index), f"{index}.png") for index in range(len(COLOURS))]
     missing = studio.attachment_row("upload-nothing-is-there.png")
     member = studio.member(10**6)
     before = len(world.gemini.calls())
     jobs = {}
-    for cell in CELLS:
-        ids = [*attach_ids[: len(cell.types) - 1], missing] if cell.missing else attach_ids
-        data = _input(cell, ids) | {"userId": str(member)}
-        jobs[cell.token] = studio.job(
-            cell.form.split()[-1], data, total_images=cell.images, member=member, path=cell.path
+    for case in CASES:
+        ids = [*attach_ids[: len(case.types) - 1], missing] if case.missing else attach_ids
+        data = _input(case, ids) | {"userId": str(member)}
+        jobs[case.token] = studio.job(
+            case.form.split()[-1], data, total_images=case.images, member=member, path=case.path
         )
     studio.push(*jobs.values())
     studio.wait(list(jobs.values()), timeout_s=600)
-    calls = {cell.token: [] for cell in CELLS}
+    calls: dict[str, list[Call]] = {case.token: [] for case in CASES}
     for call in world.gemini.calls(before):
         token = next((token for token in calls if token in call.prompt), None)
         if token:
@@ -110,7 +111,7 @@ def stage(world, studio, workers):
     hashes = {picture.sha256 for own in calls.values() for call in own for picture in call.pictures}
     sent = {sha256: _opened(world.gemini.picture(sha256)) for sha256 in hashes}
     world.gemini.configure(keep_pictures=False)
-    return Step([*attach_ids, missing], jobs, calls, sent)
+    return Run([*attach_ids, missing], jobs, calls, sent)
 
 
 def _size(index):
@@ -129,70 +130,70 @@ def _opened(data):
     return picture
 
 
-def _input(cell, ids):
+def _input(case, ids):
     typed = [
         {"attachId": attach_id} | ({"type": type_} if type_ is not None else {})
-        for attach_id, type_ in zip(ids, cell.types, strict=False)
+        for attach_id, type_ in zip(ids, case.types, strict=False)
     ]
-    ratio = {"aspect-ratio": cell.aspect_ratio}
-    if cell.form == "single_batch":
-        combination = {"angle": "front", "shot": cell.shot, "quantity": cell.images}
+    ratio = {"aspect-ratio": case.aspect_ratio}
+    if case.form == "single_batch":
+        combination = {"angle": "front", "shot": case.shot, "quantity": case.images}
         return ratio | {
-            "basePrompt": cell.prompt,
+            "basePrompt": case.prompt,
             "individualImageAttachIds": typed,
             "combinations": [combination],
         }
-    if cell.form == "pipeline_stage":
-        stage = {"stage_index": 0, "prompt": cell.prompt, "quantity": 1, "individualImageAttachIds": typed}
+    if case.form == "pipeline_stage":
+        stage = {"stage_index": 0, "prompt": case.prompt, "quantity": 1, "individualImageAttachIds": typed}
         return {"stages": [ratio | stage]}
-    if cell.form == "simple_general":
-        return ratio | {"prompt": cell.prompt, "uploadedAttachIds": typed}
-    if cell.form == "simple_portrait":
-        portrait = {"mergedAttachId": ids[0], "wrappingPrompt": cell.prompt, "photoIndex": 0}
+    if case.form == "simple_general":
+        return ratio | {"prompt": case.prompt, "uploadedAttachIds": typed}
+    if case.form == "simple_portrait":
+        portrait = {"mergedAttachId": ids[0], "wrappingPrompt": case.prompt, "photoIndex": 0}
         return ratio | {"mergedImages": [portrait], "basePrompt": "not used"}
-    return ratio | {"mergedImageAttachId": ids[0], "prompt": cell.prompt, "quantity": 1}
+    return ratio | {"mergedImageAttachId": ids[0], "prompt": case.prompt, "quantity": 1}
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=name_of)
-def test_the_provider_is_sent_exactly_what_the_cell_calls_for(studio, stage, cell):
-    row = studio.job_row(stage.jobs[cell.token])
-    assert (row["job_status"], row["completed_images"]) == ("completed", cell.images), row["error_message"]
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_the_provider_is_sent_exactly_what_the_case_calls_for(studio, run, case):
+    row = studio.job_row(run.jobs[case.token])
+    assert (row["job_status"], row["completed_images"]) == ("completed", case.images), row["error_message"]
     assert_books_agree(studio, row["job_id"])
-    calls = stage.calls[cell.token]
-    assert len({call.seed for call in calls}) == len(calls) == cell.images
-    pictures = _expected(cell)
+    calls = run.calls[case.token]
+    assert len({call.seed for call in calls}) == len(calls) == case.images
+    pictures = _expected(case)
     for call in calls:
-        _assert_settings(call, cell)
+        _assert_settings(call, case)
         assert call.parts == ("picture",) * len(pictures) + ("text",)
         for sent, picture in zip(call.pictures, pictures, strict=True):
-            _assert_shows(stage, sent, picture, cell)
-        _assert_prompt(call.prompt, pictures, cell)
-    _assert_warnings(row["error_message"], stage, cell)
+            _assert_shows(run, sent, picture, case)
+        _assert_prompt(call.prompt, pictures, case)
+    _assert_warnings(row["error_message"], run, case)
 
 
-def _expected(cell):
-    last = len(cell.types) - 1
-    pictures = expected_pictures(cell.path, cell.types, cell.shot)
-    return [p for p in pictures if not (cell.missing and p.references == (last,))]
+def _expected(case):
+    last = len(case.types) - 1
+    pictures = expected_pictures(case.path, case.types, case.shot)
+    return [p for p in pictures if not (case.missing and p.references == (last,))]
 
 
-def _assert_settings(call, cell):
+def _assert_settings(call, case):
     assert call.model == "gemini-nano-banana-2.1"
-    assert call.aspect_ratio == cell.aspect_ratio
+    assert call.aspect_ratio == case.aspect_ratio
     assert call.temperature == 0.45
     assert call.response_modalities == ("IMAGE",)
     assert not call.system_instruction
 
 
-def _assert_shows(stage, sent, picture: Picture, cell):
-    image = stage.sent[sent.sha256]
+def _assert_shows(run, sent, picture: Picture, case):
+    image = run.sent[sent.sha256]
     assert sent.mime_type == image.get_format_mimetype()
     if len(picture.references) == 1:
         [position] = picture.references
         assert image.size == _size(position)
         assert _colour_at(image, (image.width // 2, image.height // 2)) == COLOURS[position]
     else:
-        assert image.size == SIZES[cell.aspect_ratio]
+        assert image.size == SIZES[case.aspect_ratio]
         centres = cell_centres(len(picture.references), image.size)
         shown = [_colour_at(image, centre) for centre in centres]
         assert shown == [COLOURS[position] for position in picture.references]
@@ -204,26 +205,26 @@ def _colour_at(image, place):
     return min(COLOURS, key=lambda colour: sum((a - b) ** 2 for a, b in zip(colour, pixel, strict=True)))
 
 
-def _assert_prompt(prompt, pictures, cell):
-    assert cell.prompt in prompt
+def _assert_prompt(prompt, pictures, case):
+    assert case.prompt in prompt
     for number, picture in enumerate(pictures, start=1):
         said = re.search(rf"^.*\bimage {number}:(.*)$", prompt, re.MULTILINE)
         assert said, f"image {number} is not introduced"
         assert any(word in said[1].lower() for word in WORDS[picture.category])
-    assert f"image {len(pictures) + 1}" not in prompt.replace(cell.prompt, "")
+    assert f"image {len(pictures) + 1}" not in prompt.replace(case.prompt, "")
 
 
-def _assert_warnings(message, stage, cell):
-    outside = left_out(cell.path, cell.types) if cell.types else set()
-    named = {stage.attach_ids[position] for position in outside}
-    if cell.missing:
-        named = {stage.attach_ids[-1]}
+def _assert_warnings(message, run, case):
+    outside = left_out(case.path, case.types) if case.types else set()
+    named = {run.attach_ids[position] for position in outside}
+    if case.missing:
+        named = {run.attach_ids[-1]}
     if not named:
         assert message is None
     for attach_id in named:
         assert f"Reference {attach_id} " in message
-    for position, type_ in enumerate(cell.types):
-        if not category_of(cell.path, type_):
+    for position, type_ in enumerate(case.types):
+        if not category_of(case.path, type_):
             assert (type_ or "").strip().lower() in message, position
 
 

@@ -1,7 +1,7 @@
 """Rows of the shared table that quel does not make: passed on untouched or refused, and never made."""
 
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -111,7 +111,7 @@ def test_a_cancelled_or_begun_one_is_left_to_its_own_program(world, pipeline, se
     studio, token = pipeline.studio, uuid4().hex
     member = studio.member(100)
     pipeline.workers(**settings)
-    jobs = {}
+    jobs: dict[str, UUID] = {}
     for status in ("processing", "completed", "failed", "cancelled", "user_cancelled"):
         of_status = foreign_jobs(studio, token, member, job_status=status)
         jobs |= {f"{status} {kind}": job_id for kind, job_id in of_status.items()}

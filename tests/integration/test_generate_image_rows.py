@@ -8,11 +8,12 @@ import pytest
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.generate_image import GenerateImageRows
 from quel.core.generate_image import ClaimedImage, Unpayable
+from quel.core.open_paths import EveryPath
 from tests.integration.harness import Pipeline, until
 
 
 @pytest.fixture
-def turns(pipeline: Pipeline) -> Iterator[GenerateImageRows]:
+def one(pipeline: Pipeline) -> Iterator[GenerateImageRows]:
     """One image waits for its turn."""
     studio = pipeline.studio
     pipeline.workers("fetch_job", "prepare_inputs", threads=2)
@@ -24,33 +25,33 @@ def turns(pipeline: Pipeline) -> Iterator[GenerateImageRows]:
 
 
 def test_an_answer_noted_twice_is_wanted_both_times_and_paid_once(
-    pipeline: Pipeline, turns: GenerateImageRows
+    pipeline: Pipeline, one: GenerateImageRows
 ) -> None:
-    turn = turns.claim(uuid4().hex, None)
-    assert isinstance(turn, ClaimedImage)
-    assert turns.mark_made(turn, 0.0336)
-    assert turns.mark_made(turn, 0.0336)  # the reply to the first commit was lost
+    claimed = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
+    assert one.mark_made(claimed, 0.0336)
+    assert one.mark_made(claimed, 0.0336)  # the reply to the first commit was lost
     [image] = pipeline.studio.rows("SELECT state, cost_usd FROM quel.image")
     assert (image["state"], float(image["cost_usd"])) == ("made", 0.0336)
 
 
-def test_an_answer_nobody_wants_any_more_is_told_so(pipeline: Pipeline, turns: GenerateImageRows) -> None:
-    turn = turns.claim(uuid4().hex, None)
-    assert isinstance(turn, ClaimedImage)
+def test_an_answer_nobody_wants_any_more_is_told_so(pipeline: Pipeline, one: GenerateImageRows) -> None:
+    claimed = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
     pipeline.studio.rows("UPDATE quel.image SET state = 'cancelled'")
-    assert not turns.mark_made(turn, 0.0336)
+    assert not one.mark_made(claimed, 0.0336)
 
 
-def test_a_lease_is_prolonged_while_it_is_held(pipeline: Pipeline, turns: GenerateImageRows) -> None:
-    turn = turns.claim(uuid4().hex, None)
-    assert isinstance(turn, ClaimedImage)
+def test_a_lease_is_prolonged_while_it_is_held(pipeline: Pipeline, one: GenerateImageRows) -> None:
+    claimed = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
     pipeline.studio.rows("UPDATE quel.image SET lease_until = now() + interval '1 second'")
-    turns.renew([turn.lease])
+    one.renew([claimed.lease])
     [image] = pipeline.studio.rows(
         "SELECT extract(epoch FROM lease_until - now())::float8 AS left FROM quel.image"
     )
     assert image["left"] > 25
-    assert turns.claim(uuid4().hex, None) is None
+    assert one.claim(uuid4().hex, EveryPath()) is None
 
 
 @pytest.fixture
@@ -79,38 +80,37 @@ def test_no_more_images_are_taken_than_their_payer_can_pay_for(
     pipeline: Pipeline, three: GenerateImageRows
 ) -> None:
     set_balance(pipeline, 9)
-    first = three.claim(uuid4().hex, None)
+    first = three.claim(uuid4().hex, EveryPath())
     assert isinstance(first, ClaimedImage)
     before = as_moved(pipeline)
-    second = three.claim(uuid4().hex, None)
+    second = three.claim(uuid4().hex, EveryPath())
     assert isinstance(second, Unpayable)
     assert not second.is_dry  # the first one may still fail
     assert three.fail_unpayable(second) is None
     assert as_moved(pipeline) == before  # what waits for credits has not moved
-    assert three.claim(uuid4().hex, None) is None  # nor does it stand in the way of others
+    assert three.claim(uuid4().hex, EveryPath()) is None  # nor does it stand in the way of others
 
 
 def test_when_the_balance_covers_no_image_what_is_not_bought_yet_fails(
     pipeline: Pipeline, three: GenerateImageRows
 ) -> None:
-    assert isinstance(three.claim(uuid4().hex, None), ClaimedImage)
+    assert isinstance(three.claim(uuid4().hex, EveryPath()), ClaimedImage)
     set_balance(pipeline, 4)
-    dry = three.claim(uuid4().hex, None)
+    dry = three.claim(uuid4().hex, EveryPath())
     assert isinstance(dry, Unpayable)
     assert dry.is_dry
     failed = three.fail_unpayable(dry)
     assert failed is not None
-    progress, images, reason = failed
-    assert (progress.failed, progress.remaining, images) == (2, 1, 2)
-    assert "ran out of credits" in reason
+    assert (failed.progress.failed, failed.progress.remaining, failed.images) == (2, 1, 2)
+    assert "ran out of credits" in failed.reason
 
 
 def test_an_image_of_a_job_that_was_set_back_takes_no_credits_from_others(
     pipeline: Pipeline, three: GenerateImageRows
 ) -> None:
-    turn = three.claim(uuid4().hex, None)
-    assert isinstance(turn, ClaimedImage)
-    three.mark_made(turn, 0.03)
+    claimed = three.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
+    three.mark_made(claimed, 0.03)
     set_balance(pipeline, 5)
     studio = pipeline.studio
     studio.rows("UPDATE quel_production_jobs SET job_status = 'pending'")
@@ -119,7 +119,7 @@ def test_an_image_of_a_job_that_was_set_back_takes_no_credits_from_others(
     other = studio.job("simple_general", {"prompt": "a mast"}, total_images=1, member=member["id"])
     studio.push(other)
     until(lambda: studio.rows("SELECT 1 FROM quel.image WHERE state = 'ready'"), "the other job is ready")
-    taken = three.claim(uuid4().hex, None)
+    taken = three.claim(uuid4().hex, EveryPath())
     assert isinstance(taken, ClaimedImage)
     assert taken.job_id == other
 
@@ -129,4 +129,4 @@ def test_an_image_that_costs_nothing_waits_for_no_credits(
 ) -> None:
     set_balance(pipeline, 0)
     pipeline.studio.rows("UPDATE quel.job SET price = 0")
-    assert isinstance(three.claim(uuid4().hex, None), ClaimedImage)
+    assert isinstance(three.claim(uuid4().hex, EveryPath()), ClaimedImage)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import httpx
-from deploy.check import ROOT, render
+from deploy.manifests import Manifest
 from deploy.monitoring import DASHBOARD, alerts, dashboard_expressions, selectors
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -20,12 +20,11 @@ from tests.integration.harness import Pipeline
 from tests.rehearsal.life import NOT_PROVOKED, SETTINGS, live
 
 PATIENCE_S = 40.0  # of a scrape, and of the look at what waits every ten seconds
-RULE = next(each for each in render(ROOT / "deploy/overlays/production") if each["kind"] == "PrometheusRule")
 
 
-def expressions() -> list[str]:
+def expressions(rule: Manifest) -> list[str]:
     asked = dashboard_expressions(json.loads(DASHBOARD.read_text()))
-    return [text.replace("$path", ".*") for text in (*asked, *(alert["expr"] for alert in alerts(RULE)))]
+    return [text.replace("$path", ".*") for text in (*asked, *(alert["expr"] for alert in alerts(rule)))]
 
 
 def scrape(*ports: int) -> list[Sample]:
@@ -53,14 +52,14 @@ def unanswered(wanted: Mapping[str, VectorSelector], told: Sequence[Sample]) -> 
     return [text for text, selector in wanted.items() if not finds(selector, told)]
 
 
-def test_every_query_asks_for_something_that_is_told(pipeline: Pipeline) -> None:
+def test_every_query_asks_for_something_that_is_told(pipeline: Pipeline, alert_rule: Manifest) -> None:
     working, ticking = free_port(), free_port()
     pipeline.workers(QUEL_HTTP_PORT=working, **SETTINGS)
     pipeline.scheduler(QUEL_HTTP_PORT=ticking)
     live(pipeline.studio, pipeline.world.gemini)
     wanted = {
         str(selector): selector
-        for expression in expressions()
+        for expression in expressions(alert_rule)
         for selector in selectors(expression)
         if selector.name not in NOT_PROVOKED
     }

@@ -1,9 +1,22 @@
 """Who pays, who is refused before anything is spent, and what the ledger says."""
 
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from quel.core.generate_image import ClaimedImage
+from quel.core.open_paths import EveryPath
+from quel.core.outcome import PictureBytes
+from quel.observe.events import Event, hearing
+from quel.services import Services
+from quel.settings import read_settings
+from quel.stages.fetch_job import fetch_job
+from quel.stages.finalize_job import finalize_job
+from quel.stages.persist_output import persist_output
+from quel.stages.prepare_inputs import prepare_inputs
 from tests.integration.ledger import (
     PRICE,
     assert_books_agree,
@@ -161,3 +174,26 @@ def test_the_ledger_caps_a_balance_beyond_32_bits_and_the_balance_does_not(studi
     lines = ledger(studio, row["generated_attach_ids"])
     assert [line["balance_after"] for line in lines] == [2_147_483_647] * 2
     assert organization_balance(studio, org) == 3_000_000_000 - 2 * PRICE
+
+
+def test_the_log_gives_the_reason_that_the_row_gives_when_credits_run_dry(world, pipeline):
+    """The balance is emptied between the provider's answer and its delivery."""
+    studio = pipeline.studio
+    member = studio.member(100)
+    job_id = studio.job("simple_general", {"prompt": "x"}, total_images=2, member=member)
+    told: list[tuple[Event, Mapping[str, Any]]] = []
+    hear = hearing(lambda event, fields: told.append((event, fields)))
+    with closing(Services(read_settings(pipeline.environment()))) as services, hear:
+        fetch_job(services, job_id)
+        prepare_inputs(services, job_id)
+        made = services.generate_image.claim("a lease", EveryPath())
+        assert isinstance(made, ClaimedImage)
+        answer = PictureBytes(world.photograph("brick.png"), "image/png")
+        services.blobs.put_output(job_id, made.image_no, answer)
+        services.generate_image.mark_made(made, 0.03)
+        studio.rows("UPDATE quel_member SET quel_member_credit = 1")
+        persist_output(services, job_id, made.image_no)
+        finalize_job(services, job_id)
+    [failed] = [fields for event, fields in told if event is Event.IMAGE_FAILED]
+    assert (failed["code"], failed["images"]) == ("ran_dry", 2)
+    assert studio.job_row(job_id)["error_message"] == f"All 2 images failed: {failed['reason']}"

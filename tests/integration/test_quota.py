@@ -12,7 +12,7 @@ import redis
 from quel.adapters.redis.blobs import Blobs
 from quel.adapters.redis.quota import WINDOW_MS, GeminiQuota
 from quel.core.outcome import PictureBytes
-from quel.core.quota import Later, Slot, Verdict
+from quel.core.quota import CallsBegun, Later, Slot, Verdict
 
 BUDGET_BYTES = 10_000
 WINDOW_S = WINDOW_MS / 1000
@@ -26,9 +26,18 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def quota(client: redis.Redis, **limits: int | None) -> GeminiQuota:
+NOTHING = CallsBegun((), 0, ())
+
+
+def quota(client: redis.Redis, rows: CallsBegun = NOTHING, **limits: int | None) -> GeminiQuota:
     given = {"rpm": None, "rpd": None, "concurrency": None} | limits
-    return GeminiQuota(client, **given, call_timeout_s=60, blob_budget_bytes=BUDGET_BYTES)
+    return GeminiQuota(
+        client,
+        **given,
+        call_timeout_s=60,
+        blob_budget_bytes=BUDGET_BYTES,
+        calls_begun=lambda window_s, day_s: rows,
+    )
 
 
 def granted(answer: Slot | Later) -> Slot:
@@ -81,6 +90,7 @@ def test_a_call_that_begins_late_takes_its_slot_along(client: redis.Redis) -> No
     time.sleep(0.6)
     since = stopwatch()
     late = minute.begin(slot)
+    assert late is not None
     assert int(late.at_ms) >= int(slot.at_ms) + 500
     assert refused(minute.reserve()).wait_s >= WINDOW_S - since()
     minute.give_back(late)

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Self
 
 import dramatiq
 import pytest
+from dramatiq.worker import ConsumerThread
 
 from quel.actors import redis_broker
 from quel.actors.middleware.queue_poller import QueuePoller
@@ -53,6 +53,18 @@ def _broker(url: str) -> PollingRedisBroker:
     return broker
 
 
+def _idle_worker(broker: PollingRedisBroker) -> dramatiq.Worker:
+    """A worker of the queue, and of its delayed messages, that takes nothing itself."""
+    worker = dramatiq.Worker(broker)
+    worker.consumers = {
+        name: ConsumerThread(
+            broker=broker, queue_name=name, prefetch=1, work_queue=worker.work_queue, worker_timeout=100
+        )
+        for name in (QUEUE, f"{QUEUE}.DQ")
+    }
+    return worker
+
+
 def _message(number: int) -> dramatiq.Message[None]:
     return dramatiq.Message(QUEUE, "make", (number,), {}, {})
 
@@ -64,6 +76,9 @@ class Reader:
         self.consumer = broker.consume(QUEUE, prefetch=prefetch, timeout=100)
         self.taken: list[dramatiq.MessageProxy] = []
         self._broker = broker
+        wake = broker._wakes[QUEUE]
+        assert isinstance(wake, Wake)
+        self.until_it_sleeps = wake.until_it_sleeps
         self._more = threading.Condition()
         self._stopped = False
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -86,9 +101,6 @@ class Reader:
                 with self._more:
                     self.taken.append(message)
                     self._more.notify_all()
-
-    def until_it_sleeps(self) -> None:
-        self._broker._wakes[QUEUE].until_it_sleeps()
 
     def has(self, number: int) -> bool:
         with self._more:
@@ -130,7 +142,7 @@ def test_the_queue_poller_wakes_a_consumer_for_what_another_process_sends(
 ) -> None:
     broker = _broker(redis_url)
     queue_poller = QueuePoller(Settings(QUEL_BROKER_REDIS_URL=redis_url))
-    worker = SimpleNamespace(consumers={QUEUE: None, f"{QUEUE}.DQ": None})
+    worker = _idle_worker(broker)
     with Reader(broker) as reader:
         queue_poller.after_worker_boot(broker, worker)
         for number in range(3):

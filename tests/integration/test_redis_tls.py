@@ -6,11 +6,11 @@ from contextlib import closing
 import pytest
 
 from quel.adapters.redis.server_state import read_server_state
-from quel.cli.checkup import examine
 from quel.core.errors import ServiceUnavailable
 from quel.core.operations.doctor import State
+from quel.operations.doctor import examine
+from quel.operations.services import OperatorServices
 from quel.sandbox.studio import Studio
-from quel.services import Services
 from quel.settings import read_settings
 from tests.integration.quel_command import run_quel
 from tests.integration.redis_of_its_own import PASSWORD, running_redis, url_of
@@ -89,7 +89,7 @@ def test_a_certificate_of_another_host_is_refused(server, tmp_path, monkeypatch)
 
 def test_the_doctor_tells_of_tls_where_the_server_speaks_none(pipeline, server):
     settings = read_settings(pipeline.environment(**by_parts(NOT_LOOPBACK, server.seat.port)))
-    with closing(Services(settings, patient=False)) as world:
-        finding = next(found for found in examine(world) if found.check == "Redis")
+    with closing(OperatorServices(settings)) as services:
+        finding = next(found for found in examine(services) if found.check == "Redis")
     assert (finding.state, "REDIS_USE_TLS" in finding.message) == (State.TROUBLE, True)
     assert PASSWORD not in finding.message

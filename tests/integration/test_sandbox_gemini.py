@@ -47,8 +47,8 @@ def png(colour, size=(40, 30)):
     return buffer.getvalue()
 
 
-def generate(client, *contents, model=MODEL, **config):
-    config = types.GenerateContentConfig(response_modalities=["IMAGE"], **config)
+def generate(client, *contents, model=MODEL, **options):
+    config = types.GenerateContentConfig(response_modalities=["IMAGE"], **options)
     return client.models.generate_content(model=model, contents=list(contents), config=config)
 
 

@@ -11,12 +11,12 @@ import sysconfig
 import tempfile
 import time
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+import quel
 from quel.sandbox import Servers
 from quel.sandbox.servers.account import Account
 from quel.sandbox.servers.binaries import find_postgres, find_redis
@@ -96,7 +96,7 @@ def ordinary_user():
     trees = {
         stdlib: opened / "lib" / stdlib.name,
         Path(sysconfig.get_path("purelib")): opened / "packages",
-        Path(find_spec("quel").origin).parent: opened / "source" / "quel",
+        Path(quel.__file__).parent: opened / "source" / "quel",
     }
     for source, target in trees.items():
         unneeded = shutil.ignore_patterns(
@@ -119,8 +119,15 @@ def ordinary_user():
 
 
 def start_world(how, python=sys.executable, **user):
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": "/", **user}
-    process = subprocess.Popen([python, "-P", "-c", STARTS_A_WORLD, how], **options)
+    process = subprocess.Popen(
+        [python, "-P", "-c", STARTS_A_WORLD, how],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+        **user,
+    )
+    assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
         pytest.fail(process.communicate()[1])

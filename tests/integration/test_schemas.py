@@ -59,7 +59,7 @@ def roles(servers) -> Iterator[None]:
         execute(servers.database_url, f"DROP ROLE {role}")
 
 
-@pytest.fixture(params=ROLES, ids=ROLES.keys())
+@pytest.fixture(params=list(ROLES))
 def role_url(request, roles, empty_database_url) -> str:
     """An empty database that belongs to a role, as that role sees it."""
     role, search_path = request.param, ROLES[request.param]
@@ -70,7 +70,7 @@ def role_url(request, roles, empty_database_url) -> str:
     return as_role(empty_database_url, role)
 
 
-def as_role(url, role):
+def as_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{role}:quel@{parts.hostname}:{parts.port}"))
 

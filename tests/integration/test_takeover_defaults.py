@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import redis
 
-from quel.cli.checkup import examine
-from quel.services import Services
+from quel.operations.doctor import examine
+from quel.operations.services import OperatorServices
 from quel.settings import read_settings
 from tests.integration.quel_command import run_quel
 
@@ -61,8 +61,8 @@ def provider():
 def test_the_provider_is_asked_in_the_version_of_the_settings(pipeline, version, path):
     with provider() as (url, asked):
         settings = read_settings(pipeline.environment(GEMINI_BASE_URL=url, GEMINI_API_VERSION=version))
-        with closing(Services(settings, patient=False)) as world:
-            next(finding for finding in examine(world) if finding.check == "Gemini")
+        with closing(OperatorServices(settings)) as services:
+            next(finding for finding in examine(services) if finding.check == "Gemini")
     assert asked
     assert all(each.startswith(path) for each in asked)
 

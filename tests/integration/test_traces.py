@@ -49,10 +49,11 @@ def order(pipeline: Pipeline, images: int) -> UUID:
 
 
 def test_a_job_is_one_trace_over_all_its_processes(pipeline: Pipeline, collector: Collector) -> None:
-    address = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
     groups = [
-        pipeline.workers("fetch_job", "prepare_inputs", "finalize_job", **address),
-        pipeline.workers("generate_image", "persist_output", **address),
+        pipeline.workers(
+            "fetch_job", "prepare_inputs", "finalize_job", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url
+        ),
+        pipeline.workers("generate_image", "persist_output", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url),
     ]
     jobs = [order(pipeline, images=2) for _ in range(3)]
     pipeline.studio.push(*jobs)

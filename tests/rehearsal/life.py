@@ -1,6 +1,6 @@
 """An hour in the life of quel within seconds, so that every metric has something to tell."""
 
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from quel.sandbox.gemini import faults
@@ -16,7 +16,15 @@ NOT_PROVOKED = (
 )
 """Counters of mishaps that do not happen here; a counter without a count has no series."""
 
-SETTINGS = {"QUEL_GEMINI_RPM": "60", "QUEL_FORWARD_QUEUE": "jobs:go"}
+
+class Settings(TypedDict):
+    """Variables beside the world's own."""
+
+    QUEL_GEMINI_RPM: str
+    QUEL_FORWARD_QUEUE: str
+
+
+SETTINGS = Settings(QUEL_GEMINI_RPM="60", QUEL_FORWARD_QUEUE="jobs:go")
 """What the processes are started with beside the world's own settings."""
 
 
@@ -29,9 +37,9 @@ def live(studio: Studio, gemini: Gemini) -> None:
     gone = {"attachId": 999_999, "type": "model"}
     here = {"attachId": studio.photograph("astronaut.png"), "type": "model"}
 
-    def job(*references: dict[str, Any], **columns: Any) -> UUID:
+    def job(*references: dict[str, Any], total_images: int = 2, path: str = "fashion") -> UUID:
         asked = {"prompt": "a harbour", "uploadedAttachIds": list(references)}
-        return studio.job("simple_general", asked, **({"total_images": 2, "member": member} | columns))
+        return studio.job("simple_general", asked, total_images=total_images, member=member, path=path)
 
     jobs = [job(here, path=path) for path in ("fashion", "beauty", "eats", "cinema", "cartoon")]
     jobs += [job(here, gone), job(total_images=10_000)]

@@ -19,7 +19,8 @@ from typing import Any
 
 import httpx
 import yaml
-from deploy.check import ROOT, render
+from deploy import ROOT
+from deploy.manifests import render
 from deploy.monitoring import DASHBOARD, alerts, dashboard_expressions
 
 import quel.sandbox
@@ -88,7 +89,8 @@ def main() -> int:
 def _process(world: quel.sandbox.World, directory: Path, kind: str) -> Iterator[int]:
     """Workers or a scheduler that tell metrics; their port."""
     port = free_port()
-    environment = world.environment() | SETTINGS | {"QUEL_HTTP_PORT": str(port)}
+    settings = {name: str(value) for name, value in SETTINGS.items()}
+    environment = world.environment() | settings | {"QUEL_HTTP_PORT": str(port)}
     if kind == "workers":
         migrate(environment)
     start = workers if kind == "workers" else scheduler

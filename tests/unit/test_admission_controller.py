@@ -11,24 +11,27 @@ from quel.core.quota import Later, Slot
 DEADLINE_S = 20.0
 
 
-class House:
-    """A controller with what it sends for. `waiting` images are due."""
+class Process:
+    """A worker's controller and what it sees: `waiting` images are due, `in_queue` messages not fetched.
+
+    `notified` holds how many messages were sent, each time.
+    """
 
     def __init__(self, waiting: int = 100) -> None:
         self.waiting = waiting
         self.in_queue = 0
-        self.rung: queue.Queue[int] = queue.Queue()
-        self.bell = AdmissionController(
-            notify=self.rung.put,
+        self.notified: queue.Queue[int] = queue.Queue()
+        self.admission = AdmissionController(
+            notify=self.notified.put,
             due=lambda most: min(most, self.waiting),
             backlog=lambda: self.in_queue,
             handful=8,
         )
 
     @contextmanager
-    def ringing(self) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         stop = threading.Event()
-        thread = threading.Thread(target=self.bell.run, args=(stop,), daemon=True)
+        thread = threading.Thread(target=self.admission.run, args=(stop,), daemon=True)
         thread.start()
         try:
             yield
@@ -37,9 +40,14 @@ class House:
             thread.join(DEADLINE_S)
             assert not thread.is_alive()
 
+    def refused(self, quota: "Quota") -> Later:
+        later = self.admission.ask(quota.reserve)
+        assert isinstance(later, Later)
+        return later
+
     def drop(self, later: Later, times: int = 1) -> None:
         for _ in range(times):
-            self.bell.wait(later)
+            self.admission.wait(later)
 
 
 def slot(wait_s: float) -> Slot:
@@ -58,94 +66,96 @@ class Quota:
         return self._answers.pop(0)
 
 
-def test_a_slot_that_comes_at_once_leaves_the_bell_open():
-    house, quota = House(), Quota(slot(0.0), slot(0.1))
-    assert [house.bell.ask(quota.reserve), house.bell.ask(quota.reserve)] == [slot(0.0), slot(0.1)]
+def test_a_slot_that_comes_at_once_leaves_admission_open():
+    process, quota = Process(), Quota(slot(0.0), slot(0.1))
+    assert [process.admission.ask(quota.reserve), process.admission.ask(quota.reserve)] == [
+        slot(0.0),
+        slot(0.1),
+    ]
 
 
 def test_nobody_asks_for_the_next_slot_long_before_it_can_come():
-    house, quota = House(), Quota(slot(20.0))
-    house.bell.ask(quota.reserve)
-    later = house.bell.ask(quota.reserve)
-    assert isinstance(later, Later)
+    process, quota = Process(), Quota(slot(20.0))
+    process.admission.ask(quota.reserve)
+    later = process.refused(quota)
     assert later.reason == "known"
     assert 15 < later.wait_s < 20
     assert quota.asked == 1
 
 
 def test_who_hears_that_a_minute_is_used_up_keeps_the_others_from_asking():
-    house, quota = House(), Quota(Later(20.0, "minute"))
-    first, second = house.bell.ask(quota.reserve), house.bell.ask(quota.reserve)
+    process, quota = Process(), Quota(Later(20.0, "minute"))
+    first, second = process.refused(quota), process.refused(quota)
     assert [first.reason, second.reason] == ["minute", "known"]
     assert 15 < first.wait_s < 20
     assert quota.asked == 1
 
 
-def test_a_call_that_ends_opens_a_bell_that_was_closed_for_too_many_calls_at_once():
-    house, quota = House(), Quota(Later(20.0, "concurrency"), slot(0.0))
-    house.drop(house.bell.ask(quota.reserve))
-    assert house.bell.call_ended()
-    assert house.bell.ask(quota.reserve) == slot(0.0)
+def test_a_call_that_ends_opens_admission_that_was_closed_for_too_many_calls_at_once():
+    process, quota = Process(), Quota(Later(20.0, "concurrency"), slot(0.0))
+    process.drop(process.refused(quota))
+    assert process.admission.call_ended()
+    assert process.admission.ask(quota.reserve) == slot(0.0)
 
 
-def test_a_call_that_ends_rings_for_nobody_while_the_minute_is_used_up():
-    house, quota = House(), Quota(Later(20.0, "minute"))
-    house.drop(house.bell.ask(quota.reserve))
-    assert not house.bell.call_ended()
+def test_a_call_that_ends_notifies_nobody_while_the_minute_is_used_up():
+    process, quota = Process(), Quota(Later(20.0, "minute"))
+    process.drop(process.refused(quota))
+    assert not process.admission.call_ended()
 
 
-def test_a_call_that_ends_rings_once_for_each_message_dropped():
-    house = House()
-    house.drop(Later(60.0, "path"), times=2)
-    assert [house.bell.call_ended() for _ in range(3)] == [True, True, False]
+def test_a_call_that_ends_notifies_once_for_each_message_dropped():
+    process = Process()
+    process.drop(Later(60.0, "path"), times=2)
+    assert [process.admission.call_ended() for _ in range(3)] == [True, True, False]
 
 
-def test_one_message_is_rung_for_when_the_wait_is_over():
-    house = House()
-    with house.ringing():
-        house.in_queue = 8
-        house.drop(Later(0.05, "paused"), times=5)
-        assert house.rung.get(timeout=DEADLINE_S) == 1
+def test_one_message_is_sent_when_the_wait_is_over():
+    process = Process()
+    with process.running():
+        process.in_queue = 8
+        process.drop(Later(0.05, "paused"), times=5)
+        assert process.notified.get(timeout=DEADLINE_S) == 1
 
 
-def test_each_slot_granted_rings_for_the_next_message_until_none_waits():
-    house, quota = House(), Quota(*[slot(0.0)] * 4)
-    house.in_queue = 8
-    house.drop(Later(0.05, "minute"), times=4)
-    with house.ringing():
+def test_each_slot_granted_sends_the_next_message_until_none_waits():
+    process, quota = Process(), Quota(*[slot(0.0)] * 4)
+    process.in_queue = 8
+    process.drop(Later(0.05, "minute"), times=4)
+    with process.running():
         for _ in range(4):
-            assert house.rung.get(timeout=DEADLINE_S) == 1
-            house.bell.ask(quota.reserve)
-        assert not house.bell.call_ended()
+            assert process.notified.get(timeout=DEADLINE_S) == 1
+            process.admission.ask(quota.reserve)
+        assert not process.admission.call_ended()
 
 
-def test_nobody_is_rung_for_while_the_bell_is_closed():
-    house = House()
-    house.drop(Later(0.0, "paused"), times=3)
-    house.bell.closed(30.0)
-    with house.ringing():
+def test_nobody_is_notified_while_admission_is_closed():
+    process = Process()
+    process.drop(Later(0.0, "paused"), times=3)
+    process.admission.closed(30.0)
+    with process.running():
         try:
-            rung = house.rung.get(timeout=0.6)
+            notified = process.notified.get(timeout=0.6)
         except queue.Empty:
-            rung = 0
-    assert rung == 0
+            notified = 0
+    assert notified == 0
 
 
 def test_messages_whose_images_are_gone_are_forgotten():
-    house = House(waiting=0)
-    house.drop(Later(0.0, "paused"), times=3)
-    with house.ringing():
+    process = Process(waiting=0)
+    process.drop(Later(0.0, "paused"), times=3)
+    with process.running():
         for _ in range(200):
-            if not house.bell.call_ended():
+            if not process.admission.call_ended():
                 break
-            house.drop(Later(0.0, "paused"))
+            process.drop(Later(0.0, "paused"))
             threading.Event().wait(0.05)
         else:
             raise AssertionError("Dropped messages were never forgotten.")
 
 
-def test_images_nobody_remembers_are_rung_for_as_far_as_messages_are_missing():
-    house = House(waiting=5)
-    house.in_queue = 2
-    with house.ringing():
-        assert house.rung.get(timeout=DEADLINE_S) == 3
+def test_images_nobody_remembers_are_sent_for_as_far_as_messages_are_missing():
+    process = Process(waiting=5)
+    process.in_queue = 2
+    with process.running():
+        assert process.notified.get(timeout=DEADLINE_S) == 3

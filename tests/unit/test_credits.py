@@ -27,7 +27,8 @@ def test_an_active_organization_pays_and_the_ledger_names_the_member():
 
 
 def test_the_owner_stands_in_where_the_member_has_no_row():
-    assert choose_payer(organization(), MEMBER, None, {OWNER: 1}).ledger_member_id == OWNER
+    payer = choose_payer(organization(), MEMBER, None, {OWNER: 1})
+    assert payer == Payer(PayerKind.ORGANIZATION, ORG, 100, OWNER)
 
 
 def test_an_organization_without_anybody_to_book_on_is_refused():
@@ -41,7 +42,7 @@ def test_the_member_pays_where_the_organization_is_not_active():
 
 
 def test_the_user_stands_in_where_the_row_names_no_member():
-    assert choose_payer(None, None, USER, {USER: 9}).account_id == USER
+    assert choose_payer(None, None, USER, {USER: 9}) == Payer(PayerKind.MEMBER, USER, 9, USER)
 
 
 def test_a_member_without_a_row_and_a_job_without_anybody_are_refused():

@@ -1,24 +1,20 @@
 import copy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy.check import (
-    MINORS,
-    OVERLAYS,
-    ROOT,
-    compose_problems,
-    dockerfile_problems,
-    overlay_problems,
-    render,
-    schema_problems,
-)
-from deploy.kustomize import Manifest
+from deploy import ROOT
+from deploy.check import MINORS, compose_problems, overlay_problems, schema_problems
+from deploy.dockerfile import problems as dockerfile_problems
+from deploy.manifests import OVERLAYS, Manifest, render
 from deploy.policies import breaches
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-PRODUCTION = render(ROOT / "deploy/overlays/production")
+
+
+@pytest.fixture
+def production(rendered: dict[str, list[Manifest]]) -> list[Manifest]:
+    return copy.deepcopy(rendered["production"])
 
 
 def find(objects: list[Manifest], kind: str, name: str) -> Manifest:
@@ -42,9 +38,9 @@ def dict_of(value: Any) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda overlay: overlay.name)
-def test_an_overlay_is_sound(overlay: Path) -> None:
-    assert list(overlay_problems(render(overlay))) == []
+@pytest.mark.parametrize("name", [overlay.name for overlay in OVERLAYS])
+def test_an_overlay_is_sound(rendered: dict[str, list[Manifest]], name: str) -> None:
+    assert list(overlay_problems(rendered[name])) == []
 
 
 def test_the_overlays_are_these() -> None:
@@ -56,7 +52,7 @@ def test_the_dockerfile_is_sound() -> None:
 
 
 def test_compose_runs_what_the_manifests_run() -> None:
-    assert list(compose_problems()) == []
+    assert list(compose_problems(render(ROOT / "deploy/base"))) == []
 
 
 @pytest.mark.parametrize(
@@ -64,9 +60,12 @@ def test_compose_runs_what_the_manifests_run() -> None:
     [
         ("USER 10001:10001", "USER quel", "a user with a number"),
         ('CMD ["dramatiq", "quel.actors"]', "CMD dramatiq quel.actors", "exec form"),
-        ("--require-hashes --no-deps -r requirements.lock", "--no-deps -r requirements.lock", "by hash"),
-        ("--require-hashes --no-deps -r requirements.lock", "pip-tools", "what requirements.lock names"),
-        ("--no-deps -r requirements.lock", "-r requirements.lock", "--no-deps is missing"),
+        ('--require-hashes --no-deps -r "${LOCK}"', '--no-deps -r "${LOCK}"', "by hash"),
+        ('--require-hashes --no-deps -r "${LOCK}"', "pip-tools", "what requirements.lock names"),
+        ('--no-deps -r "${LOCK}"', '-r "${LOCK}"', "--no-deps is missing"),
+        ("ARG LOCK=requirements.lock", "ARG LOCK=requirements-traces.lock", "what requirements.lock names"),
+        ("requirements.lock requirements-traces.lock", "requirements.lock", "what traces need"),
+        ("COPY src ./src", "COPY tests ./src", ".dockerignore keeps tests out"),
         ("--no-deps -r requirements-build.lock", "-r requirements-build.lock", "--no-deps is missing"),
         ("--no-deps dist", "dist", "--no-deps is missing"),
         ("    && /opt/quel/bin/pip check \\\n", "", "must check that everything fits"),
@@ -129,20 +128,19 @@ BREACHES: dict[str, Breach] = {
 
 
 @pytest.mark.parametrize("told", BREACHES)
-def test_a_manifest_that_breaks_a_rule_is_told(told: str) -> None:
-    objects = copy.deepcopy(PRODUCTION)
-    BREACHES[told](objects)
-    assert any(told in sentence for sentence in breaches(objects)), breaches(objects)
+def test_a_manifest_that_breaks_a_rule_is_told(production: list[Manifest], told: str) -> None:
+    BREACHES[told](production)
+    assert any(told in sentence for sentence in breaches(production)), breaches(production)
 
 
 @pytest.mark.parametrize("minor", MINORS)
-def test_a_field_that_kubernetes_does_not_know_is_told(minor: str) -> None:
-    deployment = copy.deepcopy(find(PRODUCTION, "Deployment", "quel-persist"))
+def test_a_field_that_kubernetes_does_not_know_is_told(production: list[Manifest], minor: str) -> None:
+    deployment = find(production, "Deployment", "quel-persist")
     deployment["spec"]["replica"] = 3
     assert any("replica" in problem for problem in schema_problems(deployment, minor))
 
 
-def test_a_field_that_keda_does_not_know_is_told() -> None:
-    scaled = copy.deepcopy(find(PRODUCTION, "ScaledObject", "quel-persist"))
+def test_a_field_that_keda_does_not_know_is_told(production: list[Manifest]) -> None:
+    scaled = find(production, "ScaledObject", "quel-persist")
     scaled["spec"]["minReplicas"] = 1
     assert any("minReplicas" in problem for problem in schema_problems(scaled, MINORS[0]))

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from deploy.check import ROOT
+from deploy import ROOT
 from deploy.installs import problems, runs
 
 CHECKED = "pip install --require-hashes --no-deps -r some.lock\npip check"

@@ -2,7 +2,8 @@ import copy
 import json
 
 import pytest
-from deploy.check import ROOT, render
+from deploy import ROOT
+from deploy.manifests import Manifest
 from deploy.monitoring import (
     DASHBOARD,
     alert_problems,
@@ -13,20 +14,20 @@ from deploy.monitoring import (
     problems,
 )
 
-RULE = next(each for each in render(ROOT / "deploy/overlays/production") if each["kind"] == "PrometheusRule")
-
 
 def test_the_dashboard_asks_for_metrics_and_labels_that_exist() -> None:
     assert list(dashboard_problems()) == []
 
 
-def test_the_alerts_ask_for_metrics_and_labels_that_exist_and_send_to_pages_that_do() -> None:
-    assert list(alert_problems(RULE, ROOT)) == []
+def test_the_alerts_ask_for_metrics_and_labels_that_exist_and_send_to_pages_that_do(
+    alert_rule: Manifest,
+) -> None:
+    assert list(alert_problems(alert_rule, ROOT)) == []
 
 
-def test_every_metric_is_seen_on_the_dashboard_or_by_an_alert() -> None:
+def test_every_metric_is_seen_on_the_dashboard_or_by_an_alert(alert_rule: Manifest) -> None:
     expressions = [*dashboard_expressions(json.loads(DASHBOARD.read_text()))]
-    seen = " ".join([*expressions, *(alert["expr"] for alert in alerts(RULE))])
+    seen = " ".join([*expressions, *(alert["expr"] for alert in alerts(alert_rule))])
     families = {
         name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in declared()
     }
@@ -58,7 +59,7 @@ def test_an_expression_that_asks_for_what_there_is_passes(expression: str) -> No
     assert problems(expression) == []
 
 
-def test_an_alert_that_sends_to_no_page_is_told() -> None:
-    rule = copy.deepcopy(RULE)
+def test_an_alert_that_sends_to_no_page_is_told(alert_rule: Manifest) -> None:
+    rule = copy.deepcopy(alert_rule)
     next(alerts(rule))["annotations"]["runbook"] = "docs/operate/panic.md"
     assert any("panic.md" in problem for problem in alert_problems(rule, ROOT))

@@ -140,9 +140,9 @@ def test_a_call_that_sends_nothing_says_so(wire):
 
 
 def test_a_request_after_its_call_goes_nowhere(wire):
-    names = []
-    assert wire.requests.reply_to(names.append).code == "not_sent"
-    assert wire.get(names[0]).json() == {}
+    seen: list[dict[str, str]] = []
+    assert wire.requests.reply_to(seen.append).code == "not_sent"
+    assert wire.get(seen[0]).json() == {}
     assert wire.sent == []
 
 

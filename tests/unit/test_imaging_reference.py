@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
-from quel.adapters.imaging import PillowImaging
+from quel.adapters.imaging import PillowImaging, Workbench
 from quel.adapters.imaging.reference import MAX_EDGE_PX, MAX_SENT_BYTES
 from quel.core.errors import ReferenceUnavailable
 
-IMAGING = PillowImaging(max_pixels=20_000_000)
+IMAGING = PillowImaging(Workbench(max_pixels=20_000_000))
 
 
 def encoded(picture, kind="PNG", **options):
@@ -53,11 +53,32 @@ def test_a_plain_picture_passes_unchanged(kind):
     assert (result.data, result.mime_type) == (data, f"image/{kind.lower()}")
 
 
-@pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])
 def test_other_formats_are_encoded_anew_at_their_own_size(kind):
     picture = normalised(encoded(left_red_right_blue(), kind))
     assert picture.size == (64, 32)
     assert near(picture.getpixel((8, 16)), (254, 0, 0), 12)
+
+
+@pytest.mark.parametrize("brand", [b"avif", b"mif1", b"msf1", b"miaf", b"MA1B"])
+def test_an_avif_is_known_by_any_of_its_brands(brand):
+    data = encoded(left_red_right_blue(), "AVIF", quality=90)
+    assert b"avif" in data[16:32]
+    picture = normalised(data[:8] + brand + data[12:])
+    assert near(picture.getpixel((8, 16)), (254, 0, 0), 12)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"miaf"])
+def test_a_heic_is_known_by_any_of_its_brands(brand):
+    data = encoded(left_red_right_blue().resize((128, 64)), "HEIF", quality=90)
+    picture = normalised(data[:8] + brand + data[12:])
+    assert near(picture.getpixel((16, 32)), (254, 0, 0), 12)
+
+
+def test_a_tiff_with_wide_offsets_is_read():
+    data = encoded(left_red_right_blue(), "TIFF", big_tiff=True)
+    assert data[2] == 43
+    assert near(normalised(data).getpixel((8, 16)), (254, 0, 0), 12)
 
 
 @pytest.mark.parametrize(
@@ -215,8 +236,17 @@ def test_a_picture_of_many_bytes_is_encoded_anew():
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
         (b'\xef\xbb\xbf  <?xml version="1.0"?><svg/>', "an XML document or SVG drawing"),
         (b"<!doctype html><title>Sign in</title>", "a web page"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "a HEIC photograph"),
-        (b"8BPS\x00\x01 a Photoshop document", "something else"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "damaged"),
+        (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42", "a video"),
+        (b"\x00\x00\x00\x14ftypqt  \x00\x00\x00\x00qt  ", "a video"),
+        (b"RIFF\x10\x00\x00\x00AVI LIST", "a video"),
+        (b"\x1aE\xdf\xa3\x01\x00\x00\x00", "a video"),
+        (b"8BPS\x00\x01\x00\x00", "a Photoshop document"),
+        (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+        (b"\xff\x0a\xfa\x1f\x41", "a JPEG XL picture"),
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+        (b"\x00\x00\x01\x00\x01\x00 ", "an icon"),
+        (b"PK\x03\x04\x14\x00", "a ZIP archive"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "something else"),
         (b"\x89PNG\r\n\x1a\n and then nothing of the kind", "damaged"),
         (b"\xff\xd8\xff", "damaged"),
@@ -233,7 +263,7 @@ def test_what_is_no_picture_is_refused_with_a_sentence(data, said):
     assert refused.value.__cause__ is None
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("kept", [0.3, 0.7, 0.95])
 def test_a_truncated_file_is_refused(kind, kept):
     data = encoded(Image.effect_noise((200, 200), 80).convert("RGB"), kind)
@@ -243,7 +273,7 @@ def test_a_truncated_file_is_refused(kind, kept):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_too_many_pixels_are_refused_by_the_header_alone(kind):
-    small = PillowImaging(max_pixels=10_000)
+    small = PillowImaging(Workbench(max_pixels=10_000))
     data = encoded(Image.new("RGB", (101, 100)), kind)
     with pytest.raises(ReferenceUnavailable, match="101×100 pixels"):
         small.normalise(data)

@@ -2,16 +2,15 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from quel.adapters.imaging import PillowImaging, check_readable
+from quel.adapters.imaging import PillowImaging, Workbench, check_readable
 from quel.core.errors import UnreadablePicture
+from quel.sandbox.studio import PHOTOGRAPHS
 
 IMAGING = PillowImaging()
-PHOTOGRAPHS = files("quel.sandbox") / "photographs"
 
 
 def encoded(picture, kind="PNG", **options):
@@ -87,9 +86,9 @@ def test_what_is_no_picture_is_refused(data):
 def test_too_many_pixels_are_refused():
     data = encoded(photograph((101, 100)))
     with pytest.raises(UnreadablePicture, match="101×100"):
-        PillowImaging(max_pixels=10_000).to_webp(data)
+        PillowImaging(Workbench(max_pixels=10_000)).to_webp(data)
     with pytest.raises(UnreadablePicture, match="101×100"):
-        check_readable(data, max_pixels=10_000)
+        check_readable(data, Workbench(max_pixels=10_000))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])

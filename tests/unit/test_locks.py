@@ -5,7 +5,7 @@ import tomllib
 from importlib.metadata import requires, version
 
 import pytest
-from deploy.check import ROOT
+from deploy import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -13,7 +13,11 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 LOCKS = {
     "requirements.lock": PYPROJECT["project"]["dependencies"],
-    "requirements-dev.lock": [*PYPROJECT["project"]["dependencies"], *EXTRAS["sandbox"], *EXTRAS["dev"]],
+    "requirements-traces.lock": [*PYPROJECT["project"]["dependencies"], *EXTRAS["traces"]],
+    "requirements-dev.lock": [
+        *PYPROJECT["project"]["dependencies"],
+        *(each for extra in ("sandbox", "traces", "dev") for each in EXTRAS[extra]),
+    ],
     "deploy/requirements-build.lock": PYPROJECT["build-system"]["requires"],
 }
 ENTRY = re.compile(r"[a-z0-9-]+==[^\s;]+( ; [^\\\n]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
@@ -67,3 +71,8 @@ def test_the_peer_of_the_bench_changes_nothing_but_what_it_pins_itself():
 def test_a_lock_names_versions_and_hashes_and_no_address(file):
     entries = re.sub(r"^#.*\n", "", (ROOT / file).read_text(), flags=re.MULTILINE)
     assert ENTRY.sub("", entries) == ""
+
+
+def test_what_only_traces_need_is_in_no_other_installation():
+    assert not any("opentelemetry" in name for name in locked("requirements.lock"))
+    assert locked("requirements.lock").items() < locked("requirements-traces.lock").items()

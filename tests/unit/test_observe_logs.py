@@ -15,7 +15,8 @@ def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     yield
-    root.handlers, _ = handlers, root.setLevel(level)
+    root.handlers = handlers
+    root.setLevel(level)
     structlog.reset_defaults()
 
 

@@ -1,12 +1,12 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from quel.core.errors import SettingsError
-from quel.observe import multiprocess
 from quel.observe.multiprocess import count_in_files, join, remove_abandoned
 
 
@@ -60,7 +60,7 @@ def test_folders_of_killed_commands_are_removed_and_those_in_use_stay(tmp_path: 
 def test_prometheus_is_told_a_folder_of_this_command_for_this_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multiprocess.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "somebody else's")
     files = count_in_files()
     assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == str(files.folder)
@@ -72,6 +72,6 @@ def test_prometheus_is_told_a_folder_of_this_command_for_this_user_alone(
 def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multiprocess.tempfile, "gettempdir", lambda: str(tmp_path / "missing"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "missing"))
     with pytest.raises(SettingsError, match="cannot be written"):
         count_in_files()

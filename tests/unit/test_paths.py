@@ -185,7 +185,8 @@ def test_every_path_understands_the_default_angle_and_shot() -> None:
 
 @pytest.fixture
 def guide_code() -> str:
-    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (code,) = blocks
     return code
 
 

@@ -138,6 +138,7 @@ def test_what_the_model_takes_decides_on_the_pictures():
 @pytest.mark.parametrize("file", sorted(ROWS.glob("*/*.json")), ids=lambda file: file.stem)
 def test_every_row_ends_as_it_says_or_waits_for_the_world(file):
     row = decode_input(file.read_text("utf-8"))
+    assert isinstance(row, dict)
     expect = row.get("expect", {"failed_by": None, "images": row["total_images"]})
     found = look(
         Subject(

@@ -1,6 +1,6 @@
 """What holds for every prompt there can be: path × references × angle × shot × effect × edit × merging.
 
-The whole matrix is written once; each test reads all of it and reports the first cells that break a rule.
+The whole matrix is written once; each test reads all of it and reports the first cases that break a rule.
 """
 
 import re
@@ -24,7 +24,7 @@ TAKES = 30  # more than the longest axis of variation has options
 
 
 @dataclass(frozen=True)
-class Cell:
+class Case:
     """One prompt and what it was made of."""
 
     path: str
@@ -76,7 +76,7 @@ def arrangements(path: ProductionPath, shot: str) -> Iterator[tuple[PictureSpec,
         yield from (pictures for pictures in found if pictures or not given)
 
 
-def cells(path: ProductionPath) -> Iterator[Cell]:
+def cases(path: ProductionPath) -> Iterator[Case]:
     effects = [None, *path.fx.spellings, "confetti"] if path.fx.spellings else [None]
     edits = [None, True, False] if path.name == "eats" else [None]
     number = 0
@@ -88,58 +88,58 @@ def cells(path: ProductionPath) -> Iterator[Cell]:
             stage = StageRequest(WISHES, AspectRatio(21, 9), (), (), pre_edited=edited)
             item = ItemRequest(angle, shot, TAKES, fx)
             prompt = write_prompt(path, pictures, stage, item, number=number % TAKES, of=TAKES)
-            yield Cell(path.name, pictures, angle, shot, fx, edited, prompt)
+            yield Case(path.name, pictures, angle, shot, fx, edited, prompt)
 
 
 @pytest.fixture(scope="module")
-def matrix() -> list[Cell]:
-    return [cell for path in PATHS.values() for cell in cells(path)]
+def matrix() -> list[Case]:
+    return [case for path in PATHS.values() for case in cases(path)]
 
 
-def assert_all(matrix: list[Cell], rule: Callable[[Cell], bool]) -> None:
-    broken = [cell for cell in matrix if not rule(cell)]
+def assert_all(matrix: list[Case], rule: Callable[[Case], bool]) -> None:
+    broken = [case for case in matrix if not rule(case)]
     assert not broken, f"{len(broken)} of {len(matrix)}, first: {broken[0]}\n{broken[0].prompt}"
 
 
-def references_of(cell: Cell) -> list[Reference]:
-    return [reference for picture in cell.pictures for reference in picture.references]
+def references_of(case: Case) -> list[Reference]:
+    return [reference for picture in case.pictures for reference in picture.references]
 
 
-def shows(cell: Cell, kind: Kind) -> bool:
-    return any(PATHS[cell.path].category(r.category).kind is kind for r in references_of(cell))
+def shows(case: Case, kind: Kind) -> bool:
+    return any(PATHS[case.path].category(r.category).kind is kind for r in references_of(case))
 
 
-def test_the_matrix_covers_every_path(matrix: list[Cell]) -> None:
-    assert {cell.path for cell in matrix} == set(PATHS)
+def test_the_matrix_covers_every_path(matrix: list[Case]) -> None:
+    assert {case.path for case in matrix} == set(PATHS)
     assert len(matrix) > 10_000
 
 
-def test_each_picture_is_described_exactly_once_and_in_order(matrix: list[Cell]) -> None:
-    def rule(cell: Cell) -> bool:
-        described = re.findall(r"^- image (\d+): ", cell.own_words, flags=re.MULTILINE)
-        return described == [str(n) for n in range(1, len(cell.pictures) + 1)]
+def test_each_picture_is_described_exactly_once_and_in_order(matrix: list[Case]) -> None:
+    def rule(case: Case) -> bool:
+        described = re.findall(r"^- image (\d+): ", case.own_words, flags=re.MULTILINE)
+        return described == [str(n) for n in range(1, len(case.pictures) + 1)]
 
     assert_all(matrix, rule)
 
 
-def test_every_image_and_cell_spoken_of_exists(matrix: list[Cell]) -> None:
-    def rule(cell: Cell) -> bool:
-        images = {int(n) for n in re.findall(r"images? (\d+)", cell.own_words)}
-        located = re.findall(r"image (\d+) \(cells? (\d+)(?: (?:and|to) (\d+))?\)", cell.own_words)
-        return images == set(range(1, len(cell.pictures) + 1)) and all(
-            max(int(last or first), int(first)) <= len(cell.pictures[int(image) - 1].references)
+def test_every_image_and_cell_spoken_of_exists(matrix: list[Case]) -> None:
+    def rule(case: Case) -> bool:
+        images = {int(n) for n in re.findall(r"images? (\d+)", case.own_words)}
+        located = re.findall(r"image (\d+) \(cells? (\d+)(?: (?:and|to) (\d+))?\)", case.own_words)
+        return images == set(range(1, len(case.pictures) + 1)) and all(
+            max(int(last or first), int(first)) <= len(case.pictures[int(image) - 1].references)
             for image, first, last in located
         )
 
     assert_all(matrix, rule)
 
 
-def test_a_location_in_a_grid_names_the_cells_of_its_category(matrix: list[Cell]) -> None:
-    def rule(cell: Cell) -> bool:
-        for number, picture in enumerate(cell.pictures, start=1):
+def test_a_location_in_a_grid_names_the_cells_of_its_category(matrix: list[Case]) -> None:
+    def rule(case: Case) -> bool:
+        for number, picture in enumerate(case.pictures, start=1):
             if len({r.category for r in picture.references}) < 2:
                 continue
-            named = re.findall(rf"image {number} \(cells? (\d+)(?: (?:and|to) (\d+))?\)", cell.own_words)
+            named = re.findall(rf"image {number} \(cells? (\d+)(?: (?:and|to) (\d+))?\)", case.own_words)
             for first, last in named:
                 span = picture.references[int(first) - 1 : int(last or first)]
                 if len({r.category for r in span}) != 1:
@@ -149,26 +149,26 @@ def test_a_location_in_a_grid_names_the_cells_of_its_category(matrix: list[Cell]
     assert_all(matrix, rule)
 
 
-def test_a_grid_is_called_a_contact_sheet_with_its_number_of_items(matrix: list[Cell]) -> None:
+def test_a_grid_is_called_a_contact_sheet_with_its_number_of_items(matrix: list[Case]) -> None:
     words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
-    def rule(cell: Cell) -> bool:
-        lines = dict(re.findall(r"^- image (\d+): (.*)$", cell.own_words, flags=re.MULTILINE))
-        for number, picture in enumerate(cell.pictures, start=1):
+    def rule(case: Case) -> bool:
+        lines = dict(re.findall(r"^- image (\d+): (.*)$", case.own_words, flags=re.MULTILINE))
+        for number, picture in enumerate(case.pictures, start=1):
             size = len(picture.references)
             said = re.match(r"a contact sheet of (\w+) separate", lines[str(number)])
             if bool(said) != picture.is_grid or (said and said[1] not in (str(size), words[size])):
                 return False
-        return ("it is no layout to copy" in cell.own_words) == any(p.is_grid for p in cell.pictures)
+        return ("it is no layout to copy" in case.own_words) == any(p.is_grid for p in case.pictures)
 
     assert_all(matrix, rule)
 
 
-def test_the_customers_text_stands_word_for_word(matrix: list[Cell]) -> None:
-    assert_all(matrix, lambda cell: cell.prompt.count(WISHES) == 1)
+def test_the_customers_text_stands_word_for_word(matrix: list[Case]) -> None:
+    assert_all(matrix, lambda case: case.prompt.count(WISHES) == 1)
 
 
-def test_camera_framing_and_aspect_ratio_are_always_said_in_order(matrix: list[Cell]) -> None:
+def test_camera_framing_and_aspect_ratio_are_always_said_in_order(matrix: list[Case]) -> None:
     headings = (
         "\nCamera angle: ",
         "\nFraming: ",
@@ -179,19 +179,19 @@ def test_camera_framing_and_aspect_ratio_are_always_said_in_order(matrix: list[C
     )
     assert_all(
         matrix,
-        lambda cell: (
-            [cell.prompt.count(h) for h in headings] == [1] * len(headings)
-            and sorted(headings, key=cell.prompt.index) == list(headings)
+        lambda case: (
+            [case.prompt.count(h) for h in headings] == [1] * len(headings)
+            and sorted(headings, key=case.prompt.index) == list(headings)
         ),
     )
 
 
-def test_unknown_words_are_passed_on_as_the_customers_own(matrix: list[Cell]) -> None:
-    def rule(cell: Cell) -> bool:
-        path = PATHS[cell.path]
-        asked = ((path.angles, cell.angle), (path.shots, cell.shot), (path.fx, cell.fx))
+def test_unknown_words_are_passed_on_as_the_customers_own(matrix: list[Case]) -> None:
+    def rule(case: Case) -> bool:
+        path = PATHS[case.path]
+        asked = ((path.angles, case.angle), (path.shots, case.shot), (path.fx, case.fx))
         return all(
-            (f'in the customer\'s own words, "{word}"' in cell.own_words) == (vocabulary.find(word) is None)
+            (f'in the customer\'s own words, "{word}"' in case.own_words) == (vocabulary.find(word) is None)
             for vocabulary, word in asked
             if word is not None
         )
@@ -199,83 +199,83 @@ def test_unknown_words_are_passed_on_as_the_customers_own(matrix: list[Cell]) ->
     assert_all(matrix, rule)
 
 
-def test_every_prompt_forbids_collages_and_borders(matrix: list[Cell]) -> None:
+def test_every_prompt_forbids_collages_and_borders(matrix: list[Case]) -> None:
     fixed = ("No collage, grid, split screen or panels: one single", "No borders", "filled edge to edge")
-    assert_all(matrix, lambda cell: all(sentence in cell.own_words for sentence in fixed))
+    assert_all(matrix, lambda case: all(sentence in case.own_words for sentence in fixed))
 
 
-def test_no_sentence_is_said_twice(matrix: list[Cell]) -> None:
-    def rule(cell: Cell) -> bool:
-        sentences = [line for line in cell.own_words.splitlines() if line.startswith("- ")]
+def test_no_sentence_is_said_twice(matrix: list[Case]) -> None:
+    def rule(case: Case) -> bool:
+        sentences = [line for line in case.own_words.splitlines() if line.startswith("- ")]
         return len(sentences) == len(set(sentences))
 
     assert_all(matrix, rule)
 
 
-def test_no_sentence_has_a_gap_where_a_word_should_be(matrix: list[Cell]) -> None:
+def test_no_sentence_has_a_gap_where_a_word_should_be(matrix: list[Case]) -> None:
     gap = re.compile(r"[{}]|\S {2,}|\s[.,;:](?:\s|$)|\b(?:in|of|to|with|under) ?[.,:;]|\bwhat shows\b")
-    lines = {line for cell in matrix for line in cell.own_words.splitlines()}
+    lines = {line for case in matrix for line in case.own_words.splitlines()}
     assert {line for line in lines if gap.search(line)} == set()
 
 
-def test_prompts_are_neither_thin_nor_endless(matrix: list[Cell]) -> None:
-    assert_all(matrix, lambda cell: 120 <= len(re.findall(r"[\w’']+", cell.own_words)) <= 450)
+def test_prompts_are_neither_thin_nor_endless(matrix: list[Case]) -> None:
+    assert_all(matrix, lambda case: 120 <= len(re.findall(r"[\w’']+", case.own_words)) <= 450)
 
 
-def test_without_references_nothing_speaks_of_any(matrix: list[Cell]) -> None:
-    text_only = [cell for cell in matrix if not cell.pictures]
-    assert_all(text_only, lambda cell: "there are no references" in cell.own_words)
-    assert_all(text_only, lambda cell: len(re.findall("reference", cell.own_words)) == 1)
-    assert_all(text_only, lambda cell: not re.search(r"image \d|exactly as shown", cell.own_words))
+def test_without_references_nothing_speaks_of_any(matrix: list[Case]) -> None:
+    text_only = [case for case in matrix if not case.pictures]
+    assert_all(text_only, lambda case: "there are no references" in case.own_words)
+    assert_all(text_only, lambda case: len(re.findall("reference", case.own_words)) == 1)
+    assert_all(text_only, lambda case: not re.search(r"image \d|exactly as shown", case.own_words))
 
 
-def test_with_references_all_of_them_are_to_be_used(matrix: list[Cell]) -> None:
-    def rule(cell: Cell) -> bool:
-        return ("all the references together" in cell.own_words) == (len(references_of(cell)) > 1)
+def test_with_references_all_of_them_are_to_be_used(matrix: list[Case]) -> None:
+    def rule(case: Case) -> bool:
+        return ("all the references together" in case.own_words) == (len(references_of(case)) > 1)
 
     assert_all(
-        [cell for cell in matrix if cell.pictures and set(situations_of(cell)) != {"background"}], rule
+        [case for case in matrix if case.pictures and set(situations_of(case)) != {"background"}], rule
     )
 
 
-def situations_of(cell: Cell) -> list[str]:
-    return [reference.category for reference in references_of(cell)]
+def situations_of(case: Case) -> list[str]:
+    return [reference.category for reference in references_of(case)]
 
 
-def test_people_are_never_forbidden_where_they_may_appear(matrix: list[Cell]) -> None:
+def test_people_are_never_forbidden_where_they_may_appear(matrix: list[Case]) -> None:
     open_or_people = [c for c in matrix if shows(c, Kind.PEOPLE) or not shows(c, Kind.ITEMS)]
     assert_all(
-        open_or_people, lambda cell: not re.search(r"(?i)\bno (person|people|hands)\b(?! in)", cell.own_words)
+        open_or_people, lambda case: not re.search(r"(?i)\bno (person|people|hands)\b(?! in)", case.own_words)
     )
 
 
-def test_the_likeness_of_people_is_kept_exactly_where_there_are_people(matrix: list[Cell]) -> None:
+def test_the_likeness_of_people_is_kept_exactly_where_there_are_people(matrix: list[Case]) -> None:
     likeness = re.compile(r"- Keep the (face and proportions|hair, build and proportions) of ")
     assert_all(
-        matrix, lambda cell: len(likeness.findall(cell.own_words)) == (1 if shows(cell, Kind.PEOPLE) else 0)
+        matrix, lambda case: len(likeness.findall(case.own_words)) == (1 if shows(case, Kind.PEOPLE) else 0)
     )
 
 
-def test_cartoons_are_never_called_photographs(matrix: list[Cell]) -> None:
+def test_cartoons_are_never_called_photographs(matrix: list[Case]) -> None:
     allowed = ("Never photographic: no photo texture", "shows as a photo is redrawn", "no lens blur")
 
-    def rule(cell: Cell) -> bool:
-        rest = cell.own_words
+    def rule(case: Case) -> bool:
+        rest = case.own_words
         for phrase in allowed:
             rest = rest.replace(phrase, "")
         return not re.search(r"(?i)photo|lens|film|camera (?!angle)", rest) and "illustration" in rest
 
-    assert_all([cell for cell in matrix if cell.path == "cartoon"], rule)
+    assert_all([case for case in matrix if case.path == "cartoon"], rule)
     assert_all(
-        [cell for cell in matrix if cell.path != "cartoon"], lambda c: "illustration" not in c.own_words
+        [case for case in matrix if case.path != "cartoon"], lambda c: "illustration" not in c.own_words
     )
 
 
-def people_and(angle: str, matrix: list[Cell]) -> list[Cell]:
-    return [cell for cell in matrix if cell.angle == angle and shows(cell, Kind.PEOPLE)]
+def people_and(angle: str, matrix: list[Case]) -> list[Case]:
+    return [case for case in matrix if case.angle == angle and shows(case, Kind.PEOPLE)]
 
 
-def test_from_behind_nothing_is_said_about_the_face_but_that_it_is_not_seen(matrix: list[Cell]) -> None:
+def test_from_behind_nothing_is_said_about_the_face_but_that_it_is_not_seen(matrix: list[Case]) -> None:
     allowed = re.compile(r"no part of the face|No mirror or reflection that shows the face")
     about_it = re.compile(
         r"(?i)\b(faces?|features|expression|smile|eye contact|pores)\b|(cheerful|calm) look"
@@ -283,7 +283,7 @@ def test_from_behind_nothing_is_said_about_the_face_but_that_it_is_not_seen(matr
     assert_all(people_and("back", matrix), lambda c: not about_it.search(allowed.sub("", c.own_words)))
 
 
-def test_an_angle_in_the_customers_words_leaves_open_whether_the_face_is_seen(matrix: list[Cell]) -> None:
+def test_an_angle_in_the_customers_words_leaves_open_whether_the_face_is_seen(matrix: list[Case]) -> None:
     allowed = "the face wherever this angle lets it be seen"
     about_it = re.compile(r"(?i)\b(faces?|expression|smile|eye contact|pores)\b|(cheerful|calm) look")
     assert_all(
@@ -291,14 +291,14 @@ def test_an_angle_in_the_customers_words_leaves_open_whether_the_face_is_seen(ma
     )
 
 
-def test_one_is_never_spoken_of_as_several_nor_several_as_one(matrix: list[Cell]) -> None:
+def test_one_is_never_spoken_of_as_several_nor_several_as_one(matrix: list[Case]) -> None:
     general = re.compile(
         r"only the product counts, not a hand or surface around it|No further characters|(?i:the model)"
     )
 
-    def rule(cell: Cell) -> bool:
-        text, given = general.sub("", cell.own_words), Counter(situations_of(cell))
-        categories = [(PATHS[cell.path].category(name), count) for name, count in given.items()]
+    def rule(case: Case) -> bool:
+        text, given = general.sub("", case.own_words), Counter(situations_of(case))
+        categories = [(PATHS[case.path].category(name), count) for name, count in given.items()]
         return not any(
             re.search(rf"(?i)\b{c.many}\b" if count == 1 else rf"(?i)\bthe {c.one}\b", text)
             for c, count in categories
@@ -307,31 +307,31 @@ def test_one_is_never_spoken_of_as_several_nor_several_as_one(matrix: list[Cell]
     assert_all(matrix, rule)
 
 
-def test_one_actor_has_one_profile_and_one_back(matrix: list[Cell]) -> None:
-    alone = [cell for cell in matrix if situations_of(cell).count("actors") == 1]
+def test_one_actor_has_one_profile_and_one_back(matrix: list[Case]) -> None:
+    alone = [case for case in matrix if situations_of(case).count("actors") == 1]
     assert_all(alone, lambda c: not re.search(r"side profiles|(?i:backs of)|Heads and", c.own_words))
 
 
-def test_a_pair_is_one_wherever_fashion_products_are_counted(matrix: list[Cell]) -> None:
+def test_a_pair_is_one_wherever_fashion_products_are_counted(matrix: list[Case]) -> None:
     counted = [c for c in matrix if c.path == "fashion" and re.search("- Exactly ", c.own_words)]
-    assert_all(counted, lambda cell: "(a pair counts as one)" in cell.own_words)
+    assert_all(counted, lambda case: "(a pair counts as one)" in case.own_words)
 
 
-def test_details_are_asked_for_only_where_the_angle_shows_them(matrix: list[Cell]) -> None:
-    detailed = [cell for cell in matrix if "lettering" in cell.own_words and shows(cell, Kind.ITEMS)]
+def test_details_are_asked_for_only_where_the_angle_shows_them(matrix: list[Case]) -> None:
+    detailed = [case for case in matrix if "lettering" in case.own_words and shows(case, Kind.ITEMS)]
     asked = re.compile(r"lettering[^.\n]* exactly as shown\.")
-    assert_all(detailed, lambda cell: not asked.search(cell.own_words))
+    assert_all(detailed, lambda case: not asked.search(case.own_words))
 
 
-def test_a_close_framing_of_a_film_demands_no_clothes_it_cannot_show(matrix: list[Cell]) -> None:
+def test_a_close_framing_of_a_film_demands_no_clothes_it_cannot_show(matrix: list[Case]) -> None:
     close = [c for c in matrix if c.path == "cinema" and c.shot == "tight" and shows(c, Kind.PEOPLE)]
     assert_all(
         close, lambda c: ("cast wears" in c.own_words) == ("as far as this close framing" in c.own_words)
     )
 
 
-def test_weight_and_focus_never_pull_to_different_sides(matrix: list[Cell]) -> None:
-    assert_all(matrix, lambda cell: not re.search(r"focus a touch (left|right)", cell.own_words))
+def test_weight_and_focus_never_pull_to_different_sides(matrix: list[Case]) -> None:
+    assert_all(matrix, lambda case: not re.search(r"focus a touch (left|right)", case.own_words))
 
 
 def one_prompt(wishes: str, *, angle: str = "front", negative: str = "") -> str:
@@ -529,30 +529,30 @@ def said(text: str, phrase: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def folded(matrix: list[Cell]) -> list[tuple[Cell, str]]:
-    return [(cell, cell.own_words.casefold()) for cell in matrix]
+def folded(matrix: list[Case]) -> list[tuple[Case, str]]:
+    return [(case, case.own_words.casefold()) for case in matrix]
 
 
 @pytest.mark.parametrize("family", EXCLUSIVE)
-def test_of_what_excludes_each_other_one_at_most_is_said(folded: list[tuple[Cell, str]], family: str) -> None:
-    for cell, text in folded:
+def test_of_what_excludes_each_other_one_at_most_is_said(folded: list[tuple[Case, str]], family: str) -> None:
+    for case, text in folded:
         together = [phrase for phrase in EXCLUSIVE[family] if said(text, phrase)]
-        assert len(together) <= 1, f"{together} in {cell}\n{cell.prompt}"
+        assert len(together) <= 1, f"{together} in {case}\n{case.prompt}"
 
 
-def test_no_two_sentences_contradict_each_other(folded: list[tuple[Cell, str]]) -> None:
-    for cell, text in folded:
+def test_no_two_sentences_contradict_each_other(folded: list[tuple[Case, str]]) -> None:
+    for case, text in folded:
         together = [pair for pair in CONTRADICTIONS if all(said(text, phrase) for phrase in pair)]
-        assert not together, f"{together} in {cell}\n{cell.prompt}"
+        assert not together, f"{together} in {case}\n{case.prompt}"
 
 
-def test_every_phrase_watched_for_is_really_said_somewhere(folded: list[tuple[Cell, str]]) -> None:
+def test_every_phrase_watched_for_is_really_said_somewhere(folded: list[tuple[Case, str]]) -> None:
     watched = {p for phrases in (*EXCLUSIVE.values(), *CONTRADICTIONS) for p in phrases}
     everything = "\n".join({line for _, text in folded for line in text.splitlines()})
     assert {phrase for phrase in watched if not said(everything, phrase)} == set()
 
 
-def test_the_same_arguments_give_the_same_prompt(matrix: list[Cell]) -> None:
-    again = [cell for path in PATHS.values() for cell in islice(cells(path), 200)]
-    first = [cell for name in PATHS for cell in [c for c in matrix if c.path == name][:200]]
-    assert [cell.prompt for cell in again] == [cell.prompt for cell in first]
+def test_the_same_arguments_give_the_same_prompt(matrix: list[Case]) -> None:
+    again = [case for path in PATHS.values() for case in islice(cases(path), 200)]
+    first = [case for name in PATHS for case in [c for c in matrix if c.path == name][:200]]
+    assert [case.prompt for case in again] == [case.prompt for case in first]

@@ -13,6 +13,7 @@ def test_decoding_reads_plain_json_as_it_stands():
 def test_decoding_reads_integers_of_any_length():
     huge = "9" * 5000
     data = decode_input('{"combinations": [{"quantity": ' + huge + '}], "n": -' + huge + "}")
+    assert isinstance(data, dict)
     assert data["n"] == float("-inf")
     request = parse_request("single_batch", data, total_images=1)
     assert isinstance(request, JobRequest)
@@ -22,7 +23,9 @@ def test_decoding_reads_integers_of_any_length():
 @pytest.mark.parametrize("text", ["", "{", "[" * 200_000, '{"a":}', b"\xff\xfe\xfd"])
 def test_what_cannot_be_decoded_is_refused_as_an_input(text):
     assert decode_input(text) is None
-    (problem,) = parse_request("single_batch", decode_input(text), total_images=1)
+    problems = parse_request("single_batch", decode_input(text), total_images=1)
+    assert isinstance(problems, tuple)
+    (problem,) = problems
     assert problem.message == "job_input_data must be an object, but it is missing or cannot be read."
 
 

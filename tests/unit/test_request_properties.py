@@ -163,6 +163,7 @@ def check_ending(job_type, data, total_images):
         check_problems(request)
         return
     check_request(request)
+    assert isinstance(request, JobRequest)
     plan = make_plan(request, total_images=total_images, job_id=uuid.UUID(int=1), max_images=MAX_IMAGES)
     if isinstance(plan, JobPlan):
         check_plan(plan, total_images, request.job_type)
@@ -217,7 +218,9 @@ def test_shares_are_even_and_the_first_take_the_remainder(quantities, total_imag
     assume(None in quantities and explicit < total_images)
     data = {"combinations": [{"quantity": count} for count in quantities]}
     request = parse_request("single_batch", data, total_images=total_images)
+    assert isinstance(request, JobRequest)
     plan = make_plan(request, total_images=total_images, job_id=uuid.UUID(int=1), max_images=MAX_IMAGES)
+    assert isinstance(plan, JobPlan)
     made = [sum(image.item == item for image in plan.images) for item in range(len(quantities))]
     shares = [count for count, asked in zip(made, quantities, strict=True) if asked is None]
     assert sum(shares) == total_images - explicit

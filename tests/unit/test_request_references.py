@@ -22,11 +22,18 @@ def attach_ids(stage):
     return [ask.attach_id for ask in stage.references]
 
 
+NO_ATTACH_IDS: tuple[object, ...] = (
+    *(0, -1, 2**63, 10**400, 1.5, float("inf"), float("nan")),
+    *("abc", "", "9" * 5000, None, True, [602], {}),
+)
+
+
 @pytest.mark.parametrize(
     ("given", "read_as"),
-    [(602, 602), ("602", 602), (" 602 ", 602), (602.0, 602), ("602.0", 602), (2**63 - 1, 2**63 - 1)]
-    + [(given, None) for given in (0, -1, 2**63, 1.5, "abc", "", None, True, [602], {}, float("inf"))]
-    + [(float("nan"), None), (10**400, None), ("9" * 5000, None)],
+    [
+        *[(602, 602), ("602", 602), (" 602 ", 602), (602.0, 602), ("602.0", 602), (2**63 - 1, 2**63 - 1)],
+        *[(given, None) for given in NO_ATTACH_IDS],
+    ],
 )
 def test_an_attach_id_is_a_positive_64_bit_integer_or_missing(given, read_as):
     listed = [{"attachId": given, "type": "top"}]

@@ -48,9 +48,9 @@ def test_without_wheels_the_path_is_searched(monkeypatch, installation, tmp_path
     assert find_postgres() == installation / "package/pginstall/bin"
     assert find_redis() == installation / "redis-server"
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SandboxError, match=r"quel\[sandbox\]"):
+    with pytest.raises(SandboxError, match=r"'\.\[sandbox\]'"):
         find_postgres()
-    with pytest.raises(SandboxError, match=r"quel\[sandbox\]"):
+    with pytest.raises(SandboxError, match=r"'\.\[sandbox\]'"):
         find_redis()
 
 

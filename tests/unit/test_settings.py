@@ -3,6 +3,7 @@
 import pytest
 
 from quel.core.errors import SettingsError
+from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.services import make_rules
 from quel.settings import VARIABLES, read_settings
 
@@ -40,6 +41,7 @@ CONTRACT = [
     "QUEL_MAX_IMAGES_PER_JOB",
     "QUEL_MAX_REFERENCE_BYTES",
     "QUEL_MAX_REFERENCE_PIXELS",
+    "QUEL_DECODING_BUDGET_BYTES",
     "QUEL_BROKER_REDIS_URL",
     "QUEL_HTTP_PORT",
 ]
@@ -122,9 +124,9 @@ def test_a_list_that_quel_takes_ids_from_is_nobody_elses(file, name):
 
 def test_limits_of_paths_reach_the_rules(file):
     settings = read_settings(file("worker: {modules: {beauty: {max_workers: 3}, eats: {enabled: false}}}"))
-    limits = {limit["path"]: limit["most"] for limit in make_rules(settings).path_limits}
-    assert limits == {"beauty": 3, "cartoon": None, "cinema": None, "fashion": None}
-    assert make_rules(read_settings({})).path_limits is None
+    limits = (PathLimit("beauty", 3), PathLimit("cartoon"), PathLimit("cinema"), PathLimit("fashion"))
+    assert make_rules(settings).open_paths == OnlyPaths(limits)
+    assert make_rules(read_settings({})).open_paths == EveryPath()
 
 
 @pytest.mark.parametrize(

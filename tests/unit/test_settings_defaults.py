@@ -6,7 +6,8 @@ from quel.core.operations import doctor
 from quel.core.operations.doctor import State
 from quel.settings import read_settings
 
-PRICE, MODEL = {"IMAGE_PER_PRICE": 5}, {"GEMINI_MODEL": "gemini-nano-banana-2.1"}
+PRICE: dict[str, object] = {"IMAGE_PER_PRICE": 5}
+MODEL: dict[str, object] = {"GEMINI_MODEL": "gemini-nano-banana-2.1"}
 
 
 @pytest.mark.parametrize(

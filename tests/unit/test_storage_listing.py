@@ -20,7 +20,9 @@ def storage(answer):
 
 def test_every_page_is_read_and_folders_within_are_passed_over():
     names = [f"generated_{number:04d}.webp" for number in range(2_000)]
-    entries = [{"name": name, "id": name, "metadata": {"size": number}} for number, name in enumerate(names)]
+    entries: list[dict[str, object]] = [
+        {"name": name, "id": name, "metadata": {"size": number}} for number, name in enumerate(names)
+    ]
     entries.append({"name": "folder", "id": None, "metadata": None})
     asked = []
 

@@ -6,7 +6,13 @@ import httpx
 import pytest
 
 from quel.adapters.storage import SupabaseStorage
-from quel.core.errors import ReferenceUnavailable, ServiceUnavailable, SettingsError, StorageRefused
+from quel.core.errors import (
+    Misconfigured,
+    ReferenceUnavailable,
+    ServiceUnavailable,
+    SettingsError,
+    StorageRefused,
+)
 
 URL = "https://project.example"
 KEY = "service-key-that-nobody-may-see"
@@ -30,10 +36,16 @@ class Script:
             raise answer
         return httpx.Response(answer.status_code, content=answer.content)
 
-    def storage(self, **more):
-        client = httpx.Client(transport=httpx.MockTransport(self))
-        options = {"url": URL, "service_key": KEY, "client": client, "sleep": self.pauses_s.append} | more
-        return SupabaseStorage(**options, random_fraction=lambda: 0.5)
+    def storage(self, *, url=URL, service_key=KEY, public_base_url="", max_reference_bytes=25_000_000):
+        return SupabaseStorage(
+            url=url,
+            service_key=service_key,
+            public_base_url=public_base_url,
+            max_reference_bytes=max_reference_bytes,
+            client=httpx.Client(transport=httpx.MockTransport(self)),
+            sleep=self.pauses_s.append,
+            random_fraction=lambda: 0.5,
+        )
 
     @property
     def urls(self):
@@ -142,22 +154,57 @@ def test_two_uploads_of_one_key_at_once_are_settled_by_another_try():
     assert len(script.requests) == 2
 
 
-@pytest.mark.parametrize("status", ["413", "415"])
-def test_a_result_that_storage_will_never_take_is_refused_for_good(status):
-    script = Script(httpx.Response(400, json={"statusCode": status, "message": KEY}))
-    with pytest.raises(StorageRefused) as refused:
+def test_a_name_that_no_object_may_have_is_refused_for_good():
+    script = Script(httpx.Response(400, json={"statusCode": "400", "error": "InvalidKey", "message": KEY}))
+    with pytest.raises(StorageRefused, match=r"Storage refuses 1\.webp \(400\): no object may have"):
+        script.storage().write_result("folder/1.webp", b"webp")
+    assert len(script.requests) == 1
+
+
+OPERATORS = {
+    "401": ("401", "Unauthorized", "SUPABASE_SERVICE_KEY"),
+    "403": ("403", "Unauthorized", "SUPABASE_SERVICE_KEY"),
+    "older body": ("400", "invalid signature", "SUPABASE_SERVICE_KEY"),
+    "expired": ("400", "jwt expired", "SUPABASE_SERVICE_KEY"),
+    "no bucket": ("404", "Bucket not found", "SUPABASE_BUCKET"),
+    "mime type": ("415", "invalid_mime_type", "MIME types"),
+    "older mime type": ("422", "mime type image/webp is not supported", "MIME types"),
+    "size": ("413", "Payload too large", "file size limit"),
+    "unpaid": ("402", "exceeded_quota", "plan"),
+    "new to quel": ("418", "teapot", "Storage's own log"),
+}
+
+
+@pytest.mark.parametrize(("status", "error", "check"), OPERATORS.values(), ids=OPERATORS)
+def test_a_refusal_that_is_no_fault_of_the_picture_keeps_it_and_tells_the_operator(status, error, check):
+    script = Script(httpx.Response(400, json={"statusCode": status, "error": error, "message": KEY}))
+    with pytest.raises(Misconfigured) as refused:
         script.storage().write_result("folder/1.webp", b"webp")
     assert str(refused.value).startswith(f"Storage refuses 1.webp ({status})")
+    assert check in str(refused.value)
+    assert KEY not in str(refused.value)
     assert len(script.requests) == 1
 
 
-@pytest.mark.parametrize("status", ["401", "403"])
-def test_a_refused_key_keeps_the_picture_and_tells_the_operator(status):
-    script = Script(httpx.Response(400, json={"statusCode": status, "message": KEY}))
-    with pytest.raises(ServiceUnavailable) as down:
-        script.storage().write_result("folder/1.webp", b"webp")
-    assert "SUPABASE_SERVICE_KEY" in str(down.value)
-    assert len(script.requests) == 1
+@pytest.mark.parametrize("page", [b"<html>nginx</html>", b""])
+@pytest.mark.parametrize("status", [401, 402, 403, 413, 415])
+def test_so_is_a_gateways(status, page):
+    with pytest.raises(Misconfigured):
+        Script(httpx.Response(status, content=page)).storage().write_result("r/1.webp", b"webp")
+
+
+READ_BY_NOBODY = [
+    name for name in OPERATORS if name not in {"size", "mime type", "older mime type", "new to quel"}
+]
+
+
+@pytest.mark.parametrize("name", READ_BY_NOBODY)
+def test_a_refused_key_or_bucket_is_no_missing_reference(name):
+    status, error, check = OPERATORS[name]
+    refused = httpx.Response(400, json={"statusCode": status, "error": error, "message": KEY})
+    with pytest.raises(Misconfigured, match=check) as raised:
+        Script(NOT_FOUND, refused).storage().read_reference("uploads/x.png?token=secret")
+    assert "secret" not in str(raised.value)
 
 
 def test_a_strange_page_with_200_is_no_stored_result():
@@ -202,8 +249,14 @@ def test_the_size_of_a_stored_object_is_told():
 def test_an_unreadable_size_is_an_error_and_not_a_size():
     with pytest.raises(ServiceUnavailable, match="size"):
         Script(found(b"<html>")).storage().stored_size_bytes("r/1.webp")
-    with pytest.raises(StorageRefused):
+    with pytest.raises(Misconfigured):
         Script(httpx.Response(401)).storage().stored_size_bytes("r/1.webp")
+
+
+def test_a_bucket_that_is_gone_says_nothing_about_an_object():
+    gone = httpx.Response(400, json={"statusCode": "404", "error": "Bucket not found", "message": "…"})
+    with pytest.raises(Misconfigured):
+        Script(gone).storage().stored_size_bytes("r/1.webp")
 
 
 @pytest.mark.parametrize(

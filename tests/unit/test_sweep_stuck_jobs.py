@@ -17,6 +17,7 @@ from quel.core.sweep_stuck_jobs import (
     PendingJob,
     ProcessingJob,
     SweepContext,
+    Verdict,
     decide_orphan,
     decide_pending,
     decide_processing,
@@ -33,13 +34,27 @@ QUIET = SweepContext(
 )
 
 
-def processing(*states, silent_s=700.0, **more):
-    values = {"lapsed": (), "leased": False, "fruitless": 0} | more
-    return ProcessingJob(JOB, "fashion", WHEN, silent_s, tuple(enumerate(states)), **values)
+def processing(*states, silent_s=700.0, lapsed=(), leased=False, fruitless=0, kept_bytes=False):
+    return ProcessingJob(
+        JOB,
+        "fashion",
+        WHEN,
+        silent_s,
+        tuple(enumerate(states)),
+        lapsed=lapsed,
+        leased=leased,
+        fruitless=fruitless,
+        kept_bytes=kept_bytes,
+    )
 
 
 def pending(*, silent_s=61.0, recoveries=0, in_hand=True, job_id=JOB):
     return PendingJob(job_id, "fashion", WHEN, silent_s, recoveries, in_hand)
+
+
+def judge(job, context, waiting: bool | None = False) -> Verdict:
+    """The verdict on a job all of whose messages are lost, waiting, or not to be told (None)."""
+    return decide_processing(job, context, lambda _: waiting)
 
 
 READY, MADE, PLANNED = ImageState.READY, ImageState.MADE, ImageState.PLANNED
@@ -56,43 +71,73 @@ READY, MADE, PLANNED = ImageState.READY, ImageState.MADE, ImageState.PLANNED
     ids=["quota", "path off", "pause", "its turn"],
 )
 def test_an_image_that_waits_for_quota_a_pause_its_path_or_its_turn_is_not_stuck(context):
-    assert decide_processing(processing(READY), context).action is not Action.RECOVER
+    assert judge(processing(READY), context).action is not Action.RECOVER
 
 
 def test_an_image_whose_lease_is_alive_is_not_stuck():
     job = processing(ImageState.GENERATING, leased=True, silent_s=5_000)
-    assert decide_processing(job, QUIET).action is Action.LEAVE
+    assert judge(job, QUIET).action is Action.LEAVE
 
 
 def test_a_lease_that_ran_out_is_a_recovery_at_once_and_frees_its_image():
-    verdict = decide_processing(processing(ImageState.GENERATING, silent_s=31, lapsed=(0,)), QUIET)
+    verdict = judge(processing(ImageState.GENERATING, silent_s=31, lapsed=(0,)), QUIET)
     assert verdict.action is Action.RECOVER
     assert [message.step for message in verdict.messages] == [Step.GENERATE_IMAGE]
 
 
 def test_silence_without_a_reason_is_a_recovery():
-    assert decide_processing(processing(READY), QUIET).action is Action.RECOVER
+    assert judge(processing(READY), QUIET).action is Action.RECOVER
 
 
 def test_lost_messages_are_sent_again_long_before_a_job_counts_as_stuck():
-    verdict = decide_processing(processing(PLANNED, MADE, silent_s=61), QUIET)
-    assert verdict.action is Action.NUDGE
+    verdict = judge(processing(PLANNED, MADE, silent_s=61), QUIET)
+    assert verdict.action is Action.SEND_AGAIN
     assert {message.step for message in verdict.messages} == {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}
 
 
-def test_a_stage_with_a_backlog_gets_no_second_messages():
-    context = replace(QUIET, backlog={Step.PERSIST_OUTPUT: 9}, flow_silent_s=1)
-    assert decide_processing(processing(MADE, silent_s=61), context).messages == ()
+@pytest.mark.parametrize("silent_s", [61, 100_000])
+@pytest.mark.parametrize("flow_silent_s", [1, 10_000])
+@pytest.mark.parametrize("state", [PLANNED, MADE])
+def test_a_job_whose_messages_are_there_waits_however_long(state, flow_silent_s, silent_s):
+    context = replace(QUIET, flow_silent_s=flow_silent_s)
+    assert judge(processing(state, silent_s=silent_s, fruitless=99), context, waiting=True).messages == ()
+    assert judge(processing(state, silent_s=silent_s, fruitless=99), context, waiting=True).action in {
+        Action.SEND_AGAIN,
+        Action.LEAVE,
+    }
 
 
-def test_a_job_whose_images_all_ended_is_closed_by_a_nudge():
-    verdict = decide_processing(processing(ImageState.STORED, ImageState.FAILED, silent_s=0), QUIET)
+@pytest.mark.parametrize("state", [PLANNED, MADE])
+def test_a_lost_message_is_found_and_its_recoveries_are_bounded_while_others_flow(state):
+    flowing = replace(QUIET, flow_silent_s=0.1)
+    assert judge(processing(state, silent_s=61), flowing).messages != ()
+    assert judge(processing(state), flowing).action is Action.RECOVER
+    assert judge(processing(state, fruitless=3), flowing).action is Action.CLOSE
+
+
+@pytest.mark.parametrize("state", [PLANNED, MADE])
+def test_where_nobody_can_tell_a_job_is_nudged_once_in_a_while_and_never_closed(state):
+    assert judge(processing(state, silent_s=61), QUIET, waiting=None).messages == ()
+    verdict = judge(processing(state, fruitless=99), QUIET, waiting=None)
+    assert (verdict.action, len(verdict.messages)) == (Action.RECOVER, 1)
+
+
+def test_a_lapsed_lease_closes_no_job_whose_other_images_wait_for_their_turn_while_others_flow():
+    job = processing(ImageState.GENERATING, READY, silent_s=31, lapsed=(0,), fruitless=3)
+    assert judge(job, replace(QUIET, flow_silent_s=0.1)).action is Action.RECOVER
+    assert judge(job, QUIET).action is Action.CLOSE
+    alone = processing(ImageState.GENERATING, silent_s=31, lapsed=(0,), fruitless=3)
+    assert judge(alone, replace(QUIET, flow_silent_s=0.1)).action is Action.CLOSE
+
+
+def test_a_job_whose_images_all_ended_is_closed_by_a_message():
+    verdict = judge(processing(ImageState.STORED, ImageState.FAILED, silent_s=0), QUIET)
     assert [message.step for message in verdict.messages] == [Step.FINALIZE_JOB]
 
 
 def test_recoveries_in_vain_close_the_job():
-    assert decide_processing(processing(READY, fruitless=3), QUIET).action is Action.CLOSE
-    assert decide_processing(processing(READY, fruitless=2), QUIET).action is Action.RECOVER
+    assert judge(processing(READY, fruitless=3), QUIET).action is Action.CLOSE
+    assert judge(processing(READY, fruitless=2), QUIET).action is Action.RECOVER
 
 
 @given(
@@ -104,7 +149,7 @@ def test_recoveries_in_vain_close_the_job():
 )
 def test_a_job_whose_paid_bytes_are_kept_is_never_closed(states, silent_s, fruitless, leased, gate):
     job = processing(*states, silent_s=silent_s, fruitless=fruitless, leased=leased, kept_bytes=True)
-    assert decide_processing(job, replace(QUIET, gate_closed=gate)).action is not Action.CLOSE
+    assert judge(job, replace(QUIET, gate_closed=gate)).action is not Action.CLOSE
 
 
 def test_a_pending_job_is_lost_only_on_no_queue_and_after_a_minute():
@@ -148,17 +193,17 @@ def test_looking_again_asks_exactly_for_what_the_rows_call_for(states):
 )
 def test_what_waits_is_not_closed_however_long_and_often(state, context):
     job = processing(state, silent_s=100_000, fruitless=99)
-    assert decide_processing(job, context).action is not Action.CLOSE
+    assert judge(job, context).action is not Action.CLOSE
 
 
 def test_a_job_that_waits_for_room_is_sent_no_further_messages():
-    assert decide_processing(processing(PLANNED), replace(QUIET, inputs_full=True)).messages == ()
+    assert judge(processing(PLANNED), replace(QUIET, inputs_full=True)).messages == ()
 
 
 def test_a_lapsed_lease_closes_no_job_whose_other_image_is_being_made():
     job = processing(ImageState.GENERATING, ImageState.GENERATING, lapsed=(0,), leased=True, fruitless=3)
-    assert decide_processing(job, QUIET).action is Action.RECOVER
-    assert decide_processing(replace(job, leased=False), QUIET).action is Action.CLOSE
+    assert judge(job, QUIET).action is Action.RECOVER
+    assert judge(replace(job, leased=False), QUIET).action is Action.CLOSE
 
 
 def everything_of(job_id, *, in_hand):

@@ -24,7 +24,10 @@ if _files is not None:
 from quel.actors.broker import make_broker  # noqa: E402 - it must find the above done
 
 configure_logs(_settings.log_level, _settings.log_format)
-broker = make_broker(_settings, _files)
+try:
+    broker = make_broker(_settings, _files)
+except SettingsError as error:
+    refuse_to_start(error)
 dramatiq.set_broker(broker)
 
 from quel.actors import pipeline  # noqa: E402 - actors are declared on the broker set above

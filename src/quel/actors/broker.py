@@ -16,6 +16,7 @@ from quel.actors.middleware.worker_setup import WorkerSetup
 from quel.actors.pulse import ConsumerHeartbeat
 from quel.actors.redis_broker import PollingRedisBroker
 from quel.adapters.redis.client import connect
+from quel.core.errors import SettingsError
 from quel.observe.multiprocess import MetricFiles
 from quel.settings import Settings
 
@@ -24,7 +25,10 @@ _ALWAYS = 1_000_000
 
 
 def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramatiq.Broker:
-    """The broker of one process, which counts in `files`. Nothing is sent until it is used."""
+    """The broker of one process, which counts in `files`. Nothing is sent until it is used.
+
+    Raises SettingsError where traces are asked for and cannot be written.
+    """
     pulse = ConsumerHeartbeat()
     middleware: list[dramatiq.Middleware] = [
         WorkerSetup(settings),  # first: checks the settings and builds the neighbours the others use
@@ -48,8 +52,14 @@ def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramati
 
 
 def _traces(settings: Settings) -> list[dramatiq.Middleware]:
-    if not settings.traces_wanted:
+    if settings.traces_wanted_by is None:
         return []
-    from quel.actors.middleware.tracing import Traces
-
+    try:
+        from quel.actors.middleware.tracing import Traces
+    except ImportError as error:
+        raise SettingsError(
+            f"{settings.traces_wanted_by} asks for traces, but what writes them is not installed ({error})."
+            " Install what requirements-traces.lock names (the extra `traces`; for the image,"
+            " --build-arg LOCK=requirements-traces.lock), or set OTEL_SDK_DISABLED=true."
+        ) from None
     return [Traces()]

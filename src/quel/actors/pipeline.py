@@ -12,6 +12,7 @@ from quel.actors.runtime import runtime
 from quel.adapters.redis.messages import send
 from quel.core.errors import QuelError
 from quel.core.pipeline import Step, StepMessage
+from quel.core.prepare_inputs import MOST_TRIES
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.settings import settings
@@ -25,7 +26,6 @@ from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs as sweep
 
 _MINUTE_MS = 60_000
 _UNKNOWN_JOB_TRIES = 3  # a message may overtake the row it speaks of by a moment
-_PREPARE_RETRIES = 7  # about a minute of pauses before a reference counts as missing
 
 
 @dramatiq.actor(queue_name=Step.FETCH_JOB, priority=20, max_retries=8, time_limit=5 * _MINUTE_MS)
@@ -42,12 +42,12 @@ def fetch_job(job_id: str) -> None:
 
 
 @dramatiq.actor(
-    queue_name=Step.PREPARE_INPUTS, priority=20, max_retries=_PREPARE_RETRIES, time_limit=15 * _MINUTE_MS
+    queue_name=Step.PREPARE_INPUTS, priority=20, max_retries=MOST_TRIES, time_limit=15 * _MINUTE_MS
 )
 def prepare_inputs(job_id: str) -> None:
     """Fetches references, draws what the provider is shown, sends one message an image."""
-    last_try = _retries() >= _PREPARE_RETRIES
-    _run(lambda: prepare(runtime.services, UUID(job_id), last_try=last_try), job_id)
+    tries = _retries()
+    _run(lambda: prepare(runtime.services, UUID(job_id), tries=tries), job_id)
 
 
 @dramatiq.actor(
@@ -64,7 +64,10 @@ def generate_image(job_id: str, image_no: int) -> None:
 @dramatiq.actor(queue_name=Step.PERSIST_OUTPUT, priority=10, max_retries=12, time_limit=10 * _MINUTE_MS)
 def persist_output(job_id: str, image_no: int) -> None:
     """Stores and charges one image."""
-    _run(lambda: persist(runtime.services, UUID(job_id), image_no), job_id, image_no)
+    owner, tries = _message_id(), _retries()
+    _run(
+        lambda: persist(runtime.services, UUID(job_id), image_no, owner=owner, tries=tries), job_id, image_no
+    )
 
 
 @dramatiq.actor(queue_name=Step.FINALIZE_JOB, priority=10, max_retries=8, time_limit=5 * _MINUTE_MS)
@@ -95,6 +98,11 @@ def _run(
         except QuelError as error:
             emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=_retries())
             raise Retry(str(error)) from None
+
+
+def _message_id() -> str | None:
+    message = CurrentMessage.get_current_message()
+    return message.message_id if message else None
 
 
 def _retries() -> int:

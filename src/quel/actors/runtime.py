@@ -25,6 +25,7 @@ class Runtime:
     def start(self, settings: Settings, *, threads: int, steps: frozenset[Step]) -> None:
         """Builds the neighbours that the steps need; the slow ones now, not at the first message."""
         services = Services(settings, threads=threads + _SPARE_CONNECTIONS)
+        _ = services.rules  # settings that contradict each other end the start
         if Step.GENERATE_IMAGE in steps:
             _ = services.engine
         if steps & {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}:

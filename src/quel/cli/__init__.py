@@ -8,6 +8,7 @@ import typer
 from quel.cli.audit import audit_command
 from quel.cli.backfill_paths import backfill_paths
 from quel.cli.cancel import cancel
+from quel.cli.console import remark
 from quel.cli.dead import dead
 from quel.cli.demo import demo
 from quel.cli.doctor import doctor
@@ -18,7 +19,7 @@ from quel.cli.retry import retry
 from quel.cli.stats import stats
 from quel.cli.submit import submit
 from quel.cli.watch import watch
-from quel.core.errors import QuelError, SettingsError
+from quel.core.errors import Conflict, Declined, QuelError, SettingsError
 
 app = typer.Typer(
     name="quel",
@@ -41,6 +42,9 @@ def main() -> None:
     """Runs a verb; what goes wrong on purpose is told as a sentence, never as a traceback."""
     try:
         app()
+    except Declined as error:
+        remark(str(error))
+        sys.exit(1 if isinstance(error, Conflict) else 2)
     except SettingsError as error:
         print(f"quel: {error}", file=sys.stderr)
         sys.exit(2)

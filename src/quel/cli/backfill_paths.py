@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from quel.cli.connections import open_database
+from quel.cli.connections import open_services
 from quel.cli.console import out
+from quel.operations import backfill_paths as operation
 
 
 def backfill_paths(
@@ -15,18 +16,13 @@ def backfill_paths(
 
     Rows that somebody writes at that moment are passed over; then it exits 1 and is to be run again.
     """
-    from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
-    from quel.settings import settings
-
-    with open_database(settings()) as database:
-        rows = BackfillPathsRows(database, settings().default_path)
+    with open_services() as services:
         if dry_run:
-            jobs, productions = rows.without_path()
-            out.print(f"{jobs} jobs and {productions} productions have no path.")
+            found = operation.count_without_path(services)
+            out.print(f"{found.jobs} jobs and {found.productions} productions have no path.")
             return
-        jobs, productions = rows.backfill_jobs(), rows.backfill_productions()
-        left = sum(rows.without_path())
-    out.print(f"{jobs} jobs and {productions} productions have their path now.")
-    if left:
-        out.print(f"{left} rows were being written meanwhile: run it again.")
+        filled = operation.backfill_paths(services)
+    out.print(f"{filled.jobs} jobs and {filled.productions} productions have their path now.")
+    if filled.left:
+        out.print(f"{filled.left} rows were being written meanwhile: run it again.")
         raise typer.Exit(1)

@@ -1,16 +1,18 @@
-"""`quel dead …`: messages that failed for good and entries that ingest set aside, to send again or drop."""
+"""`quel dead …`: messages that failed for good and entries that ingest rejected, to send again or drop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from quel.adapters.redis.dead_letters import DeadLetter, DeadLetters
-from quel.adapters.redis.rejected import Rejected, RejectedEntries
-from quel.cli.connections import open_broker, open_lists
-from quel.cli.console import out, stop
+from quel.cli.connections import open_services
+from quel.cli.console import out, say, stop
 from quel.cli.tables import show_json, show_table
+from quel.core.operations.dead_letters import DeadLetter
+from quel.core.operations.rejected import Rejected
 from quel.core.pipeline import Step
+from quel.operations.dead_letters import Chosen, Moved, dead_letters, drop_letters, requeue_letters
+from quel.operations.rejected import drop_rejected, push_rejected, rejected_entries
 
 dead = typer.Typer(no_args_is_help=True, help="Look at what failed for good; send it again or drop it.")
 
@@ -25,7 +27,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @dead.command("list")
 def list_letters(queue: Queue = None, as_json: AsJson = False) -> None:
     """List dead letters: which job and image, after how many retries, since when and why."""
-    letters = _letters().letters(queue)
+    with open_services() as services:
+        letters = dead_letters(services, Chosen(queue=queue, everything=True))
     if as_json:
         show_json([_facts(letter) for letter in letters])
         return
@@ -45,27 +48,28 @@ def list_letters(queue: Queue = None, as_json: AsJson = False) -> None:
 @dead.command()
 def show(letter_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
     """Show one dead letter with the traceback of its last retry."""
-    (letter,) = _chosen(_letters(), [letter_id], None, everything=False)
+    with open_services() as services:
+        (letter,) = dead_letters(services, Chosen([letter_id]))
     if as_json:
         show_json(_facts(letter) | {"traceback": letter.traceback})
         return
     for name, value in _facts(letter).items():
-        out.print(f"{name}: {value}", highlight=False, markup=False, soft_wrap=True)
+        say(f"{name}: {value}")
     out.print(letter.traceback or "No try before the last left a traceback.", highlight=False, markup=False)
 
 
 @dead.command()
 def requeue(ids: Ids = None, queue: Queue = None, everything: All = False) -> None:
     """Send dead letters again, as new: those named, those of a queue, or all."""
-    letters = _letters()
-    _do(_chosen(letters, ids, queue, everything=everything), letters.requeue, "sent again")
+    with open_services() as services:
+        _tell(requeue_letters(services, _chosen(ids, queue, everything=everything)), "sent again")
 
 
 @dead.command()
 def drop(ids: Ids = None, queue: Queue = None, everything: All = False) -> None:
     """Forget dead letters: those named, those of a queue, or all."""
-    letters = _letters()
-    _do(_chosen(letters, ids, queue, everything=everything), letters.drop, "dropped")
+    with open_services() as services:
+        _tell(drop_letters(services, _chosen(ids, queue, everything=everything)), "dropped")
 
 
 @dead.command()
@@ -74,22 +78,17 @@ def rejected(
     forget: Annotated[bool, typer.Option("--drop", help="Drop all of them.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what ingest set aside: junk, and ids of no job; push the ids again, or drop everything."""
-    from quel.settings import settings
-
-    entries = RejectedEntries(open_lists(settings()))
-    found = entries.entries()
+    """List what ingest rejected: junk, and ids of no job; push the ids again, or drop everything."""
     if push and forget:
         stop("Choose --push or --drop, not both.")
-    if push:
-        pushed = sum(entries.push_again(each, settings().ingest_queues[0]) for each in found)
-        out.print(
-            f"{pushed} of {len(found)} entries were job ids and are on {settings().ingest_queues[0]} again."
-        )
-    elif forget:
-        out.print(f"{sum(entries.drop(each) for each in found)} entries dropped.")
-    else:
-        _show_rejected(found, as_json=as_json)
+    with open_services() as services:
+        if push:
+            done = push_rejected(services)
+            out.print(f"{done.pushed} of {done.found} entries were job ids and are on {done.queue} again.")
+        elif forget:
+            out.print(f"{drop_rejected(services)} entries dropped.")
+        else:
+            _show_rejected(rejected_entries(services), as_json=as_json)
 
 
 def _show_rejected(found: Sequence[Rejected], *, as_json: bool) -> None:
@@ -104,14 +103,8 @@ def _show_rejected(found: Sequence[Rejected], *, as_json: bool) -> None:
     show_table(
         ("at", "list", "reason", "#bytes", "entry"),
         ((each.at, each.source, each.reason, each.size_bytes, each.entry[:80]) for each in found),
-        title=f"{len(found)} entries set aside",
+        title=f"{len(found)} rejected entries",
     )
-
-
-def _letters() -> DeadLetters:
-    from quel.settings import settings
-
-    return DeadLetters(open_broker(settings()))
 
 
 def _facts(letter: DeadLetter) -> dict[str, object]:
@@ -127,29 +120,13 @@ def _facts(letter: DeadLetter) -> dict[str, object]:
     }
 
 
-def _chosen(
-    letters: DeadLetters, ids: Sequence[str] | None, queue: Step | None, *, everything: bool
-) -> list[DeadLetter]:
-    """The letters meant; exits with 2 where none is named, or one that is unknown or ambiguous."""
-    if not ids:
-        if queue is None and not everything:
-            stop("Say which: ids, --queue or --all.")
-        return letters.letters(queue)
-    found = letters.letters(queue)
-    return [_only([letter for letter in found if letter.id.startswith(id_)], id_) for id_ in ids]
+def _chosen(ids: Sequence[str] | None, queue: Step | None, *, everything: bool) -> Chosen:
+    """The letters meant; exits with 2 where none is named."""
+    if not ids and queue is None and not everything:
+        stop("Say which: ids, --queue or --all.")
+    return Chosen(ids or (), queue, everything)
 
 
-def _only(matches: Sequence[DeadLetter], id_: str) -> DeadLetter:
-    if len(matches) != 1:
-        stop(
-            f'There is no dead letter "{id_}".'
-            if not matches
-            else f'"{id_}" is the beginning of several ids.'
-        )
-    return matches[0]
-
-
-def _do(chosen: Sequence[DeadLetter], act: Callable[[DeadLetter], bool], done: str) -> None:
-    count = sum(act(letter) for letter in chosen)
-    gone = len(chosen) - count
-    out.print(f"{count} dead letters {done}" + (f", {gone} were gone already." if gone else "."))
+def _tell(moved: Moved, done: str) -> None:
+    gone = f", {moved.gone} were gone already." if moved.gone else "."
+    out.print(f"{moved.done} dead letters {done}{gone}")

@@ -4,14 +4,20 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from quel.cli.console import err, out
+from quel.cli.console import err, say, stop
 from quel.cli.tables import show_table
+from quel.cli.watch import follow
+from quel.core.models import DEFAULT_MODEL_ID, model_for
+from quel.core.operations.job_list import JobView
+from quel.operations.job_list import find_jobs
 
 if TYPE_CHECKING:
     from quel.sandbox.demo.show import Show
@@ -24,11 +30,12 @@ def demo(
     live: Annotated[bool, typer.Option("--live", help="Use the real provider; costs money.")] = False,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Never use the real provider.")] = False,
 ) -> None:
-    """Run jobs of every path and type in a world of their own, and check the result to the credit.
+    """Run jobs of every path and type in a sandbox of their own, and check the result to the credit.
 
     Exits 1 unless everything is as it was ordered. Nothing of the caller's environment is used, but for
     GEMINI_* with --live or when asked.
     """
+    _check_sandbox()
     from quel.sandbox.demo.caller import end_tidily, forget_caller
     from quel.sandbox.demo.show import pushed_jobs
 
@@ -41,7 +48,7 @@ def demo(
     _clear_output()
     began = time.monotonic()
     patience_s = _LIVE_PATIENCE_S if provider else _PATIENCE_S
-    with pushed_jobs(provider, _OUTPUT / "logs", patience_s=patience_s, say=_say) as show:
+    with pushed_jobs(provider, _OUTPUT / "logs", patience_s=patience_s, say=say) as show:
         _follow(show)
         saved = _save(show)
         _tell(show)
@@ -49,13 +56,18 @@ def demo(
     for sentence in found:
         err.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
     took_s = time.monotonic() - began
-    _say(f"{'Something is not as ordered.' if found else 'All of it is as ordered.'} Took {took_s:.0f} s.")
+    say(f"{'Something is not as ordered.' if found else 'All of it is as ordered.'} Took {took_s:.0f} s.")
     if found:
         raise typer.Exit(1)
 
 
-def _say(sentence: str) -> None:
-    out.print(sentence, highlight=False, markup=False, soft_wrap=True)
+def _check_sandbox() -> None:
+    """Ends the verb where quel was installed from its wheel, which carries only what production runs."""
+    if find_spec("quel.sandbox") is None:
+        stop(
+            "quel demo needs quel's sandbox, and the sandbox is not part of this installation:"
+            " run `make demo` in a clone of the repository."
+        )
 
 
 def _choose_provider(*, live: bool, sandbox: bool) -> dict[str, str]:
@@ -70,16 +82,14 @@ def _choose_provider(*, live: bool, sandbox: bool) -> dict[str, str]:
         live = _confirm(provider)
     if live:
         return provider
-    _say("The sandbox's own Gemini draws the pictures.")
+    say("The sandbox's own Gemini draws the pictures.")
     return {}
 
 
 def _confirm(provider: Mapping[str, str]) -> bool:
     """Asks whoever sits at the terminal; nobody there means no."""
-    from quel.core.models import DEFAULT_MODEL_ID, model_for
-
     if not sys.stdin.isatty():
-        _say("GEMINI_API_KEY is set but not used: --live says yes.")
+        say("GEMINI_API_KEY is set but not used: --live says yes.")
         return False
     price = model_for(provider.get("GEMINI_MODEL", DEFAULT_MODEL_ID)).price_usd
     return typer.confirm(f"GEMINI_API_KEY is set. Use the real provider, at about ${price} an image?")
@@ -94,17 +104,15 @@ def _clear_output() -> None:
 
 
 def _follow(show: "Show") -> None:
-    from quel.adapters.postgres.database import Database
-    from quel.adapters.postgres.operations.job_list import JobListRows, JobView
-    from quel.cli.watch import follow
-
-    rows = JobListRows(Database(show.studio.database_url, pool_size=1), "fashion", fall_back=True)
+    from quel.operations.services import OperatorServices
+    from quel.settings import read_settings
 
     def look() -> list[JobView]:
         show.check()
-        return rows.jobs_by_id(list(show.jobs))
+        return find_jobs(services, list(show.jobs))
 
-    follow(look)
+    with closing(OperatorServices(read_settings({"DATABASE_URL": show.studio.database_url}))) as services:
+        follow(look)
 
 
 def _save(show: "Show") -> dict[UUID, list[Path]]:
@@ -139,11 +147,11 @@ def _tell(show: "Show") -> None:
         )
     show_table(("job", "path", "what", "type", "#images", "#seconds", "#credits"), rows)
     for account in show.payers.accounts(show.studio, show.jobs.values()):
-        _say(
+        say(
             f"{account.title} had {START_CREDITS} credits and has {account.balance};"
             f" its lines of the ledger, {account.lines}, add up to {account.total}."
         )
-    _say(f"Pictures and logs are in {_OUTPUT}/; to see them at once: {_OUTPUT / 'contact-sheet.png'}")
+    say(f"Pictures and logs are in {_OUTPUT}/; to see them at once: {_OUTPUT / 'contact-sheet.png'}")
 
 
 def _disagreements(show: "Show", saved: dict[UUID, list[Path]]) -> list[str]:

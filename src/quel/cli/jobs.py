@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from quel.cli.connections import browsing_rows, lost_rows, open_database
+from quel.cli.connections import open_services
 from quel.cli.console import stop
 from quel.cli.durations import spoken
 from quel.cli.known_paths import known_path
 from quel.cli.tables import show_json, show_table
 from quel.core.job import JobStatus
+from quel.operations.job_list import list_jobs, lost_jobs
 
 
 def jobs(
@@ -34,10 +35,8 @@ def jobs(
 
 
 def _show_jobs(path: str | None, status: JobStatus, limit: int, *, as_json: bool) -> None:
-    from quel.settings import settings
-
-    with open_database(settings()) as database:
-        views = browsing_rows(database, settings()).jobs(path=path, status=status, most=limit)
+    with open_services() as services:
+        views = list_jobs(services, path=path, status=status, most=limit)
     if as_json:
         show_json(views)
         return
@@ -61,10 +60,8 @@ def _show_jobs(path: str | None, status: JobStatus, limit: int, *, as_json: bool
 
 
 def _show_lost(limit: int, *, as_json: bool) -> None:
-    from quel.settings import settings
-
-    with open_database(settings()) as database:
-        found = lost_rows(database, settings()).jobs()
+    with open_services() as services:
+        found = lost_jobs(services)
     shown = found[:limit]
     if as_json:
         show_json(shown)

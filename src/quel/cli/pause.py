@@ -1,13 +1,15 @@
 """`quel pause` and `quel resume`: the operator's brake on new images, of one path or of all."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from quel.adapters.redis.pause import Pause
-from quel.cli.connections import open_lists
+from quel.cli.connections import open_services
 from quel.cli.console import out
 from quel.cli.known_paths import known_path
+from quel.operations import pause as operation
+from quel.operations.pause import PausedPath
 
 Path = Annotated[str | None, typer.Option(help="Only this path; else everything.", callback=known_path)]
 
@@ -16,29 +18,20 @@ def pause(
     path: Path = None, why: Annotated[str, typer.Option(help="The reason, shown by `quel doctor`.")] = ""
 ) -> None:
     """Let no image begin; jobs are still fetched and wait. Images under way are finished and stored."""
-    brake = _brake()
-    brake.pause(path, why)
-    _tell(brake)
+    with open_services() as services:
+        _tell(operation.pause(services, path, why))
 
 
 def resume(path: Path = None) -> None:
     """Let images begin again; without --path every pause is lifted."""
-    brake = _brake()
-    brake.resume(path)
-    _tell(brake)
+    with open_services() as services:
+        _tell(operation.resume(services, path))
 
 
-def _brake() -> Pause:
-    from quel.settings import settings
-
-    return Pause(open_lists(settings()))
-
-
-def _tell(brake: Pause) -> None:
-    notes = brake.notes()
-    for path, note in sorted(notes.items()):
-        reason = f": {note['why']}" if note["why"] else "."
-        what = "Everything" if path == "*" else path
-        out.print(f"{what} is paused since {note['since']}{reason}", highlight=False, markup=False)
-    if not notes:
+def _tell(paused: Sequence[PausedPath]) -> None:
+    for each in paused:
+        reason = f": {each.why}" if each.why else "."
+        what = each.path or "Everything"
+        out.print(f"{what} is paused since {each.since}{reason}", highlight=False, markup=False)
+    if not paused:
         out.print("Nothing is paused.")

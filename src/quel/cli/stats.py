@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from quel.cli.connections import open_database
+from quel.cli.connections import open_services
 from quel.cli.durations import read_duration, spoken
 from quel.cli.tables import show_json, show_table
 from quel.core.operations.statistics import Grouping, GroupStats, ReasonStats
+from quel.operations.statistics import count_groups, count_reasons
 
 
 def stats(
@@ -21,21 +22,14 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Count jobs and images by outcome, credits taken, provider cost and median seconds."""
-    from quel.adapters.postgres.operations.statistics import StatisticsRows
-    from quel.settings import settings
-
-    fall_back = settings().unknown_path == "use_default"
-    with open_database(settings()) as database:
-        rows = StatisticsRows(database, settings().default_path, fall_back=fall_back)
-        reasons = rows.reasons(since) if by is Grouping.REASON else []
-        groups = rows.groups(by, since) if by is not Grouping.REASON else []
     title = f"Jobs of the last {spoken(since.total_seconds())} by {by}"
-    if as_json:
-        show_json(reasons or groups)
-    elif by is Grouping.REASON:
-        _show_reasons(reasons, title)
-    else:
-        _show_groups(groups, by, title)
+    with open_services() as services:
+        if by is Grouping.REASON:
+            reasons = count_reasons(services, since)
+            show_json(reasons) if as_json else _show_reasons(reasons, title)
+        else:
+            groups = count_groups(services, by, since)
+            show_json(groups) if as_json else _show_groups(groups, by, title)
 
 
 def _show_reasons(found: Sequence[ReasonStats], title: str) -> None:

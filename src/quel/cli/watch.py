@@ -3,19 +3,19 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from uuid import UUID
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from quel.cli.console import err, out, stop
+from quel.cli.connections import open_services
+from quel.cli.console import out, remark
 from quel.core.job import JobStatus
+from quel.core.operations.job_list import JobView
+from quel.operations.job_list import find_jobs, jobs_named
 
-if TYPE_CHECKING:
-    from quel.adapters.postgres.operations.job_list import JobView
-
-Look = Callable[[], "list[JobView]"]
+Look = Callable[[], list[JobView]]
 
 _POLL_S = 0.5
 
@@ -27,36 +27,25 @@ def watch(
 
     Exits 0 when all completed, 1 when one failed or was cancelled, 2 for an id that no job has.
     """
-    from quel.cli.connections import browsing_rows, open_database
-    from quel.settings import settings
-
-    with open_database(settings()) as database:
-        rows = browsing_rows(database, settings())
-        known = {view.job_id for view in rows.jobs_by_id(jobs)}
-        unknown = [str(job_id) for job_id in jobs if job_id not in known]
-        if unknown:
-            stop(f"There is no job {', '.join(unknown)}.")
-        ended = follow(lambda: rows.jobs_by_id(jobs))
+    with open_services() as services:
+        known = {view.job_id for view in jobs_named(services, jobs)}
+        ended = follow(lambda: find_jobs(services, jobs))
     for view in ended:
         if view.error_message:
-            _say(f"{view.job_id}: {view.error_message}")
+            remark(f"{view.job_id}: {view.error_message}")
     vanished = known - {view.job_id for view in ended}
     for job_id in vanished:
-        _say(f"{job_id}: its row was deleted meanwhile.")
+        remark(f"{job_id}: its row was deleted meanwhile.")
     if vanished or any(view.status != JobStatus.COMPLETED for view in ended):
         raise typer.Exit(1)
 
 
-def _say(sentence: str) -> None:
-    err.print(sentence, highlight=False, markup=False, soft_wrap=True)
-
-
-def follow(look: Look) -> "list[JobView]":
+def follow(look: Look) -> list[JobView]:
     """Shows what `look` returns, as bars on a terminal and as lines elsewhere, until all jobs have ended."""
     return _bars(look) if sys.stdout.isatty() else _lines(look)
 
 
-def _bars(look: Look) -> "list[JobView]":
+def _bars(look: Look) -> list[JobView]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -81,7 +70,7 @@ def _bars(look: Look) -> "list[JobView]":
             views = look()
 
 
-def _move(progress: Progress, task: TaskID, view: "JobView") -> None:
+def _move(progress: Progress, task: TaskID, view: JobView) -> None:
     progress.update(
         task, completed=view.completed + view.failed, total=max(view.total_images, 1), status=view.status
     )
@@ -89,7 +78,7 @@ def _move(progress: Progress, task: TaskID, view: "JobView") -> None:
         progress.stop_task(task)
 
 
-def _lines(look: Look) -> "list[JobView]":
+def _lines(look: Look) -> list[JobView]:
     told: dict[UUID, str] = {}
     while True:
         views = look()
@@ -104,5 +93,5 @@ def _lines(look: Look) -> "list[JobView]":
         time.sleep(_POLL_S)
 
 
-def _name(view: "JobView", id_length: int = 36) -> str:
+def _name(view: JobView, id_length: int = 36) -> str:
     return f"{str(view.job_id)[:id_length]} {view.path} {view.job_type}"

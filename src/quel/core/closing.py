@@ -1,8 +1,10 @@
 """What is left to tell and to clear away once a job is closed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quel.core.finalize_job import JobEnd
+from quel.core.finalize_job import ImageEnd, JobEnd
+from quel.core.pipeline import ImageState
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class MergedIds:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What an ended job of `images` images may have left: prepared pictures, answers, objects nobody gets.
+    """What an ended job of `images` images may have left: prepared pictures, answers, objects of no row.
 
     `dropped` are the images that had been made and were not stored: an object of theirs may be in the bucket.
     `withdrawn` counts the images that were still open when somebody else had ended the job.
@@ -25,6 +27,17 @@ class Leftovers:
     picture_keys: tuple[str, ...]
     dropped: tuple[int, ...]
     withdrawn: int = 0
+
+
+def leftovers(images: Sequence[ImageEnd], *, withdrawn: int = 0) -> Leftovers:
+    """What the images of an ended job may have left."""
+    unwanted = {ImageState.FAILED, ImageState.CANCELLED}
+    return Leftovers(
+        images=len(images),
+        picture_keys=tuple(dict.fromkeys(key for image in images for key in image.picture_keys)),
+        dropped=tuple(image.image_no for image in images if image.is_paid and image.state in unwanted),
+        withdrawn=withdrawn,
+    )
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,6 @@ class ClosedJob:
     path: str | None
     seconds: float
     credits: int
-    remains: Leftovers
+    leftovers: Leftovers
     merged: MergedIds | None
     given_up: int = 0

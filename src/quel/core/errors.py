@@ -6,7 +6,14 @@ QuelError
 ├── StorageRefused         the bucket will not take an object, now or later
 ├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
 ├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
-└── SettingsError          a setting is missing or wrong; the message names it
+│   ├── Misconfigured      a neighbour refuses quel until an operator mends a setting, a key or a plan
+│   ├── RowLocked          somebody else holds a row; a moment later it is free
+│   └── NoRoom             Redis would be left without the memory it needs for messages
+├── SettingsError          a setting is missing or wrong; the message names it
+└── Declined               an operator's wish that is not done; no row was changed
+    ├── InvalidInput       what was given cannot be used, whatever stands in the rows
+    ├── NotFound           there is no such job, payer or dead letter
+    └── Conflict           what is there does not allow it, at least not now
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
 """
@@ -48,7 +55,52 @@ class ServiceUnavailable(QuelError):
     code = "neighbour_down"
 
 
+class Misconfigured(ServiceUnavailable):
+    """A neighbour answers and refuses quel itself: nothing a customer sent is at fault, and nothing is lost.
+
+    What waits goes on when an operator has mended it.
+    """
+
+    code = "misconfigured"
+
+
+class RowLocked(ServiceUnavailable):
+    """A row was held by somebody else for longer than it was waited for."""
+
+    code = "row_locked"
+
+
+class NoRoom(ServiceUnavailable):
+    """Redis takes no picture now: what is left is for messages and the front end's pushes."""
+
+    code = "no_room"
+
+
 class SettingsError(QuelError):
     """A setting is missing or cannot be read; the message names the variable or key."""
 
     code = "settings"
+
+
+class Declined(QuelError):
+    """What an operator asked for is not done, and no row was changed."""
+
+    code = "declined"
+
+
+class InvalidInput(Declined):
+    """What was given cannot be used: another try needs other input."""
+
+    code = "invalid_input"
+
+
+class NotFound(Declined):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(Declined):
+    """What was named exists, and its state does not allow what was asked for."""
+
+    code = "conflict"

@@ -1,27 +1,83 @@
-"""How a job and its production end, decided from the states of the images."""
+"""How a job and its production end, decided from what their rows and the job's images say."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from quel.core.job import JobStatus
 from quel.core.pipeline import FINAL_STATES, ImageState
+from quel.core.request.values import attach_ids
 
 CANCELLED_STATUSES = frozenset({JobStatus.CANCELLED, JobStatus.USER_CANCELLED})
 OPEN_STATUSES = frozenset({JobStatus.PENDING, JobStatus.PROCESSING})
 
-
 _LONGEST_MESSAGE = 4_000  # characters: an input may name thousands of references that are left out
+_MOST_MISSING = 1_000  # a hostile total_images must not fill the memory
 
 
 @dataclass(frozen=True)
 class ImageEnd:
-    """One image as it stands: `attach_id` where it is stored, `reason` where it failed."""
+    """One image as it stands: `attach_id` where it is stored, `reason` where it failed.
+
+    `picture_keys` are those of the pictures it was prepared with; `is_paid` says that a provider made it.
+    """
 
     image_no: int
     state: ImageState
     attach_id: int | None = None
     reason: str | None = None
+    picture_keys: tuple[str, ...] = ()
+    is_paid: bool = False
+
+
+@dataclass(frozen=True)
+class ClosingFacts:
+    """A job's row, quel's own row of it and its images, read under the job's lock.
+
+    `has_completed_at`: quel writes it when it closes a job, but somebody who cancels one may have written it
+    too. `generated_attach_ids` is whatever stands in the row. quel has a plan of a job that `is_claimed`; of
+    another it knows no images, path, price or warnings.
+    """
+
+    job_id: UUID
+    status: JobStatus
+    has_completed_at: bool
+    is_claimed: bool
+    total_images: int
+    generated_attach_ids: object
+    images: tuple[ImageEnd, ...] = ()
+    extra_attach_ids: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+    production_id: UUID | None = None
+    path: str | None = None
+    price: int = 0
+    input_images: int = 0
+
+
+@dataclass(frozen=True)
+class CloseJob:
+    """Close the job if nothing of it is on its way; `cancelled` ends what is."""
+
+    cancelled: bool = False
+
+
+@dataclass(frozen=True)
+class RefuseJob:
+    """Close a job that was not begun, with what it has."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class GiveUpJob:
+    """Fail what is on its way and close the job with what it has."""
+
+    code: str
+    reason: str
+
+
+Intent = CloseJob | RefuseJob | GiveUpJob
 
 
 @dataclass(frozen=True)
@@ -33,6 +89,76 @@ class JobEnd:
     failed_images: int
     attach_ids: tuple[int, ...]
     error_message: str | None
+
+
+def decide(facts: ClosingFacts, intent: Intent) -> JobEnd | None:
+    """The job's end, or None where there is nothing to write: it has ended, or is not over yet."""
+    if not _is_open(facts):
+        return None
+    match intent:
+        case RefuseJob(reason):
+            return _unplanned_end(facts, reason) if facts.status is JobStatus.PENDING else None
+        case GiveUpJob(reason=reason) if not facts.is_claimed:
+            return _unplanned_end(facts, reason)
+        case CloseJob() if not withdraws(facts, intent):
+            if not facts.is_claimed or facts.status is JobStatus.PENDING:
+                return None  # it is not begun, or is to be begun again
+    return settle(
+        _ended_images(facts, intent) if facts.is_claimed else _adopted(facts),
+        total_images=facts.total_images,
+        warnings=facts.warnings,
+        cancelled=facts.status in CANCELLED_STATUSES or (withdraws(facts, intent) and not facts.images),
+        extra_attach_ids=facts.extra_attach_ids,
+    )
+
+
+def withdraws(facts: ClosingFacts, intent: Intent) -> bool:
+    """Whether the images that are on their way end as cancelled."""
+    return isinstance(intent, CloseJob) and (intent.cancelled or facts.status in CANCELLED_STATUSES)
+
+
+def ended_elsewhere(facts: ClosingFacts) -> JobEnd:
+    """The end of a job whose row somebody else has closed: as the row says, with what quel had delivered."""
+    stored = [image.attach_id for image in facts.images if image.state is ImageState.STORED]
+    failed = sum(image.state is ImageState.FAILED for image in facts.images)
+    ids = (*(attach_id for attach_id in stored if attach_id is not None), *facts.extra_attach_ids)
+    return JobEnd(facts.status, len(stored), failed, tuple(dict.fromkeys(ids)), None)
+
+
+def _is_open(facts: ClosingFacts) -> bool:
+    """Whether quel has not closed the job. A cancelled job with completed_at is open while an image is."""
+    if facts.status not in CANCELLED_STATUSES:
+        return facts.status in OPEN_STATUSES
+    return not facts.has_completed_at or any(image.state not in FINAL_STATES for image in facts.images)
+
+
+def _ended_images(facts: ClosingFacts, intent: Intent) -> list[ImageEnd]:
+    def ended(image: ImageEnd) -> ImageEnd:
+        if image.state in FINAL_STATES:
+            return image
+        if isinstance(intent, GiveUpJob):
+            return replace(image, state=ImageState.FAILED, reason=intent.reason)
+        return replace(image, state=ImageState.CANCELLED) if withdraws(facts, intent) else image
+
+    return [ended(image) for image in facts.images]
+
+
+def _unplanned_end(facts: ClosingFacts, reason: str) -> JobEnd | None:
+    """The end of a job that is not (or no longer) planned: what it had stays, the rest failed."""
+    ends = _adopted(facts)
+    if not ends:
+        return refused(reason, total_images=facts.total_images)
+    missing = range(len(ends), facts.total_images)[:_MOST_MISSING]
+    ends += [ImageEnd(number, ImageState.FAILED, reason=reason) for number in missing]
+    return settle(
+        ends, total_images=facts.total_images, warnings=() if missing else (reason,), cancelled=False
+    )
+
+
+def _adopted(facts: ClosingFacts) -> list[ImageEnd]:
+    """What another server made for a job that quel has no plan of."""
+    ids = attach_ids(facts.generated_attach_ids)
+    return [ImageEnd(number, ImageState.STORED, attach_id) for number, attach_id in enumerate(ids)]
 
 
 def settle(

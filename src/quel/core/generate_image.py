@@ -57,3 +57,12 @@ class Progress:
     stage_remaining: int
     stage_planned: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class InsufficientCredits:
+    """The payer could not pay: `images` of the job have failed for this `reason`, a sentence."""
+
+    progress: Progress
+    images: int
+    reason: str

@@ -43,11 +43,14 @@ def quoted(key: str) -> str:
 
 
 def logged_key(key: str) -> str:
-    """The key as logs may hold it: a folder of one person (`user-…`, SPEC 1.5) loses the person's id."""
-    return re.sub(r"(?<![^/])user-[^/]+", "user-*", key)
+    """The key as logs may hold it: without a query, and a folder of one person (`user-…`) without the id."""
+    return re.sub(r"(?<![^/])user-[^/]+", "user-*", re.sub(r"[?#].*", "", key, flags=re.DOTALL))
 
 
 def shown_name(path: str) -> str:
-    """The last part of a path, for messages: at most 80 printable characters."""
-    name = path.rstrip("/").rsplit("/", 1)[-1]
+    """The last part of a path, for messages: at most 80 printable characters.
+
+    Nothing behind `?` or `#`: a signed address has its token there.
+    """
+    name = re.split("[?#]", path, maxsplit=1)[0].rstrip("/").rsplit("/", 1)[-1]
     return "".join(c for c in name if c.isprintable())[:80] or "(no name)"

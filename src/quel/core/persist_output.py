@@ -4,14 +4,28 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.credits import PayerKind
-from quel.core.generate_image import Progress
+from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
+
+LEASE_S = 60.0
+"""For how long a message has an image to itself; a dead worker's messages come back no earlier (Dramatiq)."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""Between two tries at one image; doubled from try to try."""
+
+ENCODED = "image/webp; encoded=quel"
+"""The type of an answer that is kept as the WebP it will be stored as."""
 
 
 @dataclass(frozen=True)
 class OutputToPersist:
-    """An image and everything its storing and charging needs. `price` is in credits."""
+    """An image and everything its storing and charging needs. `price` is in credits.
+
+    `begun` says that it is this message's to store: no other one is at it, and its pause is over. `starts`
+    counts the messages that began since the last orderly end, this one included. `object_bytes` is the size
+    of an object that is stored already.
+    """
 
     job_id: UUID
     image_no: int
@@ -26,6 +40,9 @@ class OutputToPersist:
     ledger_member_id: UUID
     price: int
     result_path: str
+    begun: bool = True
+    starts: int = 1
+    object_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -35,14 +52,6 @@ class Delivered:
     attach_id: int
     balance: int
     progress: Progress
-
-
-@dataclass(frozen=True)
-class InsufficientCredits:
-    """The payer could not pay: this image and the job's other open ones, `failed` in all, have failed."""
-
-    progress: Progress
-    failed: int
 
 
 @dataclass(frozen=True)

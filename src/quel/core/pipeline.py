@@ -17,6 +17,10 @@ class Step(StrEnum):
     SWEEP_STUCK_JOBS = "sweep_stuck_jobs"
 
 
+MOST_STARTS = 3
+"""How often work that ends its process is begun: it would walk through every worker there is."""
+
+
 class ImageState(StrEnum):
     """Where an image stands.
 

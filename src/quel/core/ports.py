@@ -1,20 +1,22 @@
 """The neighbours as the stages see them: what each promises, never how.
 
-Adapters implement these; `quel.services` wires them. Nothing here raises a library's own exception:
-every method may raise ServiceUnavailable, and those on rows DatabaseError.
+Adapters implement these and `quel.services` wires them; `quel.sandbox.memory` implements them once more.
+Nothing here raises a library's own exception: every method may raise ServiceUnavailable, and those on rows
+DatabaseError.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.attachment import AttachmentPath
 from quel.core.closing import ClosedJob, Leftovers
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start
-from quel.core.generate_image import ClaimedImage, Progress, Unpayable
+from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.kind import Kind
+from quel.core.open_paths import OpenPaths
 from quel.core.operator_fault import OperatorFault
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.persist_output import OutputToPersist, PersistEnd
@@ -22,6 +24,16 @@ from quel.core.pipeline import Step
 from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
+
+
+class Clock(Protocol):
+    """Time as it passes for whoever waits."""
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment; never fewer than before."""
+
+    def sleep(self, seconds: float) -> None:
+        """Returns when so much time has passed."""
 
 
 class Engine(Protocol):
@@ -98,6 +110,12 @@ class PrepareInputsRows(Protocol):
     def load(self, job_id: UUID) -> Preparation | None:
         """A claimed job's plan and states, or None where quel has no plan of it."""
 
+    def begin(self, job_id: UUID) -> int:
+        """Counts that the preparation begins; how often it has since it last ended in order."""
+
+    def postpone(self, job_id: UUID) -> None:
+        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
 
@@ -116,13 +134,14 @@ class PrepareInputsRows(Protocol):
 class GenerateImageRows(Protocol):
     """The rows of generate_image: whose turn it is."""
 
-    def claim(
-        self, lease: str, limits: Sequence[Mapping[str, Any]] | None
-    ) -> ClaimedImage | Unpayable | None:
-        """Leases the image whose turn it is, within the limits of the open paths ({path, most})."""
+    def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
+        """Leases the image whose turn it is among those of the open paths.
 
-    def fail_unpayable(self, unpayable: Unpayable) -> tuple[Progress, int, str] | None:
-        """Fails the job's images that nothing was spent on yet: progress, how many, and the reason."""
+        `lease` is the owner of the slot its call will be made with.
+        """
+
+    def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
+        """Fails the job's images that nothing was spent on yet; None where the payer can pay by now."""
 
     def mark_made(self, turn: ClaimedImage, cost_usd: float) -> bool:
         """The picture is kept; False when nobody wants it any more."""
@@ -149,10 +168,16 @@ class PersistOutputRows(Protocol):
     """The rows of persist_output."""
 
     def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
-        """An image with its payer and place."""
+        """An image with its payer and place, as it stands."""
+
+    def begin(self, job_id: UUID, image_no: int, owner: str) -> OutputToPersist | None:
+        """An image with its payer and place; one that is made is leased to `owner`, unless it is taken."""
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
-        """Attach row, deduction, ledger row, image row and progress in one transaction."""
+        """Attach row, deduction, ledger row, image row and progress in one transaction. Raises RowLocked."""
+
+    def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
+        """Lets go of a made image; the seconds until it may be tried again, None when it waits no longer."""
 
     def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
         """Ends a made image as failed; None when it no longer waits."""
@@ -188,18 +213,24 @@ class Cancellations(Protocol):
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Those whose key is set."""
 
+    def write(self, job_id: UUID) -> None:
+        """Writes to the row of a job that is quel's that it was cancelled."""
+
 
 class Blobs(Protocol):
     """The cache of bytes between stages."""
 
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
-        """Keeps a picture the provider will be shown; the key."""
+        """Keeps a picture the provider will be shown; the key. Raises NoRoom."""
 
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
-        """Keeps the provider's answer."""
+        """Keeps the provider's answer; one that is kept already stays. Raises NoRoom."""
+
+    def keep_webp(self, job_id: UUID, image_no: int, webp: bytes) -> None:
+        """Keeps an answer as the WebP it will be stored as (type ENCODED), in its place. Raises NoRoom."""
 
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
-        """The provider's answer, if it is kept."""
+        """The provider's answer, if it is kept; as WebP where it is encoded already."""
 
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int
@@ -225,8 +256,8 @@ class Quota(Protocol):
     def reserve(self) -> Slot | Later:
         """A slot of one's own, or the word to stay away."""
 
-    def begin(self, slot: Slot) -> Slot:
-        """Called right before the call; moves a slot whose time has long passed."""
+    def begin(self, slot: Slot) -> Slot | None:
+        """Called right before the call; moves a slot whose time has long passed; None: it is void."""
 
     def give_back(self, slot: Slot) -> None:
         """Returns a slot no call was made with."""
@@ -257,13 +288,13 @@ class AdmissionController(Protocol):
         """For how long this process knows that no call may begin."""
 
     def wait(self, later: Later) -> None:
-        """An image waits: ring again when `later` is over, or when a call ends."""
+        """An image waits: notify again when `later` is over, or when a call ends."""
 
     def closed(self, seconds: float) -> None:
         """The provider or the quota keeps everyone away for so long."""
 
     def call_ended(self) -> bool:
-        """A call ended; whether one of those that wait should be rung for."""
+        """A call ended; whether to send for one of those that wait."""
 
 
 class LeaseRenewal(Protocol):
@@ -326,7 +357,10 @@ class SweepStuckJobsRows(Protocol):
 class Queues(Protocol):
     """What waits on the broker and the raw lists."""
 
-    def backlog(self, stage: Step) -> int:
+    def waiting(self, step: Step) -> Collection[tuple[UUID, int | None]] | None:
+        """(job_id, image_no) of the messages that wait for a step, are delayed or run; None for too many."""
+
+    def backlog(self, step: Step) -> int:
         """The messages of a stage that no worker has fetched."""
 
     def jobs_to_fetch(self) -> set[UUID] | None:

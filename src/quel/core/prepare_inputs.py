@@ -10,6 +10,12 @@ from quel.core.pipeline import ImageState
 DOWNLOADS_AT_ONCE = 6
 """References of one job that are fetched side by side, in each worker thread."""
 
+MOST_TRIES = 7
+"""About a minute of growing pauses: then a reference that Storage alone cannot hand out counts as missing."""
+
+PAUSE_S = 60.0
+"""What a job waits whose references cannot be had at all, before it is tried anew."""
+
 
 @dataclass(frozen=True)
 class Preparation:

@@ -13,7 +13,8 @@ PROVIDER_ZONE = ZoneInfo("America/Los_Angeles")
 class Slot:
     """Permission for one call, `wait_s` from its reservation: at `due_at_s` on the monotonic clock.
 
-    `attention`: the gate wants to hear how it went.
+    `attention`: the gate wants to hear how it went. `known` tells from which counts it was reserved; empty
+    where there is no limit.
     """
 
     owner: str
@@ -21,14 +22,26 @@ class Slot:
     at_ms: str
     attention: bool
     due_at_s: float
+    known: str = ""
 
 
 @dataclass(frozen=True)
 class Later:
-    """No call may begin for `wait_s`; `reason` is minute, day, concurrency, blobs, probe or unknown."""
+    """No call may begin for `wait_s`; `reason` is minute, day, concurrency, blobs, memory, probe, unknown."""
 
     wait_s: float
     reason: str
+
+
+@dataclass(frozen=True)
+class CallsBegun:
+    """What the rows know of provider calls: the ages of the recent ones in seconds, the newest first; how
+    many began today; the owners of those that are under way.
+    """
+
+    ages_s: tuple[float, ...]
+    today: int
+    under_way: tuple[str, ...]
 
 
 class Verdict(StrEnum):
@@ -41,10 +54,12 @@ class Verdict(StrEnum):
     OVERLOADED = "overloaded"
 
 
-def day_ends(now: datetime) -> tuple[datetime, datetime]:
-    """The next two ends of a quota day after the aware moment `now`."""
+def ends_of_days(now: datetime) -> tuple[datetime, ...]:
+    """The ends of the quota days around the aware moment `now`, in order, three of them before it.
+
+    Redis' own time says which of them is next: the clock of a host may be off by hours.
+    """
     today = now.astimezone(PROVIDER_ZONE).date()
-    first, second = (
-        datetime.combine(today + timedelta(days=days), time(), tzinfo=PROVIDER_ZONE) for days in (1, 2)
+    return tuple(
+        datetime.combine(today + timedelta(days=days), time(), tzinfo=PROVIDER_ZONE) for days in range(-2, 4)
     )
-    return first, second

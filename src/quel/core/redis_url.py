@@ -8,6 +8,16 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from quel.core.errors import SettingsError
 
+# What redis-py takes from a URL and quel does not decide itself.
+_OPTIONS = frozenset(
+    {
+        "db", "username", "password", "client_name", "protocol", "path", "max_connections",
+        "socket_timeout", "socket_connect_timeout", "socket_keepalive", "retry_on_timeout",
+        "health_check_interval", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_path", "ssl_ca_data",
+        "ssl_certfile", "ssl_keyfile", "ssl_password", "ssl_check_hostname", "ssl_min_version", "ssl_ciphers",
+    }
+)  # fmt: skip
+
 
 def url_of_parts(host: str, port: int, *, username: str, password: str, tls: bool | None) -> str:
     """Database 0 of a host, or of a socket's path, which has neither port nor TLS.
@@ -35,6 +45,25 @@ def with_database(url: str, number: int) -> str:
         path, options = parts.path, [*options, ("db", str(number))]
     query = urlencode(options, quote_via=quote, safe="/")
     return f"{parts.scheme}://{parts.netloc}{path}{'?' if query else ''}{query}"
+
+
+def check_options(name: str, url: str) -> None:
+    """Raises SettingsError where the variable `name` holds a URL with an option redis-py stumbles over."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    numbers = [options.get("db", "0"), parts.path.strip("/") if parts.scheme != "unix" else "0"]
+    for number in filter(None, numbers):
+        if not (number.isascii() and number.isdigit()):
+            raise SettingsError(f"{name} must name its database by a number, as in redis://host:6379/1.")
+    if parts.scheme != "rediss" and any(option.startswith("ssl_") for option in options):
+        raise SettingsError(
+            f"{name} has options for TLS, and its scheme has none: write rediss:// for redis://."
+        )
+    for option in sorted(options.keys() - _OPTIONS):
+        shown = "".join(c for c in option if c.isprintable())[:40]
+        raise SettingsError(
+            f"{name} has the option {shown}, which quel's client does not know: take it away."
+        )
 
 
 def check_parts(host: str, *, tls: bool | None) -> None:

@@ -1,7 +1,7 @@
 """Whether a job that does not move is waiting or stuck, and what the sweep should do about it."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
@@ -16,7 +16,7 @@ GRACE_S = 60.0
 class PendingJob:
     """A pending job: when its row last changed, how long ago that is, and how often it was recovered.
 
-    `in_hand` says that quel had it before: parked it, nudged it, or claimed it. A `claimed` one was set back
+    `in_hand` says that quel had it before: parked it, sent for it, claimed it. A `claimed` one was set back
     by hand and may have images that are paid for: it is never closed from here.
     """
 
@@ -123,9 +123,9 @@ class OpenJobs:
 class SweepContext:
     """What goes on around a job. `flow_silent_s`: how long no image of any job has moved.
 
-    `backlog` counts the messages that wait for each stage; `closed_paths` are switched off or paused
-    (`*` for all); `gate_closed` says that the provider, the quota or answers not yet stored keep everyone
-    away from the provider, `inputs_full` that no further job can be prepared.
+    `closed_paths` are switched off or paused (`*` for all); `gate_closed` says that the provider, the quota
+    or answers not yet stored keep everyone away from the provider, `inputs_full` that no further job can be
+    prepared.
     """
 
     stuck_after_s: float
@@ -133,7 +133,6 @@ class SweepContext:
     flow_silent_s: float
     gate_closed: bool
     closed_paths: frozenset[str]
-    backlog: Mapping[Step, int] = field(default_factory=dict)
     inputs_full: bool = False
 
     def is_closed(self, path: str) -> bool:
@@ -150,7 +149,7 @@ class Action(Enum):
     """What the sweep does about a job."""
 
     LEAVE = auto()
-    NUDGE = auto()
+    SEND_AGAIN = auto()
     RECOVER = auto()  # counted, also in retry_count
     CLOSE = auto()
 
@@ -178,18 +177,35 @@ def decide_pending(job: PendingJob, context: SweepContext, *, on_a_queue: bool) 
     return Verdict(Action.RECOVER, (StepMessage(Step.FETCH_JOB, job.job_id),))
 
 
-def decide_processing(job: ProcessingJob, context: SweepContext) -> Verdict:
-    """A claimed job is stuck when a lease has run out, or nothing about it moves and it does not wait."""
+def decide_processing(
+    job: ProcessingJob, context: SweepContext, waiting: Callable[[StepMessage], bool | None]
+) -> Verdict:
+    """A claimed job is stuck when a lease has run out, or nothing about it moves and it does not wait.
+
+    `waiting` says whether a message waits, is delayed or under way; None when nobody can tell. A job whose
+    messages are there waits, however long. Images that are ready need none: the workers look for them.
+    """
     if all(state in FINAL_STATES for _, state in job.images):
-        return Verdict(Action.NUDGE, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
-    waits = job.leased or _waits(job, context)
+        return Verdict(Action.SEND_AGAIN, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
     if job.lapsed:
-        return _recover_or_close(job, context, may_close=not waits)
+        has_its_turn_yet = (
+            job.has(ImageState.READY) and context.flowing
+        )  # of dying workers it may be no cause
+        return _recover_or_close(job, context, may_close=not job.leased and not has_its_turn_yet)
     if job.silent_s < min(GRACE_S, context.stuck_after_s) or job.leased:
         return _LEAVE
-    if job.silent_s >= context.stuck_after_s and not waits:
+    needed = [message for message in next_steps(job.job_id, job.images) if _is_needed(message, context)]
+    lost = tuple(message for message in needed if waiting(message) is False)
+    if job.silent_s < context.stuck_after_s:
+        return Verdict(Action.SEND_AGAIN, lost)
+    if lost:
         return _recover_or_close(job, context, may_close=True)
-    return Verdict(Action.NUDGE, _lost_messages(job, context))
+    if any(waiting(message) is None for message in needed):
+        return _recover_or_close(job, context, may_close=False)
+    waits = needed or context.flowing or _is_held_up(job, context)
+    if job.has(ImageState.READY) and not waits:
+        return _recover_or_close(job, context, may_close=True)
+    return _LEAVE
 
 
 def decide_orphan(orphan: Orphan, context: SweepContext) -> Action:
@@ -199,35 +215,22 @@ def decide_orphan(orphan: Orphan, context: SweepContext) -> Action:
 
 
 def _recover_or_close(job: ProcessingJob, context: SweepContext, *, may_close: bool) -> Verdict:
-    if may_close and job.fruitless >= context.max_recoveries and not job.kept_bytes:
+    may_close = may_close and not job.kept_bytes and not _is_held_up(job, context)
+    if may_close and job.fruitless >= context.max_recoveries:
         return Verdict(Action.CLOSE)
     lapsed = frozenset(job.lapsed)
     states = [(no, ImageState.READY if no in lapsed else state) for no, state in job.images]
     return Verdict(Action.RECOVER, next_steps(job.job_id, states))
 
 
-def _waits(job: ProcessingJob, context: SweepContext) -> bool:
-    if job.has(ImageState.READY) and (context.is_closed(job.path) or context.gate_closed):
-        return True
+def _is_held_up(job: ProcessingJob, context: SweepContext) -> bool:
+    """Whether something that concerns everyone, or an operator's word, keeps the job from going on."""
     if job.has(ImageState.PLANNED) and context.inputs_full:
         return True
-    waits_somewhere = (
-        job.has(ImageState.READY)
-        or (job.has(ImageState.PLANNED) and context.backlog.get(Step.PREPARE_INPUTS, 0) > 0)
-        or (job.has(ImageState.MADE) and context.backlog.get(Step.PERSIST_OUTPUT, 0) > 0)
-    )
-    return waits_somewhere and context.flowing
+    return job.has(ImageState.READY) and (context.is_closed(job.path) or context.gate_closed)
 
 
-def _lost_messages(job: ProcessingJob, context: SweepContext) -> tuple[StepMessage, ...]:
-    """The job's next steps at stages whose queues are empty: elsewhere its messages may still wait.
-
-    Images that are ready need none: the workers look for them on their own.
-    """
-    return tuple(
-        message
-        for message in next_steps(job.job_id, job.images)
-        if message.step is not Step.GENERATE_IMAGE
-        and context.backlog.get(message.step, 0) == 0
-        and not (message.step is Step.PREPARE_INPUTS and context.inputs_full)
-    )
+def _is_needed(message: StepMessage, context: SweepContext) -> bool:
+    if message.step is Step.PREPARE_INPUTS:
+        return not context.inputs_full
+    return message.step is not Step.GENERATE_IMAGE

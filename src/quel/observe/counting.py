@@ -107,6 +107,8 @@ _TROUBLES = frozenset(
     {
         Event.INGEST_TROUBLE,
         Event.INPUTS_LOST,
+        Event.INPUTS_POSTPONED,
+        Event.IMAGE_POSTPONED,
         Event.IMAGE_UNKEPT,
         Event.IMAGE_BYTES_LOST,
         Event.LEASES_TROUBLE,

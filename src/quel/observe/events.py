@@ -4,7 +4,8 @@ Fields are numbers, ids and reasons. No prompt, secret or personal data is ever 
 to count events subscribes: the metrics do, so that a stage says what happened once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +36,8 @@ class Event(StrEnum):
     REFERENCE_LEFT_OUT = "reference.left_out"
     INPUTS_PREPARED = "inputs.prepared"
     INPUTS_LOST = "inputs.lost"
+    INPUTS_POSTPONED = "inputs.postponed"
+    INPUTS_WAIT = "inputs.wait"
     PROVIDER_CALLED = "provider.called"
     PROVIDER_ANSWERED = "provider.answered"
     PROVIDER_WAITING = "provider.waiting"
@@ -42,7 +45,9 @@ class Event(StrEnum):
     IMAGE_RETRIED = "image.retried"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
+    IMAGE_POSTPONED = "image.postponed"
     IMAGE_STORED = "image.stored"
+    IMAGE_STORED_AT_ONCE = "image.stored_at_once"
     IMAGE_UNPAYABLE = "image.unpayable"
     IMAGE_FAILED = "image.failed"
     IMAGE_DROPPED = "image.dropped"
@@ -56,6 +61,7 @@ class Event(StrEnum):
     SWEEP_DONE = "sweep.done"
     LEASES_TROUBLE = "leases.trouble"
     ADMISSION_TROUBLE = "admission.trouble"
+    REDIS_MEMORY = "redis.memory"
     PROCESS_STARTED = "process.started"
     PROCESS_STOPPED = "process.stopped"
     HTTP_PORT_OPENED = "http.port_opened"
@@ -74,8 +80,13 @@ _WARNINGS = frozenset(
         Event.PATH_FALLBACK,
         Event.REFERENCE_LEFT_OUT,
         Event.INPUTS_LOST,
+        Event.INPUTS_WAIT,
         Event.IMAGE_RETRIED,
         Event.IMAGE_UNKEPT,
+        Event.IMAGE_POSTPONED,
+        Event.INPUTS_POSTPONED,
+        Event.IMAGE_STORED_AT_ONCE,
+        Event.REDIS_MEMORY,
         Event.IMAGE_UNPAYABLE,
         Event.JOB_WITHDRAWN,
         Event.IMAGE_FAILED,
@@ -90,7 +101,7 @@ _WARNINGS = frozenset(
 _ERRORS = frozenset({Event.PROVIDER_NEEDS_OPERATOR, Event.MESSAGE_DEAD, Event.UNCOUNTED})
 
 Observer = Callable[[Event, Mapping[str, Any]], None]
-"""Hears each event with its fields and those of the block it happened in (see `quel.observe.logs.about`)."""
+"""Hears each event with its fields and those of the block it happened in (`observe.logs.log_context`)."""
 
 _observers: list[Observer] = []
 
@@ -99,6 +110,16 @@ def subscribe(observer: Observer) -> None:
     """Lets `observer` hear every event of this process from now on; twice is the same as once."""
     if observer not in _observers:
         _observers.append(observer)
+
+
+@contextmanager
+def hearing(observer: Observer) -> Iterator[None]:
+    """Lets `observer` hear every event of this process for the block."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
 
 
 def emit(event: Event, **fields: Any) -> None:

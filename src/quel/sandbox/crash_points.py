@@ -48,9 +48,9 @@ _CALLS: dict[type, tuple[str, ...]] = {
     Ingest: ("take", "done", "rescue"),
     RejectedEntries: ("keep",),
     FetchJobRows: ("load", "claim", "unclaimed_kind"),
-    PrepareInputsRows: ("load", "attachment_paths", "finish"),
+    PrepareInputsRows: ("load", "begin", "postpone", "attachment_paths", "finish"),
     GenerateImageRows: ("due", "claim", "mark_made", "reschedule", "reset", "fail", "fail_unpayable"),
-    PersistOutputRows: ("load", "deliver", "fail", "make_again"),
+    PersistOutputRows: ("begin", "deliver", "postpone", "fail", "make_again"),
     FinalizeJobRows: ("close", "refuse", "give_up"),
     SweepStuckJobsRows: ("open_jobs", "recover", "recover_pending", "adopt", "reconcile_productions"),
     Cancellations: ("is_cancelled", "cancelled_among"),
@@ -60,7 +60,7 @@ _CALLS: dict[type, tuple[str, ...]] = {
     ),
     GeminiQuota: ("reserve", "give_back", "report", "closed_for_s"),
     Pause: ("paused_paths",),
-    Queues: ("backlog", "jobs_to_fetch", "foreign_ids"),
+    Queues: ("waiting", "jobs_to_fetch", "foreign_ids"),
     SupabaseStorage: ("read_reference", "write_result", "stored_size_bytes", "delete_results"),
     GeminiEngine: ("generate",),
     PillowImaging: ("normalise", "grid", "to_webp"),
@@ -152,14 +152,14 @@ def _wrap_messages(points: CrashPoints) -> None:
 def _wrap_commits(points: CrashPoints) -> None:
     run = Database.run
 
-    def wrapped_run(self: Database, work: Callable[[Connection], Any]) -> Any:
+    def wrapped_run(self: Database, work: Callable[[Connection], Any], **options: Any) -> Any:
         def wrapped_work(connection: Connection) -> Any:
             answer = work(connection)
             if getattr(_inside, "call", None):
                 points.meet(Moment.COMMITTING, _inside.call)
             return answer
 
-        return run(self, wrapped_work)
+        return run(self, wrapped_work, **options)
 
     _replace(Database, "run", wrapped_run)
 

@@ -20,12 +20,13 @@ from quel.core.fetch_job import (
     decide,
 )
 from quel.core.fetch_job import JobFacts as Facts
+from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE, Kind, foreign_reason
 from quel.core.object_path import result_owner
 from quel.core.pipeline import Step, StepMessage, next_steps
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import announce
 
 
@@ -63,6 +64,8 @@ def _decide(services: Services, facts: Facts) -> tuple[StepMessage, ...]:
         case Skip(status):
             emit(Event.JOB_IGNORED, status=status.value)
         case Cancelled():
+            if facts.status is JobStatus.PENDING:  # a processing one may be another program's
+                services.cancellations.write(job_id)
             return (StepMessage(Step.FINALIZE_JOB, job_id),)
         case AlreadyClaimed():
             return _look_again(services, job_id)

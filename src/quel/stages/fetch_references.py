@@ -6,7 +6,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from quel.core.attachment import AttachmentPath
-from quel.core.errors import ReferenceUnavailable, ServiceUnavailable
+from quel.core.errors import Misconfigured, ReferenceUnavailable, ServiceUnavailable
 from quel.core.job import StageRequest
 from quel.core.object_key import logged_key, reference_key
 from quel.core.outcome import PictureBytes
@@ -14,9 +14,9 @@ from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE, Preparation
 from quel.core.prompting.picture import Reference, SortedReferences
 from quel.core.prompting.references import sort_references
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,10 @@ def _fetch_all(
         }
         results = {attach_id: future.result() for attach_id, future in futures.items()}
     pictures = {attach_id: r for attach_id, r in results.items() if isinstance(r, PictureBytes)}
-    down = next((r for r in results.values() if isinstance(r, ServiceUnavailable)), None)
-    if down is not None and not (last_try and pictures):
-        raise down
+    down = [r for r in results.values() if isinstance(r, ServiceUnavailable)]
+    for error in down:
+        if isinstance(error, Misconfigured) or not (last_try and pictures):
+            raise error
     missing = {attach_id: str(r) for attach_id, r in results.items() if not isinstance(r, PictureBytes)}
     return pictures, missing
 

@@ -6,9 +6,9 @@ from quel.core.closing import ClosedJob
 from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE
 from quel.core.pipeline import StepMessage
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import announce, clear_away
 
 
@@ -22,14 +22,14 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     if (
         closed is None
     ):  # still open, ended by somebody else, or by a worker that died before it had cleared away
-        remains = services.finalize_job.leftovers(job_id)
-        if remains is None:
+        leftovers = services.finalize_job.leftovers(job_id)
+        if leftovers is None:
             return ()
-        if remains.withdrawn:
-            emit(Event.JOB_WITHDRAWN, images=remains.withdrawn)
-        return clear_away(services, job_id, remains)
+        if leftovers.withdrawn:
+            emit(Event.JOB_WITHDRAWN, images=leftovers.withdrawn)
+        return clear_away(services, job_id, leftovers)
     _tell(closed)
-    return clear_away(services, job_id, closed.remains)
+    return clear_away(services, job_id, closed.leftovers)
 
 
 def _tell(closed: ClosedJob) -> None:

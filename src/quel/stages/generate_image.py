@@ -7,16 +7,23 @@ and the admission controller sends a new message when there is room.
 """
 
 import random
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any
-from uuid import UUID, uuid4
+from collections.abc import Sequence
+from uuid import UUID
 
-from quel.core.errors import ServiceUnavailable
+from quel.core.errors import (
+    DatabaseError,
+    NoRoom,
+    ServiceUnavailable,
+    SettingsError,
+    StorageRefused,
+    UnreadablePicture,
+)
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
+from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
 from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
 from quel.core.outcome import (
+    Broken,
     GenerateRequest,
     Outcome,
     PictureBytes,
@@ -26,13 +33,13 @@ from quel.core.outcome import (
     Wait,
     blame,
 )
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
-from quel.core.retry import GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
+from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
-from quel.stages.persist_output import finalize_when_done, log_progress
+from quel.stages.job_end import finalize_when_done, log_progress
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
@@ -42,19 +49,19 @@ _KEEP_PAUSE_S = 1.0
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
     """Makes the image whose turn it is. The ids say which one became ready, not which one is made."""
-    limits = _open_paths(services)
-    if limits == ():
+    open_paths = _open_paths(services)
+    if open_paths == OnlyPaths(()):
         services.admission.wait(Later(_PAUSED_FOR_S, "paused"))
         return ()
     slot = _reserve(services)
     if isinstance(slot, Later):
         services.admission.wait(slot)
         return ()
-    time.sleep(slot.wait_s)  # at most the quota's horizon; the slot is ours and nobody else can use it
-    turn, messages = _take(services, limits)
+    services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
+    turn, messages = _take(services, slot, open_paths)
     if turn is None:
         services.quota.give_back(slot)
-        if limits is not None:  # images may wait for their path; without limits there is simply none
+        if open_paths != EveryPath():  # images may wait for their path; else there is simply none
             services.admission.wait(Later(_NO_TURN_FOR_S, "path"))
         return messages
     with (
@@ -67,14 +74,9 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
     return messages
 
 
-def _open_paths(services: Services) -> Sequence[Mapping[str, Any]] | None:
-    """The paths at which images may begin, with their limits; None when all may, () when none may."""
-    limits, paused = services.rules.path_limits, services.pause.paused_paths()
-    if not paused:
-        return limits
-    if limits is None:
-        limits = tuple({"path": path, "most": None} for path in services.rules.intake.known_paths)
-    return tuple(limit for limit in limits if not paused & {limit["path"], "*"})
+def _open_paths(services: Services) -> OpenPaths:
+    rules = services.rules
+    return without_paused(rules.open_paths, services.pause.paused_paths(), rules.intake.known_paths)
 
 
 def _reserve(services: Services) -> Slot | Later:
@@ -98,9 +100,15 @@ def _make(services: Services, turn: ClaimedImage, slot: Slot) -> tuple[StepMessa
         emit(Event.INPUTS_LOST)
         services.generate_image.reset(turn)
         return (StepMessage(Step.PREPARE_INPUTS, turn.job_id),)
-    slot = services.quota.begin(slot)
+    begun = services.quota.begin(slot)
+    if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
+        services.generate_image.reschedule(
+            turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers
+        )
+        services.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
+        return ()
     outcome = _call(services, turn, shown)
-    return _follow(services, turn, slot, outcome)
+    return _follow(services, turn, begun, outcome)
 
 
 def _not_wanted(services: Services, turn: ClaimedImage) -> tuple[StepMessage, ...]:
@@ -112,11 +120,11 @@ def _not_wanted(services: Services, turn: ClaimedImage) -> tuple[StepMessage, ..
 
 
 def _take(
-    services: Services, limits: Sequence[Mapping[str, Any]] | None
+    services: Services, slot: Slot, open_paths: OpenPaths
 ) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
     """The image whose turn it is, passing over payers without the credits, and what those lead to."""
     messages: tuple[StepMessage, ...] = ()
-    while isinstance(turn := services.generate_image.claim(uuid4().hex, limits), Unpayable):
+    while isinstance(turn := services.generate_image.claim(slot.owner, open_paths), Unpayable):
         messages += _unpayable(services, turn)
     return turn, messages
 
@@ -129,10 +137,9 @@ def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, .
         if failed is None:
             emit(Event.IMAGE_UNPAYABLE, image=unpayable.image_no)
             return ()
-        progress, images, reason = failed
-        emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=images)
-        log_progress(progress)
-        return finalize_when_done(unpayable.job_id, progress)
+        emit(Event.IMAGE_FAILED, code="ran_dry", reason=failed.reason, images=failed.images)
+        log_progress(failed.progress)
+        return finalize_when_done(unpayable.job_id, failed.progress)
 
 
 def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureBytes]) -> Outcome:
@@ -143,29 +150,26 @@ def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureByte
         pictures=len(pictures),
     )
     request = GenerateRequest(turn.prompt, tuple(pictures), turn.aspect_ratio, turn.seed)
-    began = time.monotonic()
+    began = services.clock.monotonic_s()
     outcome = services.engine.generate(request)
     emit(
         Event.PROVIDER_ANSWERED,
         status=type(outcome).__name__.lower(),
         code=getattr(outcome, "code", None),
         blame=blame(outcome),
-        seconds=round(time.monotonic() - began, 3),
+        seconds=round(services.clock.monotonic_s() - began, 3),
         cost_usd=getattr(outcome, "cost_usd", 0.0),
     )
     return outcome
 
 
 def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome) -> tuple[StepMessage, ...]:
-    decision = decide(
-        outcome,
-        attempts=turn.attempts,
-        broken=turn.broken_answers,
-        policy=services.rules.retry,
-        random_fraction=random.random(),  # noqa: S311 - jitter, not a secret
-    )
+    decision = _decide(services, turn, outcome)
     if isinstance(decision, Succeed):  # before anything that can fail: these bytes have been paid for
-        _keep(services, turn, decision.picture)
+        try:
+            _keep(services, turn, decision.picture)
+        except UnreadablePicture as error:
+            decision = _decide(services, turn, Broken(error.code, str(error)))
     _report(services, slot, outcome)
     match decision:
         case Succeed(_, cost_usd):
@@ -184,24 +188,63 @@ def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome
             return _give_up(services, turn, code, message, account)
 
 
+def _decide(services: Services, turn: ClaimedImage, outcome: Outcome) -> Decision:
+    return decide(
+        outcome,
+        attempts=turn.attempts,
+        broken=turn.broken_answers,
+        policy=services.rules.retry,
+        random_fraction=random.random(),  # noqa: S311 - jitter, not a secret
+    )
+
+
 def _keep(services: Services, turn: ClaimedImage, picture: PictureBytes) -> None:
-    """Keeps the answer, also when Redis is full or away for minutes: it cannot be had again for free."""
-    give_up_at = time.monotonic() + _KEEP_TRYING_S
+    """Keeps the answer, which cannot be had again for free: in Redis, or at its final key in the bucket.
+
+    Tried for minutes where Redis has no room or is away and Storage does not take it either. Raises
+    ServiceUnavailable after that, UnreadablePicture where it is none.
+    """
+    give_up_at = services.clock.monotonic_s() + _KEEP_TRYING_S
     while True:
         try:
             return services.blobs.put_output(turn.job_id, turn.image_no, picture)
         except ServiceUnavailable as error:
-            if time.monotonic() > give_up_at:
-                raise
             emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
-            time.sleep(_KEEP_PAUSE_S)
+            is_late = services.clock.monotonic_s() > give_up_at
+            if (is_late or isinstance(error, NoRoom)) and _store_at_once(services, turn, picture):
+                return None
+            if is_late:
+                raise
+            services.clock.sleep(_KEEP_PAUSE_S)
+
+
+def _store_at_once(services: Services, turn: ClaimedImage, picture: PictureBytes) -> bool:
+    """Stores an answer as persist_output would, which then finds it and delivers it; False when it cannot.
+
+    An image that has ended meanwhile, or been made by another call, needs no second picture.
+    """
+    try:
+        delivery = services.persist_output.load(turn.job_id, turn.image_no)
+        if delivery is None or delivery.state in {ImageState.MADE, *FINAL_STATES}:
+            return True
+        webp = services.imaging.to_webp(picture.data)
+        services.storage.write_result(delivery.result_path, webp)
+    except (ServiceUnavailable, StorageRefused, DatabaseError, SettingsError) as error:
+        emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
+        return False
+    emit(Event.IMAGE_STORED_AT_ONCE, bytes=len(webp))
+    return True
 
 
 def _made(services: Services, turn: ClaimedImage, cost_usd: float) -> tuple[StepMessage, ...]:
     if not services.generate_image.mark_made(turn, cost_usd):
         emit(Event.IMAGE_DROPPED, state="no longer wanted")
         services.blobs.drop_output(turn.job_id, turn.image_no)
-        return (StepMessage(Step.FINALIZE_JOB, turn.job_id),)
+        # persist_output deletes what may have been stored at once.
+        return (
+            StepMessage(Step.PERSIST_OUTPUT, turn.job_id, turn.image_no),
+            StepMessage(Step.FINALIZE_JOB, turn.job_id),
+        )
     emit(Event.IMAGE_MADE, cost_usd=cost_usd)
     return (StepMessage(Step.PERSIST_OUTPUT, turn.job_id, turn.image_no),)
 

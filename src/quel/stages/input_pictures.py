@@ -7,7 +7,7 @@ from uuid import UUID
 from quel.core.aspect import AspectRatio
 from quel.core.outcome import PictureBytes
 from quel.core.prompting.picture import PictureSpec
-from quel.services import Services
+from quel.core.services import Services
 
 
 class InputPictures:
@@ -19,8 +19,16 @@ class InputPictures:
         self._references = references
         self._keys: dict[tuple[tuple[int, ...], AspectRatio | None], str] = {}
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The keys of the pictures that were put so far."""
+        return tuple(dict.fromkeys(self._keys.values()))
+
     def key(self, ask: PictureSpec, aspect_ratio: AspectRatio) -> str:
-        """The key of a picture, drawn and kept when it is first asked for. Raises ServiceUnavailable."""
+        """The key of a picture, drawn and kept when it is first asked for.
+
+        Raises NoRoom, ServiceUnavailable.
+        """
         members = tuple(reference.attach_id for reference in ask.references)
         what = (members, aspect_ratio if ask.is_grid else None)
         if what not in self._keys:

@@ -1,55 +1,99 @@
 """persist_output: an answer becomes a stored, charged, counted WebP, once.
 
-The provider call cannot be repeated for free, the rest can: a neighbour that is down raises
-ServiceUnavailable, and the same image is persisted later from the bytes that are kept.
+The provider call cannot be repeated for free, the rest can. While Storage or a payer's row cannot be had, the
+image waits in its row: one message tries it again after pauses that double up to a minute, from the WebP that
+was encoded once, or from the object that is stored already.
 """
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from quel.core.errors import StorageRefused, UnreadablePicture
-from quel.core.generate_image import Progress
+from quel.core.errors import QuelError, RowLocked, ServiceUnavailable, StorageRefused, UnreadablePicture
+from quel.core.generate_image import InsufficientCredits
 from quel.core.job import JobStatus
-from quel.core.persist_output import Delivered, InsufficientCredits, OutputToPersist, Stale
-from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.core.persist_output import ENCODED, Delivered, OutputToPersist, Stale
+from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
+from quel.stages.job_end import finalize_when_done, log_progress
+
+_MARGIN_S = 0.5  # a message must not arrive before the pause in its row is over
+_ENDED_THE_PROCESS = (
+    f"Storing the picture ended the process that worked on it {MOST_STARTS} times, so it was not tried again."
+)
 
 
-def persist_output(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
-    """Stores and charges one made image. Raises ServiceUnavailable when it must be tried again."""
-    delivery = services.persist_output.load(job_id, image_no)
+def persist_output(
+    services: Services, job_id: UUID, image_no: int, *, owner: str | None = None, tries: int = 0
+) -> tuple[StepMessage, ...]:
+    """Stores and charges one made image. Raises ServiceUnavailable when it must be tried again.
+
+    `owner` is the message, which may begin again what it began; `tries` counts how often it ended in order
+    with an error.
+    """
+    delivery = services.persist_output.begin(job_id, image_no, owner or uuid4().hex)
     if delivery is None:
         return ()
     with log_context(path=delivery.path, stage=delivery.stage):
         if delivery.state is not ImageState.MADE:
-            _clear_away(services, delivery, delivery.state)
-            return _closing_time(delivery)
+            _delete_unwanted_object(services, delivery, delivery.state)
+            return _finalize_if_processing(delivery)
         if delivery.job_status is JobStatus.PENDING:  # set back by hand: its bytes wait for the new claim
             return ()
         if delivery.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(job_id):
             return (StepMessage(Step.FINALIZE_JOB, job_id),)
+        if not delivery.begun:  # another message is at it, or will be when its pause is over
+            return ()
+        if delivery.starts > tries + MOST_STARTS:
+            return _fail(services, delivery, "ends_the_process", _ENDED_THE_PROCESS)
         return _persist(services, delivery)
 
 
 def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage, ...]:
+    if delivery.object_bytes is not None:
+        return _deliver(services, delivery, delivery.object_bytes)
     answer = services.blobs.output(delivery.job_id, delivery.image_no)
     if answer is None:
         return _without_bytes(services, delivery)
     try:
-        webp = services.imaging.to_webp(answer.data)
+        webp = answer.data if answer.mime_type == ENCODED else services.imaging.to_webp(answer.data)
     except UnreadablePicture as error:
         return _unreadable(services, delivery, str(error))
     try:
         services.storage.write_result(delivery.result_path, webp)
     except StorageRefused as error:
         return _fail(services, delivery, error.code, str(error))
+    except ServiceUnavailable as error:
+        if answer.mime_type != ENCODED:
+            _keep_encoded(services, delivery, webp)
+        return _postpone(services, delivery, error)
     return _deliver(services, delivery, len(webp))
+
+
+def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) -> None:
+    """In place of the answer, so that it is encoded once; where that fails, the answer is still kept."""
+    try:
+        services.blobs.keep_webp(delivery.job_id, delivery.image_no, webp)
+    except QuelError as error:
+        emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
+
+
+def _postpone(
+    services: Services, delivery: OutputToPersist, error: QuelError, object_bytes: int | None = None
+) -> tuple[StepMessage, ...]:
+    pause_s = services.persist_output.postpone(delivery, object_bytes=object_bytes)
+    if pause_s is None:
+        return ()
+    emit(Event.IMAGE_POSTPONED, code=error.code, reason=str(error), pause_s=round(pause_s, 1))
+    return (StepMessage(Step.PERSIST_OUTPUT, delivery.job_id, delivery.image_no, pause_s + _MARGIN_S),)
 
 
 def _without_bytes(services: Services, delivery: OutputToPersist) -> tuple[StepMessage, ...]:
     """The cache lost the answer: a worker may have stored it before; otherwise it is made again."""
-    size_bytes = services.storage.stored_size_bytes(delivery.result_path)
+    try:
+        size_bytes = services.storage.stored_size_bytes(delivery.result_path)
+    except ServiceUnavailable as error:
+        return _postpone(services, delivery, error)
     if size_bytes is not None:
         return _deliver(services, delivery, size_bytes)
     emit(Event.IMAGE_BYTES_LOST)
@@ -57,7 +101,10 @@ def _without_bytes(services: Services, delivery: OutputToPersist) -> tuple[StepM
 
 
 def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> tuple[StepMessage, ...]:
-    end = services.persist_output.deliver(delivery, size_bytes)
+    try:
+        end = services.persist_output.deliver(delivery, size_bytes)
+    except RowLocked as error:
+        return _postpone(services, delivery, error, size_bytes)
     match end:
         case Delivered(attach_id, balance, progress):
             emit(
@@ -68,24 +115,23 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
                 balance=balance,
             )
             log_progress(progress)
-        case InsufficientCredits(progress, failed):
-            reason = f"The {delivery.payer_kind} ran out of credits."
-            emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=failed)
+        case InsufficientCredits(progress, images, reason):
+            emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=images)
             log_progress(progress)
             services.storage.delete_results([delivery.result_path])
         case Stale(ImageState.STORED):
-            return _closing_time(delivery)
+            return _finalize_if_processing(delivery)
         case Stale(ImageState.MADE):
             return ()
         case Stale(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
-            _clear_away(services, delivery, state)
+            _delete_unwanted_object(services, delivery, state)
             return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
     services.blobs.drop_output(delivery.job_id, delivery.image_no)
     return finalize_when_done(delivery.job_id, progress)
 
 
-def _clear_away(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
+def _delete_unwanted_object(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
     """Deletes the object of an image that has ended unwanted; one that is made again will need its path."""
     if state in {ImageState.FAILED, ImageState.CANCELLED}:
         services.storage.delete_results([delivery.result_path])
@@ -114,32 +160,7 @@ def _fail(services: Services, delivery: OutputToPersist, code: str, reason: str)
     return finalize_when_done(delivery.job_id, progress)
 
 
-def log_progress(progress: Progress) -> None:
-    """Logs x of y and percent, and the end of a stage."""
-    ended = progress.stored + progress.failed
-    emit(
-        Event.PROGRESS,
-        done=ended,
-        of=progress.planned,
-        percent=round(100 * ended / max(progress.planned, 1)),
-        stored=progress.stored,
-        failed=progress.failed,
-    )
-    if progress.stage_remaining == 0:
-        emit(
-            Event.STAGE_FINISHED,
-            images=progress.stage_stored,
-            of=progress.stage_planned,
-            seconds=round(progress.seconds, 3),
-        )
-
-
-def finalize_when_done(job_id: UUID, progress: Progress) -> tuple[StepMessage, ...]:
-    """The nudge that closes the job when no image is left."""
-    return () if progress.remaining else (StepMessage(Step.FINALIZE_JOB, job_id),)
-
-
-def _closing_time(delivery: OutputToPersist) -> tuple[StepMessage, ...]:
+def _finalize_if_processing(delivery: OutputToPersist) -> tuple[StepMessage, ...]:
     if delivery.job_status is JobStatus.PROCESSING and delivery.state is not ImageState.READY:
         return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
     return ()

@@ -3,27 +3,35 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from quel.core.errors import NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
-from quel.core.pipeline import Step, StepMessage, next_steps
-from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
+from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
+from quel.core.prepare_inputs import MOST_TRIES, PAUSE_S, FailedImage, Preparation, ReadyImage
 from quel.core.prompting.picture import Arrangement, PictureSpec
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange
+from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.fetch_references import FetchedReferences, StageReferences, fetch_references
 from quel.stages.input_pictures import InputPictures
 
 _FULL_CACHE_DELAY_S = 5.0
 
 
-def prepare_inputs(services: Services, job_id: UUID, *, last_try: bool = False) -> tuple[StepMessage, ...]:
+_ENDED_THE_PROCESS = (
+    f"Preparing its pictures ended the process that worked on it {MOST_STARTS} times,"
+    " and was not tried again."
+)
+
+
+def prepare_inputs(services: Services, job_id: UUID, *, tries: int = 0) -> tuple[StepMessage, ...]:
     """Prepares the planned images of a job. Raises ServiceUnavailable when it must be tried again.
 
-    On the `last_try` a reference that Storage still cannot hand out is left out like a missing one, as
-    long as Storage hands out others.
+    `tries` counts how often the message ended in order with an error. When they are used up, a reference
+    that Storage still cannot hand out is left out like a missing one, as long as Storage hands out others;
+    where it hands out none, or refuses quel itself, the job waits for as long as that lasts.
     """
     preparation = services.prepare_inputs.load(job_id)
     if preparation is None:
@@ -37,15 +45,37 @@ def prepare_inputs(services: Services, job_id: UUID, *, last_try: bool = False) 
     if services.blobs.inputs_full():
         return (StepMessage(Step.PREPARE_INPUTS, job_id, delay_s=_FULL_CACHE_DELAY_S),)
     with log_context(path=preparation.path):
-        return _prepare(services, preparation, last_try)
+        if services.prepare_inputs.begin(job_id) > tries + MOST_STARTS:
+            return _give_up(services, preparation)
+        try:
+            return _prepare(services, preparation, last_try=tries >= MOST_TRIES)
+        except ServiceUnavailable as error:
+            services.prepare_inputs.postpone(job_id)
+            if tries < MOST_TRIES:
+                raise
+            emit(Event.INPUTS_POSTPONED, code=error.code, reason=str(error), pause_s=PAUSE_S)
+            return (StepMessage(Step.PREPARE_INPUTS, job_id, delay_s=PAUSE_S),)
 
 
-def _prepare(services: Services, preparation: Preparation, last_try: bool) -> tuple[StepMessage, ...]:
+def _give_up(services: Services, preparation: Preparation) -> tuple[StepMessage, ...]:
+    failed = [FailedImage(no, "ends_the_process", _ENDED_THE_PROCESS) for no in sorted(preparation.planned)]
+    services.prepare_inputs.finish(preparation.job_id, ready=(), failed=failed, warnings=(), input_images=0)
+    emit(Event.IMAGE_FAILED, code="ends_the_process", reason=_ENDED_THE_PROCESS, images=len(failed))
+    return (StepMessage(Step.FINALIZE_JOB, preparation.job_id),)
+
+
+def _prepare(services: Services, preparation: Preparation, *, last_try: bool) -> tuple[StepMessage, ...]:
     gathered = fetch_references(services, preparation, last_try=last_try)
     work = _Work(services, preparation, gathered)
-    for image in preparation.plan.images:
-        if image.image_no in preparation.planned:
-            work.add(image)
+    try:
+        for image in preparation.plan.images:
+            if image.image_no in preparation.planned:
+                work.add(image)
+    except NoRoom as error:  # others go first: half a job's pictures in everybody's way help nobody
+        emit(Event.INPUTS_WAIT, code=error.code, reason=str(error))
+        services.blobs.drop_job(preparation.job_id, work.picture_keys, images=0)
+        services.prepare_inputs.postpone(preparation.job_id)
+        return (StepMessage(Step.PREPARE_INPUTS, preparation.job_id, delay_s=_FULL_CACHE_DELAY_S),)
     ready = services.prepare_inputs.finish(
         preparation.job_id,
         ready=work.ready,
@@ -83,6 +113,11 @@ class _Work:
     def __post_init__(self) -> None:
         self._path = PATHS[self.preparation.path]
         self._store = InputPictures(self.services, self.preparation.job_id, self.gathered.pictures)
+
+    @property
+    def picture_keys(self) -> tuple[str, ...]:
+        """What was put into the cache so far."""
+        return self._store.kept
 
     def add(self, image: ImagePlan) -> None:
         stage = self.preparation.plan.request.stages[image.stage]

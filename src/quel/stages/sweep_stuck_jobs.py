@@ -14,6 +14,7 @@ from quel.core.errors import QuelError
 from quel.core.fetch_job import choose_path
 from quel.core.job import Problem
 from quel.core.pipeline import FINAL_STATES, Step, StepMessage
+from quel.core.services import Services
 from quel.core.sweep_stuck_jobs import (
     Action,
     OpenJobs,
@@ -27,12 +28,9 @@ from quel.core.sweep_stuck_jobs import (
 )
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.services import Services
 from quel.stages.job_end import announce, clear_away
 
 OpenJob = TypeVar("OpenJob", PendingJob, ProcessingJob, Orphan)
-
-_BACKLOGS = (Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT, Step.FINALIZE_JOB)
 
 
 def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
@@ -47,7 +45,7 @@ def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
         context = _look_around(services, jobs)
         messages = [StepMessage(Step.FINALIZE_JOB, job_id) for job_id in to_close]
         messages += _judged(jobs.pending, _Pending(services, context))
-        messages += _judged(jobs.processing, lambda job: _processing(services, job, context))
+        messages += _judged(jobs.processing, _Processing(services, context))
         messages += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, context))
         productions = _reconcile(services)
     emit(Event.SWEEP_DONE, open=len(everything.job_ids), messages=len(messages), productions=productions)
@@ -84,7 +82,6 @@ def _look_around(services: Services, jobs: OpenJobs) -> SweepContext:
         flow_silent_s=jobs.flow_silent_s,
         gate_closed=services.quota.closed_for_s() > 0 or services.quota.outputs_full(),
         closed_paths=services.pause.paused_paths() | frozenset(rules.intake.disabled_paths),
-        backlog={stage: services.queues.backlog(stage) for stage in _BACKLOGS},
         inputs_full=services.blobs.inputs_full(),
     )
 
@@ -123,19 +120,31 @@ class _Pending:
         yield from verdict.messages
 
 
-def _processing(services: Services, job: ProcessingJob, context: SweepContext) -> Iterator[StepMessage]:
-    verdict = decide_processing(job, context)
-    if verdict.action is Action.CLOSE:  # a worker may have died between keeping an answer and saying so
-        still_open = [(job.job_id, no) for no, state in job.images if state not in FINAL_STATES]
-        job = replace(job, kept_bytes=any(services.blobs.has_outputs(still_open)))
-        verdict = decide_processing(job, context)
-    if verdict.action is Action.CLOSE:
-        yield from _give_up(services, job, context)
-    elif verdict.action is Action.RECOVER:
-        if not services.sweep_stuck_jobs.recover(job):
-            return
-        _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
-    yield from verdict.messages
+class _Processing:
+    """Judges claimed jobs; each queue is looked through once, when there is a job to judge by it."""
+
+    def __init__(self, services: Services, context: SweepContext) -> None:
+        self._services, self._context = services, context
+        self._messages = cache(services.queues.waiting)
+
+    def __call__(self, job: ProcessingJob) -> Iterator[StepMessage]:
+        services, context = self._services, self._context
+        verdict = decide_processing(job, context, self._waits)
+        if verdict.action is Action.CLOSE:  # a worker may have died between keeping an answer and saying so
+            still_open = [(job.job_id, no) for no, state in job.images if state not in FINAL_STATES]
+            job = replace(job, kept_bytes=any(services.blobs.has_outputs(still_open)))
+            verdict = decide_processing(job, context, self._waits)
+        if verdict.action is Action.CLOSE:
+            yield from _give_up(services, job, context)
+        elif verdict.action is Action.RECOVER:
+            if not services.sweep_stuck_jobs.recover(job):
+                return
+            _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
+        yield from verdict.messages
+
+    def _waits(self, message: StepMessage) -> bool | None:
+        messages = self._messages(message.step)
+        return None if messages is None else (message.job_id, message.image_no) in messages
 
 
 def _orphan(services: Services, orphan: Orphan, context: SweepContext) -> Iterator[StepMessage]:
@@ -164,4 +173,4 @@ def _give_up(services: Services, job: OpenJob, context: SweepContext) -> tuple[S
         with log_context(path=closed.path):
             emit(Event.IMAGE_FAILED, code="stuck", reason=reason, images=closed.given_up)
         announce(closed)
-        return clear_away(services, job_id, closed.remains)
+        return clear_away(services, job_id, closed.leftovers)

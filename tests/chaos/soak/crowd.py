@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -78,7 +79,7 @@ class Crowd:
         self.ordered_images += images
         for _ in range(self.dice.choice((1, 1, 1, 2, 3))):
             queue = self.dice.choice(LISTS)
-            persist(lambda queue=queue: self.studio.push(job_id, queue=queue))
+            persist(partial(self.studio.push, job_id, queue=queue))
             self.pushes += 1
         if self.dice.random() < 0.2:
             self.studio.redis.lpush(self.dice.choice(LISTS), self.dice.choice(JUNK))

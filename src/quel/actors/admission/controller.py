@@ -120,8 +120,8 @@ class AdmissionController:
                 stop.wait(_TICK_S)
 
     def _pause_s(self) -> float:
-        rings_at = max(self._notify_at, self._closed_until)
-        return min(_TICK_S, max(0.0, rings_at - time.monotonic()))
+        notifies_at = max(self._notify_at, self._closed_until)
+        return min(_TICK_S, max(0.0, notifies_at - time.monotonic()))
 
     def _notify_after(self, moment: float) -> None:
         """Has a message sent for one of the dropped ones at `moment`, if it was not to be earlier anyway."""

@@ -16,7 +16,9 @@ from prometheus_client import CollectorRegistry, multiprocess
 from quel.actors.pulse import ConsumerHeartbeat
 from quel.actors.runtime import runtime
 from quel.adapters.postgres.operations.backlog import JobBacklogReader
+from quel.adapters.postgres.pause import PausedRows
 from quel.adapters.redis.client import connect, redis_errors
+from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.queue_backlog import QueueBacklogReader
 from quel.core.errors import QuelError
 from quel.core.pipeline import Step
@@ -55,7 +57,8 @@ class HealthMiddleware(dramatiq.Middleware):
         )
         backlog = None
         if Step.SWEEP_STUCK_JOBS in runtime.steps:
-            reader = QueueBacklogReader(queues, lists, self._settings.ingest_queues)
+            pause = Pause(lists, PausedRows(runtime.services.database))
+            reader = QueueBacklogReader(queues, lists, self._settings.ingest_queues, pause.notes)
             backlog = BacklogCollector(read_rows=rows.read, read_lists=reader.read)
         pings = {
             "postgresql": rows.ping,

@@ -7,8 +7,10 @@ import dramatiq
 from quel.actors.refusal import refuse_to_start
 from quel.actors.runtime import runtime
 from quel.adapters.redis.databases import check_databases
-from quel.core.errors import SettingsError
+from quel.adapters.redis.server_state import read_server_state
+from quel.core.errors import QuelError, SettingsError
 from quel.core.pipeline import Step
+from quel.core.redis_room import memory_problem
 from quel.observe.events import Event, emit
 from quel.settings import Settings
 
@@ -25,7 +27,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
 _IDLE_POLL_MS = 100  # how soon an idle thread notices that it is to stop
 
 
-def served_stages(worker: dramatiq.Worker) -> frozenset[Step]:
+def served_steps(worker: dramatiq.Worker) -> frozenset[Step]:
     """The steps whose queues this worker consumes. Raises SettingsError for a queue that is none."""
     queues = worker.consumer_whitelist or {step.value for step in Step}
     known = {step.value for step in Step}
@@ -45,13 +47,14 @@ class WorkerSetup(dramatiq.Middleware):
         worker.queue_prefetch = worker.worker_threads
         worker.worker_timeout = _IDLE_POLL_MS
         try:
-            steps = served_stages(worker)
+            steps = served_steps(worker)
             needed = {"DATABASE_URL"}.union(*(NEEDS[step] for step in steps))
             self._settings.require(*sorted(needed))
             check_databases(self._settings.redis_urls)
             runtime.start(self._settings, threads=worker.worker_threads, steps=steps)
         except SettingsError as error:
             refuse_to_start(error)
+        self._look_at_memory()
         emit(
             Event.PROCESS_STARTED,
             pid=os.getpid(),
@@ -59,6 +62,21 @@ class WorkerSetup(dramatiq.Middleware):
             groups=sorted(step.value for step in steps),
             costly_defaults=self._settings.costly_defaults,
         )
+
+    def _look_at_memory(self) -> None:
+        """Warns of a Redis that is too small; one that does not answer now is waited for, not judged."""
+        budgets = dict.fromkeys(self._settings.redis_urls, 0)
+        budgets["REDIS_URL"] = self._settings.blob_budget_bytes
+        try:
+            states = {name: read_server_state(url) for name, url in self._settings.redis_urls.items()}
+        except QuelError:
+            return
+        if states["REDIS_URL"].run_id == states["QUEL_BROKER_REDIS_URL"].run_id:
+            del states["QUEL_BROKER_REDIS_URL"]
+        for name, state in states.items():
+            problem = memory_problem(state.max_memory_bytes, blob_budget_bytes=budgets[name], variable=name)
+            if problem is not None:
+                emit(Event.REDIS_MEMORY, reason=problem)
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Closes the neighbours' connections."""

@@ -4,19 +4,20 @@ What the provider does comes back as a value, past the SDK (see `single_request`
 exceptions hold the API key and the whole request, so none leaves this room, is chained or logged.
 """
 
-import os
+from functools import partial
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import httpx
 
 from quel.adapters.bounded_http import BoundedTransport
+from quel.adapters.cpus import usable_cpus
 from quel.adapters.gemini.answer import judge_answer
 from quel.adapters.gemini.error_answer import HttpAnswer, judge_error
 from quel.adapters.gemini.model_check import ModelCheck, failed_check, judge_model
 from quel.adapters.gemini.single_request import SingleRequestTransport
 from quel.adapters.http_settings import header_secret, http_url
-from quel.adapters.imaging import check_readable
+from quel.adapters.imaging import Workbench, check_readable
 from quel.core.models import model_for
 from quel.core.outcome import GenerateRequest, Outcome
 
@@ -38,8 +39,9 @@ class GeminiEngine:
 
     `base_url` and `api_version` are for gateways, tests and demos; empty means Google's address and
     `API_VERSION`. `transport` takes the place of the one that sends. `timeout_s` is the deadline of a whole
-    call, `concurrency` the number of connections: the number of threads that call. Nothing is read from the
-    environment. Raises SettingsError for a key or address that cannot be one.
+    call, `concurrency` the number of connections: the number of threads that call, `bench` where the answers'
+    pictures are looked at. Nothing is read from the environment. Raises SettingsError for a key or address
+    that cannot be one.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class GeminiEngine:
         api_version: str = "",
         timeout_s: float = 120.0,
         concurrency: int = 8,
+        bench: Workbench | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         # Imported here: it takes most of a second, and only processes that make images need it.
@@ -62,7 +65,8 @@ class GeminiEngine:
         transport = transport or BoundedTransport(timeout_s, _MAX_ANSWER_BYTES, concurrency)
         self._requests = SingleRequestTransport(transport, timeout_s)
         self._http = httpx.Client(transport=self._requests, trust_env=False)
-        self._reading = BoundedSemaphore(os.cpu_count() or 1)
+        self._reading = BoundedSemaphore(usable_cpus())
+        self._inspect = partial(check_readable, bench=bench or Workbench())
         # Kept referenced: the SDK closes a client that nothing holds, even under a call. Key, backend and
         # address are explicit because GOOGLE_* variables would otherwise override them.
         self._client = genai.Client(
@@ -84,7 +88,7 @@ class GeminiEngine:
         if not answer.is_success:
             return judge_error(answer, self.model.id, secrets)
         with self._reading:  # one a CPU: more at once would only hold more memory, some 6 MB each
-            return judge_answer(answer, self.model, check_readable, secrets)
+            return judge_answer(answer, self.model, self._inspect, secrets)
 
     def _send(self, request: GenerateRequest, headers: dict[str, str]) -> None:
         from google.genai import types

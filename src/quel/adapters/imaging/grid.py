@@ -3,24 +3,25 @@
 import io
 import math
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from quel.adapters.imaging.opening import open_picture, pillow_errors
-from quel.adapters.imaging.rgb import upright_rgb
+from quel.adapters.imaging.rgb import LYING, orientation_of, upright_rgb
+from quel.adapters.imaging.tiles import Size
+from quel.adapters.imaging.workbench import Workbench
 from quel.core.aspect import GRID_SIZES_PX, AspectRatio
 from quel.core.outcome import PictureBytes
 
 _Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
-def grid_picture(pictures: list[PictureBytes], aspect_ratio: AspectRatio, max_pixels: int) -> PictureBytes:
+def grid_picture(pictures: list[PictureBytes], aspect_ratio: AspectRatio, bench: Workbench) -> PictureBytes:
     """One JPEG, exactly GRID_SIZES_PX[aspect_ratio], the pictures row by row in the order given.
 
     Raises NotAPictureError, and ValueError for no pictures. One picture is decoded at a time.
     """
     canvas = Image.new("RGB", GRID_SIZES_PX[aspect_ratio], "white")
     for picture, cell in zip(pictures, cells(len(pictures), canvas.size), strict=True):
-        _draw(canvas, picture, cell, max_pixels)
+        _draw(canvas, picture, cell, bench)
     buffer = io.BytesIO()
     # 4 ms at this size, where a PNG takes tens; without subsampling, fine coloured detail stays sharp.
     canvas.save(buffer, "JPEG", quality=90, subsampling=0)
@@ -48,13 +49,22 @@ def cells(count: int, size_px: tuple[int, int]) -> list[_Box]:
     ]
 
 
-def _draw(canvas: Image.Image, picture: PictureBytes, cell: _Box, max_pixels: int) -> None:
+def _draw(canvas: Image.Image, picture: PictureBytes, cell: _Box, bench: Workbench) -> None:
     left, top, right, bottom = cell
-    width, height = right - left, bottom - top
-    with open_picture(picture.data, max_pixels) as opened, pillow_errors():
+    room = (right - left, bottom - top)
+    with bench.opened(picture.data, lambda size_px: _fitted(size_px, room)) as opened:
+        if orientation_of(opened) in LYING:
+            fitted_px = _fitted(opened.size, room[::-1])
+        else:
+            fitted_px = _fitted(opened.size, room)
         # A JPEG is decoded at twice the cell's size where it is larger still: LANCZOS sees no difference.
-        shrink = min(1.0, 2 * max(width / opened.width, height / opened.height))
-        opened.draft(None, (math.ceil(opened.width * shrink), math.ceil(opened.height * shrink)))
+        opened.draft(None, (2 * fitted_px[0], 2 * fitted_px[1]))
         opened.load()
-        fitted = ImageOps.contain(upright_rgb(opened), (width, height), Image.Resampling.LANCZOS)
-    canvas.paste(fitted, (left + (width - fitted.width) // 2, top + (height - fitted.height) // 2))
+        fitted = upright_rgb(opened, fitted_px)
+    canvas.paste(fitted, (left + (room[0] - fitted.width) // 2, top + (room[1] - fitted.height) // 2))
+
+
+def _fitted(size_px: Size, room_px: Size) -> Size:
+    """The largest size of the same shape that has room."""
+    scale = min(room_px[0] / size_px[0], room_px[1] / size_px[1])
+    return max(1, round(size_px[0] * scale)), max(1, round(size_px[1] * scale))

@@ -3,47 +3,39 @@
 Whatever broken bytes make Pillow's decoders raise comes out as one error with a sentence.
 """
 
+import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image, features
+from PIL import AvifImagePlugin, Image, PngImagePlugin
+from pillow_heif import register_heif_opener
+
+from quel.adapters.imaging.formats import READ, NotAPictureError, mime_type_of, stranger
+from quel.adapters.imaging.jpeg_part import JPEG_END
+from quel.adapters.imaging.part import Part
+from quel.adapters.imaging.png_part import colour_coding
 
 # What people upload. Others that Pillow opens (EPS runs Ghostscript, PSD, FITS, …) only widen the attack
-# surface; HEIC would need a plugin.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", *(("AVIF",) if features.check("avif") else ()))
+# surface.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 
-_MAGIC_BYTES: tuple[tuple[bytes, int, str], ...] = (
-    # (bytes, offset, MIME type)
-    (b"\xff\xd8\xff", 0, "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
-    (b"WEBP", 8, "image/webp"),
-    (b"GIF8", 0, "image/gif"),
-    (b"BM", 0, "image/bmp"),
-    (b"II*\x00", 0, "image/tiff"),
-    (b"MM\x00*", 0, "image/tiff"),
-    (b"ftypavif", 4, "image/avif"),
-    (b"ftypavis", 4, "image/avif"),
+# One thread a picture: as many pictures are decoded at once as there are CPUs. No preview in place of the
+# picture.
+register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+# A JPEG's own limit. Longer rows and more of them, which other formats allow, cost decoders more than their
+# pixels: three copies of a row, a pointer to each.
+_MAX_EDGE_PX = 65_535
+
+# What a PNG's profile may unpack to; Pillow's own limit of 1 MB refuses the whole picture of a printer's.
+PngImagePlugin.MAX_TEXT_CHUNK = 8 * 1024 * 1024
+
+# Coded data of no picture, with every restart marker: a decoder that lacks rows takes it for them.
+_NO_ROWS = b"".join(
+    bytes(number * 37 % 251 for number in range(64)) + bytes((0xFF, 0xD0 + turn % 8)) for turn in range(16)
 )
-
-_NAMED_STRANGERS: tuple[tuple[bytes, int, str], ...] = (
-    (b"%PDF", 0, "a PDF document"),
-    (b"<svg", 0, "an SVG drawing"),
-    (b"<?xml", 0, "an XML document or SVG drawing"),
-    (b"<!DOCTYPE", 0, "a web page"),
-    (b"<html", 0, "a web page"),
-    (b"ftyphei", 4, "a HEIC photograph"),
-    (b"ftypmif1", 4, "a HEIC photograph"),
-)
-
-
-class NotAPictureError(Exception):
-    """The bytes are no picture quel reads; the message is a predicate: "is empty", "is a PDF document"."""
-
-
-def mime_type_of(data: bytes) -> str | None:
-    """The MIME type the first bytes tell, None for what is no picture format quel knows."""
-    return next((mime for magic, at, mime in _MAGIC_BYTES if data[at : at + len(magic)] == magic), None)
 
 
 @contextmanager
@@ -59,23 +51,44 @@ def pillow_errors() -> Iterator[None]:
         raise NotAPictureError("is damaged or cut off") from None
 
 
-def open_picture(data: bytes, max_pixels: int) -> Image.Image:
+def open_picture(part: Part, max_pixels: int) -> Image.Image:
     """The picture with its header read and nothing decoded yet. Raises NotAPictureError."""
-    if not data:
+    if not part.data:
         raise NotAPictureError("is empty")
-    if mime_type_of(data) is None:
-        raise NotAPictureError(f"is {_stranger(data)}, not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture")
+    if mime_type_of(part.data) is None:
+        what = stranger(part.data)
+        raise NotAPictureError(f"is {what}, not a {READ} picture")
     with pillow_errors():
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture = Image.open(io.BytesIO(part.data), formats=FORMATS)
+        if coding := colour_coding(part.data):
+            picture.info["cicp"] = coding
+    size = f"{picture.width}×{picture.height} pixels"
     if picture.width * picture.height > max_pixels:
-        size = f"{picture.width}×{picture.height} pixels"
         raise NotAPictureError(f"has {size}, more than the {max_pixels / 1e6:g} million allowed")
+    if max(picture.size) > _MAX_EDGE_PX:
+        raise NotAPictureError(f"has {size}, and no edge may be longer than {_MAX_EDGE_PX:,}")
     return picture
 
 
-def _stranger(data: bytes) -> str:
-    head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    for magic, at, name in _NAMED_STRANGERS:
-        if head[at : at + len(magic)].lower() == magic.lower():
-            return name
-    return "something else"
+def check_every_row(part: Part) -> None:
+    """Raises NotAPictureError for a JPEG without its end marker that lacks more than that.
+
+    libjpeg fills what is missing in silence. So the picture is decoded once as it is and once with other
+    bytes in place of the end: if all rows are there, nobody looks at them.
+    """
+    if part.complete:
+        return
+    without_end = part.data.removesuffix(JPEG_END)
+    if _decoded_digest(part.data) != _decoded_digest(without_end + _NO_ROWS + JPEG_END):
+        raise NotAPictureError("is damaged or cut off")
+
+
+def _decoded_digest(data: bytes) -> bytes:
+    digest = hashlib.sha256()
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
+        if not picture.info.get("progressive"):  # there an eighth of the size shows the first scan alone
+            picture.draft(None, (picture.width // 8, picture.height // 8))
+        picture.load()
+        for top in range(0, picture.height, 64):
+            digest.update(picture.crop((0, top, picture.width, min(top + 64, picture.height))).tobytes())
+    return digest.digest()

@@ -4,8 +4,11 @@ import io
 
 from PIL import Image
 
-from quel.adapters.imaging.opening import mime_type_of, open_picture, pillow_errors
+from quel.adapters.imaging.colours import to_srgb
+from quel.adapters.imaging.formats import mime_type_of
 from quel.adapters.imaging.rgb import orientation_of, upright_rgb
+from quel.adapters.imaging.tiles import Size
+from quel.adapters.imaging.whitelist import to_send
 from quel.core.outcome import PictureBytes
 
 # Gemini scales what it is shown to at most 3072×3072; more only costs upload time, with every image of a job.
@@ -19,50 +22,38 @@ MAX_SENT_BYTES = 4_000_000
 _QUALITY = 95
 _FALLBACK_QUALITY = 80
 
-# What a decoder notes about coding itself. Anything beyond (EXIF with the place, XMP, comments, profiles) is
-# not the provider's business or would change how the picture looks, so such a picture is encoded anew.
-_HARMLESS_INFO = {
-    *("jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "adobe", "adobe_transform"),
-    *("progressive", "progression", "gamma", "srgb", "chromaticity", "interlace"),
-}
-
 _PNG_BIT_DEPTH_AT = 24  # in the header chunk, which comes first
 
 
-def normalised(data: bytes, max_pixels: int) -> PictureBytes:
-    """The reference to send. JPEG or PNG bytes that are fine already pass through unchanged.
+def normalised(picture: Image.Image, data: bytes) -> PictureBytes:
+    """The reference to send, from an opened picture and the file it is in. Of a JPEG or PNG that is fine
+    already, what decodes it goes through as it is.
 
-    Raises NotAPictureError. At most one picture of `max_pixels` is decoded, at up to 7 bytes a pixel.
+    Raises what decoders raise. Costs memory as `cost_bytes` says with `fitting_size` for the result.
     """
-    with open_picture(data, max_pixels) as picture, pillow_errors():
-        fitting_px = _fitting_size(picture)
-        fits = fitting_px == picture.size and len(data) <= MAX_SENT_BYTES
-        picture.draft(None, fitting_px)  # JPEG decodes at a half, quarter or eighth where that is enough
-        picture.load()
-        if fits and _is_fine(picture, data):
-            return PictureBytes(data, mime_type_of(data) or "")
-        if picture.mode in ("RGB", "L", "CMYK"):  # before the colours: fewer pixels to convert
-            picture.thumbnail(fitting_px, Image.Resampling.LANCZOS)
-        upright = upright_rgb(picture)
-        upright.thumbnail((MAX_EDGE_PX, MAX_EDGE_PX), Image.Resampling.LANCZOS)
-        return PictureBytes(_jpeg(upright), "image/jpeg")
+    fitting_px = fitting_size(picture.size)
+    fits = fitting_px == picture.size
+    picture.draft(None, fitting_px)  # JPEG decodes at a half, quarter or eighth where that is enough
+    picture.load()
+    if fits and _is_fine(picture, data) and len(sent := to_send(data).data) <= MAX_SENT_BYTES:
+        return PictureBytes(sent, mime_type_of(sent) or "")
+    return PictureBytes(_jpeg(upright_rgb(picture, fitting_size(picture.size))), "image/jpeg")
 
 
-def _fitting_size(picture: Image.Image) -> tuple[int, int]:
-    """The picture's size, or the largest of its shape whose longer edge is MAX_EDGE_PX."""
-    shrink = min(1.0, MAX_EDGE_PX / max(picture.size))
-    return max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink))
+def fitting_size(size_px: Size) -> Size:
+    """The size itself, or the largest of its shape whose longer edge is MAX_EDGE_PX."""
+    shrink = min(1.0, MAX_EDGE_PX / max(size_px))
+    return max(1, round(size_px[0] * shrink)), max(1, round(size_px[1] * shrink))
 
 
 def _is_fine(picture: Image.Image, data: bytes) -> bool:
     eight_bit_png = picture.format == "PNG" and data[_PNG_BIT_DEPTH_AT] == 8
     return (
-        (eight_bit_png or picture.format == "JPEG")  # not MPO, a JPEG with more pictures behind the first
+        (eight_bit_png or picture.format == "JPEG")
         and picture.mode == "RGB"
         and not picture.has_transparency_data
-        and not getattr(picture, "is_animated", False)
         and orientation_of(picture) == 1
-        and picture.info.keys() <= _HARMLESS_INFO
+        and to_srgb(picture) is None
     )
 
 

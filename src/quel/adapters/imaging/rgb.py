@@ -1,12 +1,13 @@
 """Brings any decoded picture to upright 8-bit sRGB without transparency."""
 
-import io
 import math
 import struct
 
-from PIL import Image, ImageCms
+from PIL import Image
 
-from quel.adapters.imaging.opening import NotAPictureError
+from quel.adapters.imaging.colours import GREYS, to_srgb
+from quel.adapters.imaging.formats import NotAPictureError
+from quel.adapters.imaging.tiles import Change, Size, drawn
 
 _ORIENTATION_TAG = 0x0112  # EXIF 2.3, 4.6.4 A
 
@@ -20,8 +21,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+LYING = (5, 6, 7, 8)
+"""The orientations in which width and height are swapped."""
 
 
 def orientation_of(picture: Image.Image) -> int:
@@ -34,23 +35,40 @@ def orientation_of(picture: Image.Image) -> int:
     return orientation if orientation in _TURNS else 1
 
 
-def upright_rgb(picture: Image.Image) -> Image.Image:
-    """A decoded picture as mode RGB: upright, colours in sRGB, transparency on white, no metadata."""
+def upright_rgb(picture: Image.Image, size_px: Size | None = None) -> Image.Image:
+    """A decoded picture as mode RGB: upright, colours in sRGB, transparency on white, no metadata.
+
+    `size_px` is its size before it is turned upright, its own by default. Costs memory for the result, twice
+    where it is turned; a picture with nothing to do is handed back itself.
+    """
     orientation = orientation_of(picture)
-    profile = picture.info.get("icc_profile")
-    flat = _on_white(_eight_bit(picture))
-    flat = _srgb(flat, profile) if profile else flat
-    if flat.mode != "RGB":
-        flat = flat.convert("RGB")
+    size_px = size_px or picture.size
+    flat, conversion = picture, to_srgb(picture)
+    if picture.mode != "RGB" or picture.has_transparency_data or conversion or size_px != picture.size:
+        flat = drawn(picture, size_px, _plain(picture), conversion or _as_it_is)
     upright = flat.transpose(_TURNS[orientation]) if orientation != 1 else flat
     upright.info = {}  # some encoders write what they find here, a JPEG's comment for one
     return upright
 
 
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float greys scaled to 8 bits; Pillow's own convert would clip them to white."""
+def _plain(picture: Image.Image) -> Change:
+    """Makes a tile of the picture 8 bits deep, without transparency or palette."""
+    eight_bit = _eight_bit(picture)
+    see_through = picture.has_transparency_data
+
+    def plain(tile: Image.Image) -> Image.Image:
+        tile = eight_bit(tile)
+        if see_through:
+            return _on_white(tile)
+        return tile if tile.mode in ("RGB", "L", "CMYK") else tile.convert("RGB")
+
+    return plain
+
+
+def _eight_bit(picture: Image.Image) -> Change:
+    """Scales 16-bit, 32-bit and float greys to 8 bits; Pillow's own convert would clip them to white."""
     if picture.mode not in ("I", "F") and not picture.mode.startswith("I;16"):
-        return picture
+        return lambda tile: tile
     ceiling = 65535.0
     if picture.mode in ("I", "F"):
         brightest = float(picture.getextrema()[1])  # type: ignore[arg-type]  # one band: two numbers
@@ -58,30 +76,24 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
             raise NotAPictureError("has brightness values that are no numbers")
         usual = (1.0, 255.0, 65535.0) if picture.mode == "F" else (65535.0,)
         ceiling = next((limit for limit in usual if brightest <= limit), brightest)
-    linear = picture if picture.mode == "F" else picture.convert("I")
-    return linear.point(lambda value: value * (255 / ceiling)).convert("L")
+
+    def scaled(tile: Image.Image) -> Image.Image:
+        linear = tile if tile.mode == "F" else tile.convert("I")
+        return linear.point(lambda value: value * (255 / ceiling)).convert("L")
+
+    return scaled
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if not picture.has_transparency_data:
-        return picture
-    if picture.mode == "La":
-        picture = picture.convert("LA")
-    rgba = picture.convert("RGBA")
-    flat = Image.new("RGB", rgba.size, "white")
-    flat.paste(rgba, mask=rgba.getchannel("A"))
+def _on_white(tile: Image.Image) -> Image.Image:
+    """Grey stays grey, so that a profile for greys still fits."""
+    if tile.mode == "La":
+        tile = tile.convert("LA")
+    mode, with_alpha = ("L", "LA") if tile.mode in GREYS else ("RGB", "RGBA")
+    layered = tile.convert(with_alpha)
+    flat = Image.new(mode, layered.size, "white")
+    flat.paste(layered.convert(mode), mask=layered.getchannel("A"))
     return flat
 
 
-def _srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    """RGB and CMYK by their profile; anything else, and a profile that cannot be used, as it is."""
-    if picture.mode not in ("RGB", "CMYK"):
-        return picture
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return picture
-        converted = ImageCms.profileToProfile(picture, source, _SRGB, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return picture  # a broken profile: the numbers themselves are the best guess
-    return converted or picture
+def _as_it_is(tile: Image.Image) -> Image.Image:
+    return tile if tile.mode == "RGB" else tile.convert("RGB")

@@ -2,7 +2,8 @@
 
 import io
 
-from quel.adapters.imaging.opening import open_picture, pillow_errors
+from PIL import Image
+
 from quel.adapters.imaging.rgb import upright_rgb
 
 _QUALITY = 90  # SPEC 1.5
@@ -13,10 +14,9 @@ _QUALITY = 90  # SPEC 1.5
 _METHOD = 2
 
 
-def webp(data: bytes, max_pixels: int) -> bytes:
-    """The picture encoded anew. Raises NotAPictureError."""
-    with open_picture(data, max_pixels) as picture, pillow_errors():
-        picture.load()
-        buffer = io.BytesIO()
-        upright_rgb(picture).save(buffer, "WEBP", quality=_QUALITY, method=_METHOD)
-        return buffer.getvalue()
+def webp(picture: Image.Image) -> bytes:
+    """An opened picture encoded anew. Raises what decoders raise."""
+    picture.load()
+    buffer = io.BytesIO()
+    upright_rgb(picture).save(buffer, "WEBP", quality=_QUALITY, method=_METHOD)
+    return buffer.getvalue()

@@ -1,24 +1,32 @@
 """Short transactions behind any pooler: a timeout on every statement, and errors that tell nothing private.
 
 No session state is kept, so a transaction pooler in between is fine. The timeouts travel in the same round
-trip as a transaction's first statement.
+trip as a transaction's first statement. A transaction that falls silent (its process is frozen) is ended by
+PostgreSQL, so that what it locked is free again for others.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from quel.adapters.postgres.cause import cause_of
 from quel.adapters.postgres.url import sqlalchemy_url
-from quel.core.errors import DatabaseError, ServiceUnavailable
+from quel.core.errors import DatabaseError, RowLocked, ServiceUnavailable
 from quel.core.request import decode_input
 
 T = TypeVar("T")
 
-_TIMEOUTS = "SET LOCAL statement_timeout = '15s'; SET LOCAL lock_timeout = '10s'; "
+_TIMEOUTS = (
+    "SET LOCAL statement_timeout = '15s'; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
+    "SET LOCAL lock_timeout = '{lock_timeout_ms}ms'; "
+)
+_LOCK_TIMEOUT_S = 10.0
+_STAY_OPEN = text("SET LOCAL idle_in_transaction_session_timeout = 0")
+_LOCK_NOT_AVAILABLE = "55P03"
 _READ_ONLY = "25006"  # a standby or a full disk: SQLSTATE read_only_sql_transaction
 _DISK_FULL = "53100"
 
@@ -29,19 +37,20 @@ class Database:
     def __init__(self, dsn: str, *, pool_size: int) -> None:
         self.engine = _engine(dsn, pool_size)
 
-    def run(self, work: Callable[[Connection], T]) -> T:
+    def run(self, work: Callable[[Connection], T], *, lock_timeout_s: float = _LOCK_TIMEOUT_S) -> T:
         """Runs `work` in one transaction and commits it.
 
         A connection that turns out to be dead is replaced once: `work` must be safe to run again, also
         when the first commit went through unseen. Raises ServiceUnavailable when PostgreSQL cannot answer
-        now, DatabaseError when it refuses for good.
+        now, RowLocked when somebody holds a row for longer than `lock_timeout_s`, DatabaseError when it
+        refuses for good.
         """
         try:
-            return self._once(work)
+            return self._once(work, lock_timeout_s)
         except _ConnectionLost:
             pass
         try:
-            return self._once(work)
+            return self._once(work, lock_timeout_s)
         except _ConnectionLost:
             raise ServiceUnavailable("PostgreSQL closed the connection twice in a row.") from None
 
@@ -50,12 +59,14 @@ class Database:
         """A transaction that stays open for the block, for locks that go with it; raises as `run` does."""
         try:
             with self._translated(), self.engine.begin() as connection:
+                connection.execute(_STAY_OPEN)
                 yield connection
         except _ConnectionLost:
             raise ServiceUnavailable("PostgreSQL closed the connection.") from None
 
-    def _once(self, work: Callable[[Connection], T]) -> T:
+    def _once(self, work: Callable[[Connection], T], lock_timeout_s: float) -> T:
         with self._translated(), self.engine.begin() as connection:
+            connection.info["quel_timeouts_due"] = _timeouts(lock_timeout_s)
             return work(connection)
 
     @staticmethod
@@ -83,8 +94,11 @@ def _translated(error: DBAPIError) -> Exception:
     state = getattr(error.orig, "pgcode", None)
     if error.connection_invalidated:
         return _ConnectionLost()
+    if state == _LOCK_NOT_AVAILABLE:
+        return RowLocked("Somebody else holds a row of PostgreSQL for longer than it was waited for.")
     if isinstance(error, (OperationalError, InterfaceError)) or state in {_READ_ONLY, _DISK_FULL}:
-        return ServiceUnavailable(f"PostgreSQL cannot answer now (SQLSTATE {state or 'none'}).")
+        why = f"SQLSTATE {state}" if state else cause_of(str(error.orig)) or "SQLSTATE none"
+        return ServiceUnavailable(f"PostgreSQL cannot answer now ({why}).")
     return DatabaseError(f"PostgreSQL refused a statement (SQLSTATE {state or 'none'}).")
 
 
@@ -111,12 +125,16 @@ def _engine(dsn: str, pool_size: int) -> Engine:
 
 
 def _mark_begin(connection: Connection) -> None:
-    connection.info["quel_timeouts_due"] = True
+    connection.info["quel_timeouts_due"] = _timeouts(_LOCK_TIMEOUT_S)
+
+
+def _timeouts(lock_timeout_s: float) -> str:
+    return _TIMEOUTS.format(lock_timeout_ms=round(lock_timeout_s * 1000))
 
 
 def _prefix_timeouts(
     connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
 ) -> tuple[str, Any]:
-    if not executemany and connection.info.pop("quel_timeouts_due", False):
-        return _TIMEOUTS + statement, parameters
-    return statement, parameters
+    if executemany:
+        return statement, parameters
+    return connection.info.pop("quel_timeouts_due", "") + statement, parameters

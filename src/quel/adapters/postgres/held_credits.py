@@ -6,8 +6,11 @@ price from the claim of its job until it is stored, has failed or is cancelled.
 
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, func, select, text
+from sqlmodel import col
 
+from quel.adapters.postgres.image_state import is_open
+from quel.adapters.postgres.schema.product_tables import Member, Organization
 from quel.core.credits import PayerKind
 
 BALANCE = """
@@ -23,24 +26,22 @@ _SOON = text("SET LOCAL lock_timeout = '1s'")
 
 # No lock of a key: inserts of the payer's jobs go on.
 _LOCK_BALANCE = {
-    PayerKind.ORGANIZATION: text("""
-SELECT coalesce(org_credit, 0) FROM public.quel_organization
-WHERE org_id = :payer_id AND org_status = 'active' FOR NO KEY UPDATE
-"""),
-    PayerKind.MEMBER: text("""
-SELECT coalesce(quel_member_credit, 0) FROM public.quel_member
-WHERE quel_member_id = :payer_id FOR NO KEY UPDATE
-"""),
+    PayerKind.ORGANIZATION: select(func.coalesce(col(Organization.org_credit), 0))
+    .where(col(Organization.org_id) == bindparam("payer_id"), col(Organization.org_status) == "active")
+    .with_for_update(key_share=True),
+    PayerKind.MEMBER: select(func.coalesce(col(Member.quel_member_credit), 0))
+    .where(col(Member.quel_member_id) == bindparam("payer_id"))
+    .with_for_update(key_share=True),
 }
 
-_HELD = text("""
+_HELD = text(f"""
 SELECT coalesce(sum(q.price), 0)
 FROM quel.image i
 JOIN quel.job q ON q.job_id = i.job_id
 JOIN public.quel_production_jobs j ON j.job_id = i.job_id
 WHERE q.payer_kind = :payer_kind AND q.payer_id = :payer_id AND q.job_id <> :but_for
-  AND i.state NOT IN ('stored', 'failed', 'cancelled') AND j.job_status = 'processing'
-""")
+  AND {is_open("i")} AND j.job_status = 'processing'
+""")  # noqa: S608 - constants of ours
 
 
 def lock_balance(connection: Connection, kind: PayerKind, payer_id: UUID) -> int | None:

@@ -5,23 +5,35 @@ has moved is judged anew in the next sweep. The images are locked as well: a wor
 its job.
 """
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, exists, select, text
+from sqlmodel import col
 
+from quel.adapters.postgres.job_status import STATUS
+from quel.adapters.postgres.schema.pipeline_tables import PipelineJob
+from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.job import JobStatus
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
 
-_LOCK = text("""
-SELECT coalesce(j.job_status, 'pending') AS status, j.updated_at,
-       EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id) AS claimed
-FROM public.quel_production_jobs j WHERE j.job_id = :job_id FOR NO KEY UPDATE
-""")
+_LOCK = (
+    select(
+        STATUS.label("status"),
+        col(Job.updated_at),
+        exists().where(col(PipelineJob.job_id) == col(Job.job_id)).label("claimed"),
+    )
+    .where(col(Job.job_id) == bindparam("job_id"))
+    .with_for_update(key_share=True)
+)
 
-_LOCK_IMAGES = text("""
-SELECT i.updated_at, q.updated_at AS job_updated_at,
-       i.state = 'generating' AND i.lease_until >= now() AS leased
+_WAITS_UNTIL = "CASE i.state WHEN 'made' THEN greatest(i.updated_at, i.not_before) ELSE i.updated_at END"
+
+MOVED_AT = f"greatest(max({_WAITS_UNTIL}), q.updated_at)"
+"""When a job last moved, as SQL over its images `i` and itself `q`; a pause at Storage is no silence."""
+
+_LOCK_IMAGES = text(f"""
+SELECT greatest({_WAITS_UNTIL}, q.updated_at) AS moved_at, i.lease_until >= now() AS leased
 FROM quel.image i JOIN quel.job q ON q.job_id = i.job_id
 WHERE i.job_id = :job_id ORDER BY i.image_no FOR NO KEY UPDATE OF i
-""")
+""")  # noqa: S608 - constants of ours
 
 
 def is_unmoved(
@@ -48,4 +60,4 @@ def _images_unmoved(connection: Connection, job: ProcessingJob, to_close: bool) 
     images = connection.execute(_LOCK_IMAGES, {"job_id": job.job_id}).all()
     if not images or (to_close and any(image.leased for image in images)):
         return False
-    return bool(max(max(image.updated_at, image.job_updated_at) for image in images) == job.moved_at)
+    return bool(max(image.moved_at for image in images) == job.moved_at)

@@ -6,47 +6,91 @@ Either all of it happens or nothing; a second delivery of the same image finds i
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, TextClause, Uuid, bindparam, func, select, text, update
+from sqlmodel import col
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.image_state import (
+    BEGIN_TO_STORE,
+    FAIL_TO_STORE,
+    MAKE_AGAIN,
+    OF_JOB,
+    ONE_IMAGE,
+    POSTPONE,
+    RUN_DRY,
+    STORE,
+    move,
+)
+from quel.adapters.postgres.job_status import STATUS
 from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.adapters.postgres.schema.pipeline_tables import PipelineImage
+from quel.adapters.postgres.schema.product_tables import Job, Member, Organization
 from quel.core import credits
 from quel.core.credits import PayerKind
-from quel.core.generate_image import Progress
+from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.object_path import result_path
-from quel.core.persist_output import Delivered, InsufficientCredits, OutputToPersist, PersistEnd, Stale
+from quel.core.persist_output import (
+    FIRST_PAUSE_S,
+    LEASE_S,
+    LONGEST_PAUSE_S,
+    Delivered,
+    OutputToPersist,
+    PersistEnd,
+    Stale,
+)
 from quel.core.pipeline import ImageState
 
-_LOAD = text("""
-SELECT i.state, i.path, i.stage, i.broken_answers, coalesce(j.job_status, 'pending') AS job_status,
-       j.production_id,
+_THIS_IMAGE = (
+    col(PipelineImage.job_id) == bindparam("job_id"),
+    col(PipelineImage.image_no) == bindparam("image_no"),
+)
+
+_IMAGE = """
+SELECT {starts} AS starts, i.object_bytes, i.state, i.path, i.stage, i.broken_answers,
+       coalesce(j.job_status, 'pending') AS job_status, j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
 FROM quel.image i
 JOIN quel.job q ON q.job_id = i.job_id
 JOIN public.quel_production_jobs j ON j.job_id = i.job_id
 WHERE i.job_id = :job_id AND i.image_no = :image_no
-""")
+"""
 
-_LOCK = text("""
-SELECT coalesce(j.job_status, 'pending') AS job_status, i.state FROM public.quel_production_jobs j
-JOIN quel.image i ON i.job_id = j.job_id
-WHERE j.job_id = :job_id AND i.image_no = :image_no
-FOR NO KEY UPDATE OF j, i
-""")
+_LOAD = text(_IMAGE.format(starts="CAST(NULL AS integer)"))
+
+_BEGIN = text(f"""
+WITH begun AS (
+    UPDATE quel.image i SET {BEGIN_TO_STORE.set}
+    WHERE {ONE_IMAGE} AND {BEGIN_TO_STORE.applies()} AND i.not_before <= now()
+      AND (i.lease_until IS NULL OR i.lease_until < now() OR i.lease_owner = :owner)
+      AND EXISTS (SELECT 1 FROM public.quel_production_jobs j
+                  WHERE j.job_id = i.job_id AND j.job_status = 'processing')
+    RETURNING i.starts
+){_IMAGE.format(starts="(SELECT b.starts FROM begun b)")}
+""")  # noqa: S608 - constants of ours
+
+_LOCK = (
+    select(STATUS.label("job_status"), col(PipelineImage.state))
+    .select_from(Job)
+    .join(PipelineImage, col(PipelineImage.job_id) == col(Job.job_id))
+    .where(*_THIS_IMAGE)
+    .with_for_update(of=[Job, PipelineImage], key_share=True)
+)
+
+_PRICE, _PAYER = bindparam("the_price", type_=BigInteger), bindparam("the_payer", type_=Uuid)
 
 _PAY = {
-    PayerKind.ORGANIZATION: text("""
-UPDATE public.quel_organization SET org_credit = coalesce(org_credit, 0) - :price
-WHERE org_id = :payer_id AND coalesce(org_credit, 0) >= :price RETURNING org_credit
-"""),
-    PayerKind.MEMBER: text("""
-UPDATE public.quel_member SET quel_member_credit = coalesce(quel_member_credit, 0) - :price
-WHERE quel_member_id = :payer_id AND coalesce(quel_member_credit, 0) >= :price RETURNING quel_member_credit
-"""),
+    PayerKind.ORGANIZATION: update(Organization)
+    .where(col(Organization.org_id) == _PAYER, func.coalesce(col(Organization.org_credit), 0) >= _PRICE)
+    .values({col(Organization.org_credit): func.coalesce(col(Organization.org_credit), 0) - _PRICE})
+    .returning(col(Organization.org_credit)),
+    PayerKind.MEMBER: update(Member)
+    .where(col(Member.quel_member_id) == _PAYER, func.coalesce(col(Member.quel_member_credit), 0) >= _PRICE)
+    .values({col(Member.quel_member_credit): func.coalesce(col(Member.quel_member_credit), 0) - _PRICE})
+    .returning(col(Member.quel_member_credit)),
 }
 
-_RECORD = text("""
+_RECORD = text(f"""
 WITH attached AS (
     INSERT INTO public.quel_attach (attach_original_name, attach_file_name, attach_file_path,
                                     attach_directory, attach_file_size, attach_file_type, attach_storage_type)
@@ -59,26 +103,19 @@ WITH attached AS (
            attach_id, :production_id, :org_id, :used_by, :api_provider
     FROM attached
 )
-UPDATE quel.image SET state = 'stored', attach_id = attached.attach_id, updated_at = now()
-FROM attached WHERE job_id = :job_id AND image_no = :image_no
+UPDATE quel.image i SET {STORE.set} FROM attached WHERE {ONE_IMAGE} AND {STORE.applies()}
 RETURNING attached.attach_id
-""")
+""")  # noqa: S608 - constants of ours
 
-_FAIL_OPEN_IMAGES = text("""
-UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
-WHERE job_id = :job_id AND state NOT IN ('stored', 'failed', 'cancelled')
-""")
+_RUN_DRY = move(RUN_DRY, OF_JOB)
+_FAIL = move(FAIL_TO_STORE, ONE_IMAGE)
+_MAKE_AGAIN = move(MAKE_AGAIN, ONE_IMAGE)
+_POSTPONE = text(f"""
+UPDATE quel.image i SET {POSTPONE.set} WHERE {ONE_IMAGE} AND {POSTPONE.applies()}
+RETURNING extract(epoch FROM i.not_before - i.updated_at)::float8
+""")  # noqa: S608 - constants of ours
 
-_FAIL_ONE = text("""
-UPDATE quel.image SET state = 'failed', reason_code = :code, reason = :reason, updated_at = now()
-WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
-""")
-
-_MAKE_AGAIN = text("""
-UPDATE quel.image SET state = 'ready', broken_answers = broken_answers + :broken, not_before = now(),
-    updated_at = now()
-WHERE job_id = :job_id AND image_no = :image_no AND state = 'made'
-""")
+_LOCK_TIMEOUT_S = 1.0  # a row that somebody holds is worth a later try, not a thread
 
 
 class PersistOutputRows:
@@ -88,9 +125,18 @@ class PersistOutputRows:
         self._database = database
 
     def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
-        """An image with its payer and place, or None where quel has no such image."""
-        keys = {"job_id": job_id, "image_no": image_no}
-        row = self._database.run(lambda connection: connection.execute(_LOAD, keys).one_or_none())
+        """An image with its payer and place, as it stands, or None where quel has no such image."""
+        return self._read(_LOAD, job_id, image_no)
+
+    def begin(self, job_id: UUID, image_no: int, owner: str) -> OutputToPersist | None:
+        """The same; one that is made is leased to `owner`, who may begin again: others find it not begun."""
+        return self._read(_BEGIN, job_id, image_no, owner=owner, lease_s=LEASE_S)
+
+    def _read(
+        self, statement: TextClause, job_id: UUID, image_no: int, **values: object
+    ) -> OutputToPersist | None:
+        keys = {"job_id": job_id, "image_no": image_no} | values
+        row = self._database.run(lambda connection: connection.execute(statement, keys).one_or_none())
         if row is None:
             return None
         return OutputToPersist(
@@ -107,11 +153,32 @@ class PersistOutputRows:
             ledger_member_id=row.ledger_member_id,
             price=row.price,
             result_path=result_path(row.result_owner, None, job_id, image_no),
+            begun=row.starts is not None,
+            starts=row.starts or 0,
+            object_bytes=row.object_bytes,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
-        """Attach row, deduction, ledger, image and progress at once, for an object already stored."""
-        return self._database.run(lambda connection: _deliver(connection, delivery, size_bytes))
+        """Attach row, deduction, ledger, image and progress at once, for an object already stored.
+
+        Raises RowLocked where the job's or the payer's row is not free within a second.
+        """
+        return self._database.run(
+            lambda connection: _deliver(connection, delivery, size_bytes), lock_timeout_s=_LOCK_TIMEOUT_S
+        )
+
+    def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
+        """Lets go of an image that cannot be stored or delivered now; the seconds until its next try.
+
+        `object_bytes` is the size of its object where that is stored. None when it waits no longer.
+        """
+        values = _keys(delivery) | {
+            "object_bytes": object_bytes,
+            "first_s": FIRST_PAUSE_S,
+            "longest_s": LONGEST_PAUSE_S,
+        }
+        pause_s: float | None = self._database.run(lambda connection: connection.scalar(_POSTPONE, values))
+        return pause_s
 
     def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
         """Ends a made image as failed and counts the job; None when it is no longer waiting."""
@@ -120,7 +187,7 @@ class PersistOutputRows:
             if lock_job(connection, delivery.job_id) != JobStatus.PROCESSING:
                 return None
             values = _keys(delivery) | {"code": code, "reason": reason}
-            if connection.execute(_FAIL_ONE, values).rowcount == 0:
+            if connection.execute(_FAIL, values).rowcount == 0:
                 return None
             return count_progress(connection, delivery.job_id, delivery.stage)
 
@@ -146,13 +213,13 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
         return Stale(ImageState.MADE)
     if row.job_status != JobStatus.PROCESSING:
         return Stale(ImageState.CANCELLED)
-    payment = {"payer_id": delivery.payer_id, "price": delivery.price}
+    payment = {"the_payer": delivery.payer_id, "the_price": delivery.price}
     balance = connection.scalar(_PAY[delivery.payer_kind], payment)
     if balance is None:
         reason = credits.ran_dry(delivery.payer_kind, delivery.price)
         values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
-        failed = connection.execute(_FAIL_OPEN_IMAGES, values).rowcount
-        return InsufficientCredits(_progress(connection, delivery), failed)
+        failed = connection.execute(_RUN_DRY, values).rowcount
+        return InsufficientCredits(_progress(connection, delivery), failed, reason)
     attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
     return Delivered(int(attach_id or 0), int(balance), _progress(connection, delivery))
 

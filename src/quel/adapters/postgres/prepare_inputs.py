@@ -4,11 +4,15 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Update, bindparam, func, select, text, update
+from sqlmodel import col
 
+from quel.adapters.postgres.claim_job import PLAN
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.fetch_job import PLAN
+from quel.adapters.postgres.image_state import FAIL_TO_PREPARE, PREPARE
 from quel.adapters.postgres.progress import lock_job
+from quel.adapters.postgres.schema.pipeline_tables import PipelineImage, PipelineJob
+from quel.adapters.postgres.schema.product_tables import Attach, Job
 from quel.core.attachment import AttachmentPath, attachment_path
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
@@ -22,46 +26,39 @@ FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
 WHERE q.job_id = :job_id
 """)
 
-_ATTACHMENTS = text("""
-SELECT attach_id, attach_file_path, attach_directory
-FROM public.quel_attach WHERE attach_id = ANY(CAST(:ids AS bigint[]))
-""")
+_ATTACHMENTS = select(
+    col(Attach.attach_id), col(Attach.attach_file_path), col(Attach.attach_directory)
+).where(col(Attach.attach_id).in_(bindparam("ids", expanding=True)))
 
 # A turn is a round in which every customer who waits gets one image: a newcomer's first image joins the
 # round that is being served now, a customer's further images queue up behind their own.
-_READY = text("""
+_READY = text(f"""
 WITH served AS (
     SELECT coalesce((SELECT turn FROM quel.image WHERE state = 'ready' ORDER BY turn LIMIT 1),
                     (SELECT max(turn) FROM quel.image WHERE state = 'generating'), 0) AS turn
 ), own AS (
     SELECT max(turn) AS turn FROM quel.image
     WHERE state = 'ready' AND customer = (SELECT customer FROM quel.job WHERE job_id = :job_id)
+), dealt AS (
+    SELECT greatest(served.turn, coalesce(own.turn + 1, 0)) AS turn FROM served, own
 )
-UPDATE quel.image i
-SET state = 'ready', request = r.request, not_before = now(), updated_at = now(),
-    turn = greatest((SELECT turn FROM served), coalesce((SELECT turn FROM own) + 1, 0)) + r.position
-FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb, position int)
-WHERE i.job_id = :job_id AND i.image_no = r.image_no AND i.state = 'planned'
+UPDATE quel.image i SET {PREPARE.set}
+FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb, position int), dealt
+WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {PREPARE.applies()}
 RETURNING i.image_no
-""")
+""")  # noqa: S608 - constants of ours
 
-_FAIL = text("""
-UPDATE quel.image i
-SET state = 'failed', reason_code = r.code, reason = r.reason, updated_at = now()
+_FAIL = text(f"""
+UPDATE quel.image i SET {FAIL_TO_PREPARE.set}
 FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, code text, reason text)
-WHERE i.job_id = :job_id AND i.image_no = r.image_no AND i.state = 'planned'
-""")
+WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {FAIL_TO_PREPARE.applies()}
+""")  # noqa: S608 - constants of ours
 
-_FAILED_SO_FAR = text("""
-UPDATE public.quel_production_jobs j
-SET failed_images = (SELECT count(*) FROM quel.image i WHERE i.job_id = j.job_id AND i.state = 'failed')
-WHERE j.job_id = :job_id AND j.job_status = 'processing'
-""")
-
-_NOTE = text("""
-UPDATE quel.job SET warnings = CAST(:warnings AS jsonb), input_images = :input_images, updated_at = now()
-WHERE job_id = :job_id
-""")
+_THIS_JOB = update(PipelineJob).where(col(PipelineJob.job_id) == bindparam("the_job"))
+_BEGIN = _THIS_JOB.values({col(PipelineJob.starts): col(PipelineJob.starts) + 1}).returning(
+    col(PipelineJob.starts)
+)
+_POSTPONE = _THIS_JOB.values({col(PipelineJob.starts): 0, col(PipelineJob.updated_at): func.now()})
 
 
 class PrepareInputsRows:
@@ -74,12 +71,26 @@ class PrepareInputsRows:
         """The plan of a claimed job and the states of its images, or None where quel has no plan of it."""
         return self._database.run(lambda connection: _load(connection, job_id))
 
+    def begin(self, job_id: UUID) -> int:
+        """Counts that the preparation begins; how often it has since it last ended in order."""
+        starts = self._database.run(lambda connection: connection.scalar(_BEGIN, {"the_job": job_id}))
+        return int(starts or 0)
+
+    def postpone(self, job_id: UUID) -> None:
+        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+        self._database.run(lambda connection: connection.execute(_POSTPONE, {"the_job": job_id}))
+
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
         rows = self._database.run(
-            lambda connection: connection.execute(_ATTACHMENTS, {"ids": list(attach_ids)}).mappings().all()
+            lambda connection: connection.execute(_ATTACHMENTS, {"ids": list(attach_ids)}).all()
         )
-        return {row.pop("attach_id"): attachment_path(**row) for row in map(dict, rows)}
+        return {
+            row.attach_id: attachment_path(
+                attach_file_path=row.attach_file_path, attach_directory=row.attach_directory
+            )
+            for row in rows
+        }
 
     def finish(
         self,
@@ -98,14 +109,11 @@ class PrepareInputsRows:
         def work(connection: Connection) -> list[int]:
             if lock_job(connection, job_id) != JobStatus.PROCESSING:
                 return []
-            connection.execute(
-                _NOTE,
-                {"job_id": job_id, "warnings": json.dumps(list(warnings)), "input_images": input_images},
-            )
+            connection.execute(_noted(job_id, warnings, input_images))
             if failed:
                 rows = [vars(image) for image in failed]
                 connection.execute(_FAIL, {"job_id": job_id, "images": json.dumps(rows)})
-                connection.execute(_FAILED_SO_FAR, {"job_id": job_id})
+                connection.execute(_failed_so_far(job_id))
             rows = [
                 {"image_no": image.image_no, "request": image.request(), "position": position}
                 for position, image in enumerate(ready)
@@ -126,4 +134,32 @@ def _load(connection: Connection, job_id: UUID) -> Preparation | None:
         status=JobStatus(row.job_status),
         plan=PLAN.validate_python(row.plan),
         states=tuple((image_no, ImageState(state)) for image_no, state in row.states or ()),
+    )
+
+
+def _noted(job_id: UUID, warnings: Sequence[str], input_images: int) -> Update:
+    return (
+        update(PipelineJob)
+        .where(col(PipelineJob.job_id) == job_id)
+        .values(
+            {
+                col(PipelineJob.warnings): list(warnings),
+                col(PipelineJob.input_images): input_images,
+                col(PipelineJob.starts): 0,
+                col(PipelineJob.updated_at): func.now(),
+            }
+        )
+    )
+
+
+def _failed_so_far(job_id: UUID) -> Update:
+    failed = (
+        select(func.count())
+        .select_from(PipelineImage)
+        .where(col(PipelineImage.job_id) == job_id, col(PipelineImage.state) == ImageState.FAILED)
+    )
+    return (
+        update(Job)
+        .where(col(Job.job_id) == job_id, col(Job.job_status) == JobStatus.PROCESSING)
+        .values({col(Job.failed_images): failed.scalar_subquery()})
     )

@@ -3,14 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, bindparam, func, text, update
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlmodel import col
 
+from quel.adapters.postgres.close_production import close_productions
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.image_state import FREE, SOME_IMAGES, is_open, move
 from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
-from quel.adapters.postgres.movement import is_unmoved
+from quel.adapters.postgres.movement import MOVED_AT, is_unmoved
+from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand
+from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.fetch_job import given_path
-from quel.core.finalize_job import settle_production
 from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE
 from quel.core.pipeline import ImageState
@@ -19,7 +25,7 @@ from quel.core.sweep_stuck_jobs import GRACE_S, MarkedJob, OpenJobs, Orphan, Pen
 _ONE_SWEEP = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
 
 # Of the rows that quel never had in hand only the young ones (QUEL_ADOPT_WITHIN_S): the rest are other
-# programs', or forgotten. What is not claimed must be of a kind that quel makes (told_kinds.py).
+# programs', or forgotten. What is not claimed must be of a kind that quel makes (kind_of_rows.py).
 _PENDING = text("""
 SELECT j.job_id, j.quel_production_path AS job_path, p.quel_production_path AS production_path,
        j.updated_at AS moved_at, extract(epoch FROM now() - j.updated_at)::float8 AS silent_s,
@@ -37,20 +43,19 @@ WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
 ORDER BY j.updated_at LIMIT :most
 """)
 
-_PROCESSING = text("""
+_PROCESSING = text(f"""
 SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
        jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no) AS images,
-       greatest(max(i.updated_at), q.updated_at) AS moved_at,
-       extract(epoch FROM now() - greatest(max(i.updated_at), q.updated_at))::float8 AS silent_s,
+       {MOVED_AT} AS moved_at, extract(epoch FROM now() - {MOVED_AT})::float8 AS silent_s,
        coalesce(array_agg(i.image_no) FILTER (
-           WHERE i.state = 'generating' AND i.lease_until < now()), '{}') AS lapsed,
-       coalesce(bool_or(i.state = 'generating' AND i.lease_until >= now()), false) AS leased
+           WHERE i.state = 'generating' AND i.lease_until < now()), '{{}}') AS lapsed,
+       coalesce(bool_or(i.lease_until >= now()), false) AS leased
 FROM public.quel_production_jobs j
 JOIN quel.job q ON q.job_id = j.job_id
 JOIN quel.image i ON i.job_id = j.job_id
 WHERE j.job_status = 'processing'
 GROUP BY q.job_id ORDER BY q.created_at LIMIT :most
-""")
+""")  # noqa: S608 - constants of ours
 
 _ORPHANS = text("""
 SELECT j.job_id, j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions,
@@ -68,13 +73,13 @@ ORDER BY j.updated_at LIMIT :most
 """)
 
 # Whoever ends or cancels a job may have written completed_at as well: then the images that are open tell.
-_MARKED = text("""
+_MARKED = text(f"""
 WITH marked AS MATERIALIZED (
     SELECT job_id FROM public.quel_production_jobs
     WHERE job_status IN ('cancelled', 'user_cancelled') AND completed_at IS NULL
     UNION
     SELECT i.job_id FROM quel.image i JOIN public.quel_production_jobs e ON e.job_id = i.job_id
-    WHERE i.state NOT IN ('stored', 'failed', 'cancelled') AND e.job_status NOT IN ('pending', 'processing')
+    WHERE {is_open("i")} AND e.job_status NOT IN ('pending', 'processing')
 )
 SELECT m.job_id, hand.in_hand
 FROM marked m
@@ -86,22 +91,17 @@ CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_ha
 WHERE (q.job_id IS NOT NULL OR k.kind = ANY(:made_here))
   AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
 LIMIT :most
-""")
+""")  # noqa: S608 - constants of ours
 
 _FLOW = text("""
 SELECT coalesce(extract(epoch FROM now() - max(updated_at)), 1e9) FROM quel.image
 WHERE updated_at > now() - make_interval(secs => :within_s) AND state <> 'planned'
 """)
 
-_RELEASE = text("""
-UPDATE quel.image SET state = 'ready', lease_owner = NULL, lease_until = NULL, not_before = now(),
-    updated_at = now()
-WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state = 'generating' AND lease_until < now()
-""")
+_FREE = move(FREE, SOME_IMAGES)
 
-_COUNT_RETRY = text("""
-UPDATE public.quel_production_jobs SET retry_count = coalesce(retry_count, 0) + 1 WHERE job_id = :job_id
-""")
+_RETRIED = {col(Job.retry_count): func.coalesce(col(Job.retry_count), 0) + 1}
+_COUNT_RETRY = update(Job).where(col(Job.job_id) == bindparam("counted")).values(_RETRIED)
 
 _COUNT_FRUITLESS = text("""
 UPDATE quel.job q
@@ -112,39 +112,11 @@ FROM (SELECT count(*) AS stored FROM quel.image WHERE job_id = :job_id AND state
 WHERE q.job_id = :job_id
 """)
 
-_COUNT_PENDING = text("""
-INSERT INTO quel.pending_job (job_id, recoveries, adoptions) VALUES (:job_id, :recoveries, :adoptions)
-ON CONFLICT (job_id) DO UPDATE
-SET recoveries = quel.pending_job.recoveries + :recoveries,
-    adoptions = quel.pending_job.adoptions + :adoptions, updated_at = now()
-""")
-
-_ADOPT = text("""
-UPDATE public.quel_production_jobs SET job_status = 'pending', retry_count = coalesce(retry_count, 0) + 1
-WHERE job_id = :job_id
-""")
-
-_OUT_OF_STEP = text("""
-SELECT p.production_id, array_agg(coalesce(j.job_status::text, 'pending')) AS statuses
-FROM public.quel_production_photo p
-JOIN public.quel_production_jobs j ON j.production_id = p.production_id
-LEFT JOIN quel.job q ON q.job_id = j.job_id
-LEFT JOIN quel.pending_job h ON h.job_id = j.job_id
-WHERE p.production_status = 'processing'
-GROUP BY p.production_id
-HAVING bool_and(coalesce(j.job_status, 'pending') IN ('completed', 'failed', 'cancelled', 'user_cancelled'))
-   AND max(coalesce(j.completed_at, j.updated_at)) < now() - interval '1 minute'
-   AND bool_or(q.job_id IS NOT NULL OR h.job_id IS NOT NULL)
-LIMIT :most
-""")
-
-_SET_PRODUCTION = text("""
-UPDATE public.quel_production_photo p SET production_status = :status
-WHERE production_id = :production_id AND production_status = 'processing' AND NOT EXISTS (
-    SELECT 1 FROM public.quel_production_jobs j
-    WHERE j.production_id = p.production_id
-      AND coalesce(j.job_status, 'pending') IN ('pending', 'processing'))
-""")
+_ADOPT = (
+    update(Job)
+    .where(col(Job.job_id) == bindparam("adopted"))
+    .values({col(Job.job_status): JobStatus.PENDING} | _RETRIED)
+)
 
 _MOST = 20_000
 """Jobs looked at in one sweep, oldest first: many more than ever wait for a path that is switched off."""
@@ -198,10 +170,10 @@ class SweepStuckJobsRows:
         def work(connection: Connection) -> bool:
             if not is_unmoved(connection, job):
                 return False
-            connection.execute(_COUNT_RETRY, {"job_id": job.job_id})
+            connection.execute(_COUNT_RETRY, {"counted": job.job_id})
             connection.execute(_COUNT_FRUITLESS, {"job_id": job.job_id})
             if job.lapsed:
-                connection.execute(_RELEASE, {"job_id": job.job_id, "image_nos": list(job.lapsed)})
+                connection.execute(_FREE, {"job_id": job.job_id, "image_nos": list(job.lapsed)})
             return True
 
         return self._database.run(work)
@@ -212,8 +184,8 @@ class SweepStuckJobsRows:
         def work(connection: Connection) -> bool:
             if not is_unmoved(connection, job):
                 return False
-            connection.execute(_COUNT_RETRY, {"job_id": job.job_id})
-            connection.execute(_COUNT_PENDING, {"job_id": job.job_id, "recoveries": 1, "adoptions": 0})
+            connection.execute(_COUNT_RETRY, {"counted": job.job_id})
+            connection.execute(_counted(job.job_id, recoveries=1))
             return True
 
         return self._database.run(work)
@@ -224,24 +196,31 @@ class SweepStuckJobsRows:
         def work(connection: Connection) -> bool:
             if not is_unmoved(connection, orphan):
                 return False
-            connection.execute(_ADOPT, {"job_id": orphan.job_id})
-            connection.execute(_COUNT_PENDING, {"job_id": orphan.job_id, "recoveries": 0, "adoptions": 1})
+            connection.execute(_ADOPT, {"adopted": orphan.job_id})
+            connection.execute(_counted(orphan.job_id, adoptions=1))
             return True
 
         return self._database.run(work)
 
     def reconcile_productions(self) -> int:
         """Closes productions whose jobs have all ended; how many."""
+        return self._database.run(lambda connection: close_productions(connection, most=_MOST))
 
-        def work(connection: Connection) -> int:
-            rows = connection.execute(_OUT_OF_STEP, {"most": _MOST}).all()
-            for row in rows:
-                status = settle_production([JobStatus(status) for status in row.statuses])
-                values = {"production_id": row.production_id, "status": status}
-                connection.execute(_SET_PRODUCTION, values)
-            return len(rows)
 
-        return self._database.run(work)
+def _counted(job_id: UUID, *, recoveries: int = 0, adoptions: int = 0) -> Insert:
+    counts = {
+        col(PendingJobInHand.recoveries): recoveries,
+        col(PendingJobInHand.adoptions): adoptions,
+    }
+    more: dict[Any, Any] = {column: column + by for column, by in counts.items()}
+    return (
+        insert(PendingJobInHand)
+        .values({col(PendingJobInHand.job_id): job_id} | counts)
+        .on_conflict_do_update(
+            index_elements=[col(PendingJobInHand.job_id)],
+            set_=more | {col(PendingJobInHand.updated_at): func.now()},
+        )
+    )
 
 
 def _pending(row: Row[Any], default_path: str) -> PendingJob:

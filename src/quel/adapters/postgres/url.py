@@ -1,11 +1,11 @@
 """The contract's plain PostgreSQL DSN as SQLAlchemy wants it."""
 
-import re
+from quel.core.database_url import client_url
 
 
 def sqlalchemy_url(dsn: str) -> str:
-    """`postgres://…` or `postgresql://…` for the psycopg2 driver.
+    """`postgres://…` or `postgresql://…` for the psycopg2 driver. Raises SettingsError.
 
     SQLAlchemy 2.1 would take psycopg 3 for the plain scheme.
     """
-    return re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql+psycopg2://", dsn.strip())
+    return client_url(dsn)

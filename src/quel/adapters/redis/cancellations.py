@@ -1,6 +1,10 @@
-"""The cancel keys the front end sets: `job:{job_id}:cancelled` = `true`, gone after an hour."""
+"""The cancel keys the front end sets: `job:{job_id}:cancelled` = `true`, gone after an hour.
+
+A key that was seen is written to the job's row before anything follows from it: it outlasts the key.
+"""
 
 from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
 import redis
@@ -10,11 +14,22 @@ from quel.adapters.redis.client import redis_errors
 _NO = {b"", b"0", b"false"}
 
 
-class Cancellations:
-    """Asks whether jobs were cancelled by key."""
+class Rows(Protocol):
+    """Where a key that was seen is written."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def mark_in_hand(self, job_ids: Sequence[UUID]) -> None:
+        """Marks those that quel has in hand: a key may be set for another program's job as well."""
+
+    def mark(self, job_id: UUID) -> None:
+        """Marks a job that is known to be quel's."""
+
+
+class Cancellations:
+    """Asks whether jobs were cancelled by key; `rows` has it written to those that quel has in hand."""
+
+    def __init__(self, client: redis.Redis, rows: Rows | None = None) -> None:
         self._client = client
+        self._rows = rows
 
     def is_cancelled(self, job_id: UUID) -> bool:
         """Whether the job's key is set. Raises ServiceUnavailable."""
@@ -26,7 +41,15 @@ class Cancellations:
             return set()
         with redis_errors():
             values = self._client.mget([_key(job_id) for job_id in job_ids])
-        return {job_id for job_id, value in zip(job_ids, values, strict=True) if _says_yes(value)}
+        cancelled = {job_id for job_id, value in zip(job_ids, values, strict=True) if _says_yes(value)}
+        if cancelled and self._rows is not None:
+            self._rows.mark_in_hand(sorted(cancelled))
+        return cancelled
+
+    def write(self, job_id: UUID) -> None:
+        """Writes to the row of a job that is quel's that it was cancelled. Raises ServiceUnavailable."""
+        if self._rows is not None:
+            self._rows.mark(job_id)
 
     def cancel(self, job_id: UUID) -> None:
         """Sets the key as the front end does. Raises ServiceUnavailable."""

@@ -1,22 +1,22 @@
 -- Hears how a call went and moves the gate: pauses everyone, lowers the pace, or opens again.
 --
--- KEYS and their layout: see quota.lua
--- ARGV: 1 owner, 2 verdict (late, give_back, answered, minute, day, unknown, overloaded), 3 slot,
---       4 pause_ms (0 = the provider did not say), 5 end of day, 6 end of the next, 7 calls a minute
--- returns unix ms until which the gate is closed (0 = open); to "late" the slot's new time
+-- KEYS and the first ARGV: see quota_clock.lua
+-- ARGV: 9 verdict (late, give_back, answered, minute, day, unknown, overloaded), 10 slot,
+--       11 pause_ms (0 = the provider did not say)
+-- returns for how many ms the gate is closed (0 = open); to "late" the slot's new time
 
-local time = redis.call("TIME")
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local owner, verdict, pause, rpm = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[7])
+local verdict, slot, pause = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
 local FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 2000, 60000
 local STORM = 5               -- answers 503 in a row that count as a storm
 local FORGET_MS = 600000      -- a gate nobody hears of any more is forgotten
 
 if verdict == "late" then
-    local newest = tonumber(redis.call("LINDEX", KEYS[1], 0) or "0")
-    local moved = math.max(now, newest)
-    if redis.call("LREM", KEYS[1], 1, ARGV[3]) > 0 then
+    local moved = slots_lost and now or math.max(now, newest)
+    if redis.call("LREM", KEYS[1], 1, ARGV[10]) > 0 then
         redis.call("LPUSH", KEYS[1], moved)
+        if rpd > 0 and not day_lost and day_end_of(slot) ~= day_end_of(moved) then  -- it was counted for yesterday
+            redis.call("HINCRBY", KEYS[2], "used", 1)
+        end
     end
     return moved
 end
@@ -24,7 +24,8 @@ end
 redis.call("ZREM", KEYS[3], owner)
 
 if verdict == "give_back" then
-    if redis.call("LREM", KEYS[1], 1, ARGV[3]) > 0 and redis.call("EXISTS", KEYS[2]) == 1 then
+    local was_counted = redis.call("LREM", KEYS[1], 1, ARGV[10]) > 0
+    if was_counted and tonumber(redis.call("HGET", KEYS[2], "end") or "0") == day_end_of(slot) then
         redis.call("HINCRBY", KEYS[2], "used", -1)
     end
     if redis.call("HGET", KEYS[4], "probe") == owner then
@@ -41,13 +42,13 @@ if verdict == "answered" then
     if redis.call("EXISTS", KEYS[4]) == 0 then
         return 0
     end
-    if number("until") > now then
-        return number("until")    -- an answer to a call from before the pause proves nothing
+    if gate_until() > now then
+        return gate_until() - now    -- an answer to a call from before the pause proves nothing
     end
     local cap = number("cap")
     if cap > 0 and (rpm == 0 or cap < rpm) and cap < 6000 then
         redis.call("HSET", KEYS[4], "cap", math.ceil(cap * 1.05 + 0.5))
-        redis.call("HDEL", KEYS[4], "until", "reason", "probing", "probe", "probe_until", "strikes", "overloads")
+        redis.call("HDEL", KEYS[4], "at", "until", "reason", "probing", "probe", "probe_until", "strikes", "overloads")
         redis.call("PEXPIRE", KEYS[4], FORGET_MS)
     else
         redis.call("DEL", KEYS[4])
@@ -55,21 +56,17 @@ if verdict == "answered" then
     return 0
 end
 
-local until_ms = number("until")
+local until_ms = gate_until()
 local fresh = until_ms <= now      -- the first word of a new pause; calls already under way add none
 if verdict == "overloaded" then
     local overloads = redis.call("HINCRBY", KEYS[4], "overloads", 1)
     redis.call("PEXPIRE", KEYS[4], FORGET_MS)
     if overloads < STORM or not fresh then
-        return math.max(until_ms, 0)
+        return math.max(until_ms - now, 0)
     end
 end
 if verdict == "day" and pause == 0 then
-    local day_end = tonumber(ARGV[5])
-    if now >= day_end then
-        day_end = tonumber(ARGV[6])
-    end
-    pause = day_end - now
+    pause = day_end_of(now) - now
 end
 if pause == 0 then
     local strikes = number("strikes")
@@ -90,7 +87,7 @@ if pause == 0 then
     pause = math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ^ math.max(0, strikes - 1))
 end
 until_ms = math.max(until_ms, math.floor(now + pause))
-redis.call("HSET", KEYS[4], "until", until_ms, "reason", verdict, "probing", 1)
+redis.call("HSET", KEYS[4], "at", now, "until", until_ms, "reason", verdict, "probing", 1)
 redis.call("HDEL", KEYS[4], "probe", "probe_until")
 redis.call("PEXPIRE", KEYS[4], until_ms - now + FORGET_MS)
-return until_ms
+return until_ms - now

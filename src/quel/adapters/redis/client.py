@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import redis
 from redis.backoff import EqualJitterBackoff
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -45,6 +45,10 @@ def redis_errors() -> Iterator[None]:
 
 
 def _kind(error: RedisError) -> str:
-    """The error's name; where TLS failed, OpenSSL's word for how."""
+    """The error's name, or what is known to be behind it; where TLS failed, OpenSSL's word for how."""
+    if isinstance(error, AuthenticationError):
+        return "its password is refused or missing"
+    if isinstance(error, ResponseError) and "db index" in str(error).lower():
+        return "it has no database of that number"
     cause = error.__context__
     return f"TLS: {cause.reason}" if isinstance(cause, ssl.SSLError) else type(error).__name__

@@ -6,7 +6,6 @@ Dramatiq's (brokers/redis/dispatch.lua); see dead_letters.lua.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,36 +13,13 @@ from typing import Any
 import redis
 
 from quel.adapters.redis.client import redis_errors
+from quel.core.operations.dead_letters import DeadLetter
 from quel.core.pipeline import Step
 
 _NAMESPACE = "dramatiq"
 _SCRIPT = Path(__file__).with_suffix(".lua").read_text(encoding="utf-8")
 _OF_THE_LAST_TRY = {"retries", "traceback", "requeue_timestamp", "eta"}
 """Options that Dramatiq's middleware left behind; a letter that is sent again begins anew without them."""
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """A message that failed for good. `job_id` and `image_no` are its arguments as they stand in it.
-
-    `traceback` is that of the try before the last, None where there was none; it names no secrets.
-    """
-
-    queue: str
-    id: str
-    actor: str
-    job_id: str | None
-    image_no: int | None
-    retries: int
-    died_at: datetime
-    traceback: str | None
-    message: bytes
-
-    @property
-    def error(self) -> str | None:
-        """The last line of the traceback: what went wrong, in a sentence."""
-        lines = (self.traceback or "").strip().splitlines()
-        return lines[-1] if lines else None
 
 
 class DeadLetters:

@@ -1,10 +1,10 @@
-"""Takes job ids off a raw list so that none is lost at any moment, and rejects what is no job id.
+"""Takes job ids off a raw list so that none is lost at any moment.
 
 An id moves atomically from the list to this bridge's own list, is handed on, and only then removed. What a
 dead bridge was moving goes back to the head of its list.
 
 quel:ingest:moving:{list}:{bridge}   list: what a bridge has taken and not handed on yet
-quel:ingest:bridges                  zset: "{list}:{bridge}" -> unix seconds of its last sign of life
+quel:ingest:bridges                  zset: "{list}:{bridge}" -> its last sign of life, in Redis' seconds
 """
 
 import time
@@ -19,6 +19,7 @@ from quel.core.job_id import read_job_id
 
 _BRIDGES = "quel:ingest:bridges"
 _DEAD_AFTER_S = 30
+_SLACK_S = 1
 _LOOK_EVERY_S = 15
 _TTL_S = 30 * 24 * 3600
 
@@ -45,7 +46,7 @@ class Ingest:
             return _bytes(taken)
 
     def done(self, entry: bytes) -> None:
-        """Removes an entry that has been handed on or set aside."""
+        """Removes an entry that has been handed on or rejected."""
         with redis_errors():
             self._client.lrem(self._moving, 1, entry)  # type: ignore[arg-type]  # bytes are fine
 
@@ -61,29 +62,26 @@ class Ingest:
         self._look_at = 0.0
 
     def rescue(self) -> int:
-        """Puts back what dead bridges of this list were moving; how many entries."""
+        """Returns to the list what its dead bridges were moving; how many entries."""
         with redis_errors():
-            rescued = sum(self._put_back(bridge) for bridge in self._dead_bridges())
-            return rescued + self._put_back(self._bridge)
-
-    def close(self) -> None:
-        """Puts back what this bridge still holds and signs off."""
-        with redis_errors():
-            self._put_back(self._bridge)
+            rescued = sum(self._return_to_list(bridge) for bridge in self._dead_bridges())
+            return rescued + self._return_to_list(self._bridge)
 
     def _sign_of_life(self) -> None:
         with redis_errors():
-            self._client.zadd(_BRIDGES, {f"{self.source}:{self._bridge}": time.time()})
+            self._client.zadd(_BRIDGES, {f"{self.source}:{self._bridge}": _now_s(self._client)})
             self._client.expire(_BRIDGES, _TTL_S)
 
     def _dead_bridges(self) -> Iterator[str]:
-        seconds, _ = self._client.time()
-        for member in self._client.zrangebyscore(_BRIDGES, "-inf", seconds - _DEAD_AFTER_S):
+        now_s = _now_s(self._client)
+        for member in self._client.zrangebyscore(_BRIDGES, f"({now_s + _SLACK_S}", "+inf"):
+            self._client.zadd(_BRIDGES, {_text(member): now_s}, xx=True)  # Redis' clock has jumped back
+        for member in self._client.zrangebyscore(_BRIDGES, "-inf", now_s - _DEAD_AFTER_S):
             source, _, bridge = _text(member).rpartition(":")
             if source == self.source and bridge != self._bridge:
                 yield bridge
 
-    def _put_back(self, bridge: str) -> int:
+    def _return_to_list(self, bridge: str) -> int:
         moved = 0
         while self._client.lmove(_moving(self.source, bridge), self.source, "LEFT", "RIGHT") is not None:
             moved += 1
@@ -122,11 +120,20 @@ def ids_on(client: redis.Redis, lists: Iterable[str], *, most: int) -> set[UUID]
 
 
 def signs_of_life(client: redis.Redis) -> dict[str, float]:
-    """When a bridge of each raw list last gave a sign of life, in unix seconds. Raises ServiceUnavailable."""
+    """When a bridge of each raw list last gave a sign of life, in this host's unix seconds.
+
+    Raises ServiceUnavailable.
+    """
     with redis_errors():
         members: list[Any] = client.zrange(_BRIDGES, 0, -1, withscores=True)
+        ahead_s = time.time() - _now_s(client)
     # In order of their last sign: of several bridges of a list the latest comes last.
-    return {_text(member).rpartition(":")[0]: float(seen_at) for member, seen_at in members}
+    return {_text(member).rpartition(":")[0]: float(seen_at) + ahead_s for member, seen_at in members}
+
+
+def _now_s(client: redis.Redis) -> float:
+    seconds, microseconds = client.time()
+    return float(seconds + microseconds / 1_000_000)
 
 
 def _moving(source: str, bridge: str) -> str:

@@ -1,11 +1,12 @@
 """Counts what waits in Redis: queues, dead letters, raw lists, cached bytes; and the signs of life there."""
 
+from collections.abc import Callable, Iterable
+
 import redis
 
 from quel.adapters.redis.blobs import Pool, total_key
 from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.ingest import signs_of_life
-from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.quota import gate_closed_s, gate_fault
 from quel.adapters.redis.rejected import REJECTED
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
@@ -16,12 +17,21 @@ _NAMESPACE = "dramatiq"
 
 
 class QueueBacklogReader:
-    """Reads the broker's database (`broker`) and quel's own (`client`), with a few round trips."""
+    """Reads the broker's database (`broker`) and quel's own (`client`), with a few round trips.
 
-    def __init__(self, broker: redis.Redis, client: redis.Redis, sources: tuple[str, ...]) -> None:
+    `pauses` tells the paused paths, which are not in Redis.
+    """
+
+    def __init__(
+        self,
+        broker: redis.Redis,
+        client: redis.Redis,
+        sources: tuple[str, ...],
+        pauses: Callable[[], Iterable[str]],
+    ) -> None:
         self._broker, self._client = broker, client
         self._sources = sources
-        self._pause = Pause(client)
+        self._pauses = pauses
         self._heartbeat = SweepHeartbeat(client)
 
     def read(self) -> QueueBacklog:
@@ -42,7 +52,7 @@ class QueueBacklogReader:
             ingest_seen_at=signs_of_life(self._client),
             swept_at=self._heartbeat.last_at(),
             set_aside=lengths[len(self._sources)],
-            paused_paths=frozenset(self._pause.notes()),
+            paused_paths=frozenset(self._pauses()),
             gate_closed_s=gate_closed_s(self._client),
             provider_fault=gate_fault(self._client),
             cached_bytes=dict(zip((pool.value for pool in Pool), bytes_kept, strict=True)),

@@ -2,9 +2,14 @@
 
 A minute is any 60 seconds. Slots that share a quota lie 60.9 s apart, so that a call which starts up to
 0.9 s late cannot make the provider count one too many; 98.5 % of the quota stays usable.
+
+What Redis has lost, or counted by another clock, is counted anew from the rows before another call begins;
+a slot from before that is void. No clock but Redis' own is compared with what Redis holds.
 """
 
+import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +19,10 @@ import redis
 
 from quel.adapters.redis.blobs import Pool, total_key
 from quel.adapters.redis.client import redis_errors
+from quel.adapters.redis.room import FREE_ROOM, Room
 from quel.core.operator_fault import OperatorFault, operator_fault
-from quel.core.quota import Later, Slot, Verdict, day_ends
+from quel.core.quota import CallsBegun, Later, Slot, Verdict, ends_of_days
+from quel.core.redis_room import FOR_CALLS
 
 WINDOW_MS = 60_900
 HORIZON_MS = 1_000
@@ -28,13 +35,23 @@ _KEYS = [
     "quel:quota:day",
     "quel:quota:calls",
     "quel:quota:gate",
+    "quel:quota:known",
     total_key(Pool.OUTPUTS),
 ]
-_ROOM = Path(__file__).parent
+_KNOWN = _KEYS[4]
+_CLOCK = "quota_clock.lua"
+_RECOUNTS = 3  # the counts may be lost again while they are made
+
+
+def _script(*names: str) -> str:
+    return "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
 
 
 class GeminiQuota:
-    """Reserves calls and hears how they went. Every method raises ServiceUnavailable."""
+    """Reserves calls and hears how they went. Every method raises ServiceUnavailable.
+
+    `calls_begun(window_s, day_s)` counts from the rows and may raise what the database does.
+    """
 
     def __init__(
         self,
@@ -45,33 +62,54 @@ class GeminiQuota:
         concurrency: int | None,
         call_timeout_s: float,
         blob_budget_bytes: int,
+        calls_begun: Callable[[float, float], CallsBegun],
     ) -> None:
         self._client = client
         self._rpm, self._rpd, self._concurrency = rpm or 0, rpd or 0, concurrency or 0
         self._probe_ms = round(call_timeout_s * 1000)
         self._output_budget_bytes = blob_budget_bytes // 2
-        self._reserve = client.register_script((_ROOM / "quota.lua").read_text(encoding="utf-8"))
-        self._gate = client.register_script((_ROOM / "circuit_breaker.lua").read_text(encoding="utf-8"))
+        self._calls_begun = calls_begun
+        self._room = Room(client)
+        self._reserve = client.register_script(FREE_ROOM + _script(_CLOCK, "quota.lua"))
+        self._gate = client.register_script(_script(_CLOCK, "circuit_breaker.lua"))
+        self._recount = client.register_script(_script(_CLOCK, "quota_recount.lua"))
+        self._keep = client.register_script(_script(_CLOCK, "quota_keep.lua"))
 
     def reserve(self) -> Slot | Later:
         """One slot at most a second away, or how long to stay away."""
         owner = uuid4().hex
-        arguments: list[str | int] = [
-            owner, self._rpm, WINDOW_MS, self._rpd, *_day_ends_ms(), self._concurrency,
-            LEASE_MS, HORIZON_MS, self._output_budget_bytes, self._probe_ms,
-        ]  # fmt: skip
-        with redis_errors():
-            granted, wait_ms, reason, at_ms, attention = self._reserve(keys=_KEYS, args=arguments)
+        arguments = [*self._head(owner), self._output_budget_bytes, self._probe_ms, FOR_CALLS]
+        for _ in range(_RECOUNTS):
+            with redis_errors():
+                granted, wait_ms, reason, at_ms, attention, known = self._reserve(keys=_KEYS, args=arguments)
+            if reason != b"lost":
+                break
+            self._count_anew(float(at_ms))
         if not granted:
             return Later(wait_ms / 1000, reason.decode())
         wait_s = wait_ms / 1000
-        return Slot(owner, wait_s, at_ms.decode(), bool(attention), time.monotonic() + wait_s)
+        due_at_s = time.monotonic() + wait_s
+        return Slot(owner, wait_s, at_ms.decode(), bool(attention), due_at_s, known.decode())
 
-    def begin(self, slot: Slot) -> Slot:
+    def _count_anew(self, now_ms: float) -> None:
+        begun_at_ms = max(end for end in _ends_of_days_ms() if end <= now_ms)
+        begun = self._calls_begun(WINDOW_MS / 1000, (now_ms - begun_at_ms) / 1000)
+        ages_ms = [round(age_s * 1000) for age_s in begun.ages_s]
+        counts: list[str | int] = [begun.today, json.dumps(ages_ms), json.dumps(begun.under_way)]
+        with redis_errors():
+            self._recount(keys=_KEYS, args=[*self._head(""), uuid4().hex, *counts])
+
+    def begin(self, slot: Slot) -> Slot | None:
         """Called right before the call: a slot whose time has long passed is moved to now.
 
-        The provider counts when a call arrives, so the next one in this slot's place must wait for that.
+        The provider counts when a call arrives, so the next one in this slot's place must wait for that. None
+        where the counts were lost since it was reserved: no call may be made with it.
         """
+        if slot.known:
+            with redis_errors():
+                known = self._client.get(_KNOWN)
+            if known != slot.known.encode():
+                return None
         if time.monotonic() - slot.due_at_s < LATE_S:
             return slot
         return replace(slot, at_ms=str(self._tell(slot, "late")), due_at_s=time.monotonic())
@@ -88,17 +126,14 @@ class GeminiQuota:
         """
         if verdict is Verdict.ANSWERED and not slot.attention and not self._concurrency:
             return 0.0
-        until_ms = self._tell(slot, verdict, pause_ms=round(pause_s * 1000))
-        return max(0.0, until_ms / 1000 - time.time()) if until_ms else 0.0
+        return self._tell(slot, verdict, pause_ms=round(pause_s * 1000)) / 1000
 
     def keep(self, owners: list[str]) -> None:
         """Prolongs the leases of calls that are still under way."""
         if not self._concurrency or not owners:
             return
         with redis_errors():
-            seconds, _ = self._client.time()
-            until_ms = seconds * 1000 + LEASE_MS
-            self._client.zadd(_KEYS[2], dict.fromkeys(owners, until_ms), xx=True)
+            self._keep(keys=_KEYS, args=[*self._head(""), *owners])
 
     def state(self) -> dict[str, str]:
         """The gate as it stands, for people: until, reason, cap, … (empty when it is open)."""
@@ -114,24 +149,33 @@ class GeminiQuota:
         return gate_closed_s(self._client)
 
     def outputs_full(self) -> bool:
-        """Whether answers that wait to be stored fill their half of the budget, so that no call begins."""
+        """Whether answers fill their half of the budget, or something the server: then no call begins."""
         with redis_errors():
-            return int(self._client.get(total_key(Pool.OUTPUTS)) or 0) >= self._output_budget_bytes
+            kept_bytes = int(self._client.get(total_key(Pool.OUTPUTS)) or 0)
+        return kept_bytes >= self._output_budget_bytes or not self._room.has(leaving=FOR_CALLS)
+
+    def _head(self, owner: str) -> list[str | int | float]:
+        """The arguments that all of the quota's scripts begin with."""
+        ends = ",".join(str(end) for end in _ends_of_days_ms())
+        limits = (self._rpm, self._rpd, self._concurrency)
+        return [owner, *limits, WINDOW_MS, HORIZON_MS, LEASE_MS, ends]
 
     def _tell(self, slot: Slot, verdict: str, *, pause_ms: int = 0) -> int:
-        arguments: list[str | int] = [slot.owner, verdict, slot.at_ms, pause_ms, *_day_ends_ms(), self._rpm]
         with redis_errors():
-            return int(self._gate(keys=_KEYS, args=arguments))
+            return int(self._gate(keys=_KEYS, args=[*self._head(slot.owner), verdict, slot.at_ms, pause_ms]))
 
 
 def gate_closed_s(client: redis.Redis) -> float:
     """How long the provider, or the day's quota, keeps everyone away. Raises ServiceUnavailable."""
     with redis_errors():
         pipeline = client.pipeline(transaction=False)
-        pipeline.hget(_KEYS[3], "until")
+        pipeline.time()
+        pipeline.hmget(_KEYS[3], "until", "at")
         pipeline.hget(_KEYS[1], "full_until")
-        until_ms = max(float(answer or 0) for answer in pipeline.execute())
-    return max(0.0, until_ms / 1000 - time.time())
+        (seconds, microseconds), (until, at), full_until = pipeline.execute()
+    now_ms = seconds * 1000 + microseconds / 1000
+    gate_ms = float(until or 0) - max(now_ms, float(at or 0))  # as in quota_clock.lua
+    return float(max(0.0, gate_ms, float(full_until or 0) - now_ms) / 1000)
 
 
 def gate_fault(client: redis.Redis) -> OperatorFault | None:
@@ -144,6 +188,5 @@ def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _day_ends_ms() -> tuple[int, int]:
-    first, second = day_ends(datetime.now(UTC))
-    return round(first.timestamp() * 1000), round(second.timestamp() * 1000)
+def _ends_of_days_ms() -> list[int]:
+    return [round(end.timestamp() * 1000) for end in ends_of_days(datetime.now(UTC))]

@@ -4,15 +4,13 @@ quel:ingest:rejected   list: JSON of rejected entries, newest first
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import redis
 
 from quel.adapters.redis.client import redis_errors
-from quel.core.job_id import read_job_id
+from quel.core.operations.rejected import Rejected
 
 REJECTED = "quel:ingest:rejected"
 _MOST_REJECTED = 1_000
@@ -25,23 +23,6 @@ if redis.call("LREM", KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 if ARGV[2] ~= "" then redis.call("LPUSH", KEYS[2], ARGV[2]) end
 return 1
 """
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """An entry that was set aside: when, from which list, why, its length, and its beginning."""
-
-    at: str
-    source: str
-    reason: str
-    size_bytes: int
-    entry: str
-    note: bytes
-
-    @property
-    def job_id(self) -> UUID | None:
-        """The job's id where the entry is one: then it can be pushed again."""
-        return read_job_id(self.entry.encode())
 
 
 class RejectedEntries:

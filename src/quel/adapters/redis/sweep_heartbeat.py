@@ -1,6 +1,6 @@
 """When the sweep last ran, for the doctor and the alerts.
 
-quel:sweep:heartbeat   string: unix seconds, kept for a day
+quel:sweep:heartbeat   string: seconds of Redis' time, kept for a day
 """
 
 import time
@@ -22,10 +22,12 @@ class SweepHeartbeat:
     def beat(self) -> None:
         """A sweep has just come through."""
         with redis_errors():
-            self._client.set(_KEY, f"{time.time():.3f}", ex=_TTL_S)
+            seconds, _ = self._client.time()
+            self._client.set(_KEY, seconds, ex=_TTL_S)
 
     def last_at(self) -> float | None:
-        """When the last one did, in unix seconds; None when that is more than a day ago."""
+        """When the last one did, in this host's unix seconds; None when that is more than a day ago."""
         with redis_errors():
             beat = self._client.get(_KEY)
-        return float(beat) if isinstance(beat, bytes) else None
+            seconds, _ = self._client.time()
+        return time.time() - max(0.0, seconds - float(beat)) if isinstance(beat, bytes) else None

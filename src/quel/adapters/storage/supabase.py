@@ -15,8 +15,9 @@ import httpx
 
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
+from quel.adapters.storage.refusal import FOR_THE_OPERATOR, Refusal, read_refusal
 from quel.adapters.storage.verdict import Kind, Verdict, judge
-from quel.core.errors import ReferenceUnavailable, ServiceUnavailable, StorageRefused
+from quel.core.errors import Misconfigured, ReferenceUnavailable, ServiceUnavailable, StorageRefused
 from quel.core.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
 from quel.core.retry import RetryPolicy, pause_s
 
@@ -30,7 +31,6 @@ _BY_NAME = {"column": "name", "order": "asc"}
 _TOO_LARGE = Verdict(Kind.REFUSED, 413)
 _LATE = Verdict(Kind.LATE, 0)
 _UNREACHABLE = Verdict(Kind.RETRY, 0)
-_FOR_THE_OPERATOR = {401, 403, 404}
 
 
 class SupabaseStorage:
@@ -72,7 +72,8 @@ class SupabaseStorage:
     def read_reference(self, path: str) -> bytes:
         """The bytes of the object a row of quel_attach names: publicly, else with the service key.
 
-        Raises ReferenceUnavailable for good, ServiceUnavailable for now.
+        Raises ReferenceUnavailable for good, ServiceUnavailable for now, Misconfigured where Storage refuses
+        quel itself: that says nothing about the object.
         """
         try:
             key = quoted(reference_key(path))
@@ -86,14 +87,17 @@ class SupabaseStorage:
             limit = f"{self._max_reference_bytes / 1e6:g} MB"
             raise ReferenceUnavailable(f"{shown_name(path)} is larger than {limit}.")
         if verdict.kind is Kind.REFUSED:
+            if (why := read_refusal(verdict.status, body)) in FOR_THE_OPERATOR:
+                raise Misconfigured(_refusal(shown_name(path), verdict, why))
             raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({verdict.status}).")
         return body
 
     def write_result(self, path: str, data: bytes) -> None:
-        """Puts a WebP at `path`, replacing what is there. Raises StorageRefused, ServiceUnavailable.
+        """Puts a WebP at `path`, replacing what is there.
 
-        A refused key or a missing bucket is the operator's to mend, not the picture's fault: it counts as
-        an outage, so that what has been paid for is kept meanwhile.
+        Raises StorageRefused for a path that no object may have, ServiceUnavailable for now, Misconfigured
+        for every other refusal: a key, a bucket's setting or a plan is no fault of the picture, and what has
+        been paid for is kept until an operator has mended it.
         """
         self.write_upload(path, data, "image/webp")
 
@@ -104,11 +108,12 @@ class SupabaseStorage:
             "cache-control": "max-age=3600",
             "x-upsert": "true",
         }
-        verdict, _ = self._send("POST", f"{self._objects_url}/{self._bucket}/{_own_key(path)}", headers, data)
-        if verdict.status in _FOR_THE_OPERATOR:
-            raise ServiceUnavailable(_refusal(shown_name(path), verdict))
+        url = f"{self._objects_url}/{self._bucket}/{_own_key(path)}"
+        verdict, body = self._send("POST", url, headers, data)
         if verdict.kind is Kind.REFUSED:
-            raise StorageRefused(_refusal(shown_name(path), verdict))
+            why = read_refusal(verdict.status, body)
+            error = StorageRefused if why is Refusal.BAD_KEY else Misconfigured
+            raise error(_refusal(shown_name(path), verdict, why))
 
     def delete_results(self, paths: list[str]) -> None:
         """Removes objects quel wrote, if they are there. Raises ServiceUnavailable, also for a refusal."""
@@ -116,18 +121,19 @@ class SupabaseStorage:
         keys = [safe_key(path) for path in paths]
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             body = json.dumps({"prefixes": keys[start : start + _DELETE_AT_ONCE]}).encode()
-            verdict, _ = self._send("DELETE", f"{self._objects_url}/{self._bucket}", headers, body)
+            verdict, answer = self._send("DELETE", f"{self._objects_url}/{self._bucket}", headers, body)
             if verdict.kind is Kind.REFUSED and verdict.status != 404:
-                raise ServiceUnavailable(_refusal("to delete objects", verdict))
+                why = read_refusal(verdict.status, answer)
+                raise Misconfigured(_refusal("to delete objects", verdict, why))
 
     def stored_size_bytes(self, path: str) -> int | None:
-        """The size of an object quel wrote, None for none. Raises StorageRefused, ServiceUnavailable."""
+        """The size of an object quel wrote, None for none. Raises ServiceUnavailable, Misconfigured."""
         url = f"{self._objects_url}/info/{self._bucket}/{_own_key(path)}"
         verdict, body = self._send("GET", url, self._key_headers)
-        if verdict.status == 404:
-            return None
         if verdict.kind is Kind.REFUSED:
-            raise StorageRefused(_refusal(shown_name(path), verdict))
+            if (why := read_refusal(verdict.status, body)) is Refusal.NO_OBJECT:
+                return None
+            raise Misconfigured(_refusal(shown_name(path), verdict, why))
         return _size_in(body)
 
     def sizes_bytes(self, folder: str) -> dict[str, int]:
@@ -139,7 +145,8 @@ class SupabaseStorage:
             headers = self._key_headers | {"content-type": "application/json"}
             verdict, body = self._send("POST", url, headers, json.dumps(page).encode())
             if verdict.kind is Kind.REFUSED:
-                raise ServiceUnavailable(_refusal("to list objects", verdict))
+                why = read_refusal(verdict.status, body)
+                raise Misconfigured(_refusal("to list objects", verdict, why))
             entries = json.loads(body)
             sizes |= {f"{folder}/{each['name']}": each["metadata"]["size"] for each in entries if each["id"]}
             if len(entries) < _LIST_AT_ONCE:
@@ -187,9 +194,8 @@ def _own_key(path: str) -> str:
         raise StorageRefused(f"The path of {shown_name(path)} {problem}.") from None
 
 
-def _refusal(what: str, verdict: Verdict) -> str:
-    hint = "; an operator must check SUPABASE_SERVICE_KEY" if verdict.status in (401, 403) else ""
-    return f"Storage refuses {what} ({verdict.status}){hint}."
+def _refusal(what: str, verdict: Verdict, why: Refusal) -> str:
+    return f"Storage refuses {what} ({verdict.status}): {why.value}."
 
 
 def _outage(verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""What `quel doctor` makes of the facts: each check's verdict, and what to do where it is not well."""
+"""What the doctor makes of the facts: each check's verdict, and what to do where it is not well."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,10 @@ from enum import StrEnum
 
 from quel.core.kind import MADE_HERE, Kind
 from quel.core.operator_fault import operator_fault
+from quel.core.redis_room import RESERVE_BYTES, memory_problem
+
+SETTINGS = "Settings"
+"""The check that asks whether every setting is there that has no default."""
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
@@ -86,7 +90,12 @@ def judge_redis_memory(check: str, policy: str | None, appendonly: bool | None) 
     elif policy == "noeviction":
         yield ok(f"{check} eviction", "noeviction")
     else:
-        yield trouble(f"{check} eviction", f"The policy is {policy}: set noeviction, or work is evicted.")
+        lost = (
+            "pictures that were paid for are evicted, and bought again"
+            if policy.startswith("volatile-")
+            else "messages are evicted as well, and work is lost"
+        )
+        yield trouble(f"{check} eviction", f"The policy is {policy}: set noeviction, or {lost}.")
     if appendonly is None:
         yield note(f"{check} AOF", "The server does not tell whether its append-only file is on.")
     elif appendonly:
@@ -97,6 +106,28 @@ def judge_redis_memory(check: str, policy: str | None, appendonly: bool | None) 
             "off: what is queued is lost when Redis restarts, and the sweep brings it back from the rows,"
             " within minutes. In production turn it on.",
         )
+
+
+def judge_redis_room(
+    check: str, variable: str, max_memory_bytes: int | None, used_bytes: int | None, blob_budget_bytes: int
+) -> Finding:
+    """Whether `maxmemory` holds the pictures' budget, if they are kept there, and the reserve."""
+    check = f"{check} memory"
+    problem = memory_problem(max_memory_bytes, blob_budget_bytes=blob_budget_bytes, variable=variable)
+    if problem is not None:
+        return trouble(check, problem)
+    if max_memory_bytes is None:
+        return note(check, "The server does not tell its maxmemory.")
+    if max_memory_bytes == 0:
+        return ok(check, "maxmemory is not set")
+    left = max_memory_bytes - (used_bytes or 0)
+    if left < RESERVE_BYTES:
+        return trouble(
+            check,
+            f"Only {left // 2**20} MiB of maxmemory are left: soon no call begins. Raise maxmemory, or find"
+            " what fills the server.",
+        )
+    return ok(check, f"{left // 2**20} MiB of maxmemory are left")
 
 
 def judge_gate(gate: Mapping[str, str], closed_for_s: float) -> Finding:

@@ -1,15 +1,17 @@
 """What a job would make, told before anything is fetched or spent: images, pictures, prompts and price.
 
-It follows the same decisions as the stages. What only the world knows it leaves open: whether a reference
-can be fetched, and whether the payer can pay.
+It follows the same decisions as the stages. What only a look elsewhere tells it leaves open: whether a
+reference can be fetched, and whether the payer can pay.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from quel.core.fetch_job import IntakePolicy, PathChoice, choose_path, given_path
+from quel.core.errors import InvalidInput
+from quel.core.fetch_job import IntakePolicy, JobFacts, PathChoice, as_uuid, choose_path, given_path
 from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
 from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.models import Model
@@ -19,6 +21,8 @@ from quel.core.prompting.picture import PictureSpec, SortedReferences
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
 from quel.core.request import parse_request
+
+_NO_ID = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,32 @@ class Subject:
         """What the row is."""
         keys = self.input_data if isinstance(self.input_data, dict) else None
         return kind_of(str(self.job_type), given_path(self.paths), keys)
+
+
+def subject_of_row(row: Mapping[str, Any]) -> Subject:
+    """The subject of a job's row as JSON. Raises InvalidInput where a column could not hold what it says."""
+    total_images = row.get("total_images", 0)
+    if not isinstance(total_images, int) or isinstance(total_images, bool):
+        raise InvalidInput("total_images must be a whole number, as the column is.")
+    path = row.get("quel_production_path")
+    return Subject(
+        job_id=as_uuid(str(row.get("job_id"))) or _NO_ID,
+        job_type=row.get("job_type"),
+        total_images=total_images,
+        input_data=row.get("job_input_data"),
+        paths=(path if isinstance(path, str) else None,),
+    )
+
+
+def subject_of_job(facts: JobFacts) -> Subject:
+    """The subject of a job that has a row."""
+    return Subject(
+        job_id=facts.job_id,
+        job_type=facts.job_type,
+        total_images=facts.total_images,
+        input_data=facts.input_data,
+        paths=(facts.job_path, facts.production_path),
+    )
 
 
 @dataclass(frozen=True)

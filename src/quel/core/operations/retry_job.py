@@ -1,10 +1,11 @@
 """Which images of an ended job are made again, and why not: decided from the rows alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
+from quel.core.fetch_job import IntakePolicy, JobFacts, Refuse, Start, decide
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
@@ -89,3 +90,13 @@ def _unpayable(job: EndedJob, images: int) -> Objection | None:
     payer = Payer(job.payer_kind, job.payer_id, job.balance, job.payer_id)
     reason = cannot_afford(payer, images, job.price, held=job.held)
     return Objection(reason) if reason else None
+
+
+def why_not_anew(facts: JobFacts, policy: IntakePolicy) -> Objection | None:
+    """Why a job without a plan is not fetched anew: fetch_job would refuse it, or find nothing to do."""
+    decision = decide(replace(facts, status=JobStatus.PENDING), policy)
+    if isinstance(decision, Refuse):
+        return Objection(decision.reason)
+    if isinstance(decision, Start) and len(decision.stored_attach_ids) >= len(decision.plan.images):
+        return Objection("No image of the job is missing.", is_well=True)
+    return None

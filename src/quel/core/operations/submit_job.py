@@ -1,9 +1,12 @@
-"""Reads what `quel submit` is given: a job's row as JSON, whose references may name picture files."""
+"""Reads what is submitted: a job's row as JSON, whose references may name picture files."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
+from quel.core.errors import InvalidInput
 from quel.core.job import JobType
 from quel.core.request.values import number, shown
 
@@ -14,6 +17,52 @@ _LARGEST_INT = 2**31 - 1
 _LONGEST_TEXT = {"quel_production_path": 50, "stage_name": 100}  # characters the columns take
 
 
+MIME_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".avif": "image/avif",
+}
+"""What a picture file is, by the ending of its name."""
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A picture file that has been read; its name says what it is."""
+
+    name: str
+    data: bytes
+
+    @property
+    def ending(self) -> str:
+        """The name's ending with its dot, in lower case."""
+        return PurePath(self.name).suffix.lower()
+
+    @property
+    def mime_type(self) -> str:
+        """What its name says it is."""
+        return MIME_TYPES[self.ending]
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job's row that can be written, and whose it is."""
+
+    row: Mapping[str, Any]
+    member_id: UUID | None
+    org_id: UUID | None
+
+    @property
+    def picture_files(self) -> list[str]:
+        """The names of the picture files that its references hold, each once, in order."""
+        return picture_files(self.row["job_input_data"])
+
+
 @dataclass(frozen=True)
 class Upload:
     """A picture file in the bucket: its own name, and its path as quel_attach holds it."""
@@ -22,6 +71,14 @@ class Upload:
     path: str
     size_bytes: int
     mime_type: str
+
+
+def read_job(row: object, *, member_id: UUID | None = None, org_id: UUID | None = None) -> NewJob:
+    """The job of a row; the ids win over the row's own. Raises InvalidInput."""
+    problem = check_row(row)
+    if problem or not isinstance(row, Mapping):
+        raise InvalidInput(problem or "")
+    return NewJob(row, member_id or _uuid(row, "quel_member_id"), org_id or _uuid(row, "org_id"))
 
 
 def check_row(row: object) -> str | None:
@@ -44,6 +101,13 @@ def check_row(row: object) -> str | None:
         if row.get(key) is not None and not (isinstance(row[key], str) and len(row[key]) <= longest):
             return f"{key} must be text of at most {longest} characters, or null."
     return None
+
+
+def _uuid(row: Mapping[str, Any], key: str) -> UUID | None:
+    try:
+        return UUID(str(row[key])) if row.get(key) else None
+    except ValueError:
+        raise InvalidInput(f"{key} is no UUID.") from None
 
 
 def picture_files(value: Any) -> list[str]:

@@ -9,7 +9,7 @@ from quel.core.request.fields import Fields
 from quel.core.request.forms import read_stages
 from quel.core.request.values import kind_of, plain_text, shown
 
-__all__ = ["MAX_PROBLEMS", "decode_input", "parse_request"]
+__all__ = ["MAX_PROBLEMS", "decode_input", "parse_request", "user_id_of"]
 
 MAX_PROBLEMS = 10  # as many as error_message can hold and still be read
 
@@ -37,4 +37,9 @@ def _read(job_type: JobType, data: dict[str, object], total_images: int) -> JobR
     stages = read_stages(job_type, Fields(data, problems), total_images)
     if problems:
         return tuple(problems[:MAX_PROBLEMS])
-    return JobRequest(job_type, stages, user_id=plain_text(data.get("userId")) or None)
+    return JobRequest(job_type, stages, user_id=user_id_of(data))
+
+
+def user_id_of(data: object) -> str | None:
+    """The customer's words under `userId`, None where there are none; `data` is as in parse_request."""
+    return (plain_text(data.get("userId")) or None) if isinstance(data, dict) else None

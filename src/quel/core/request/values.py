@@ -47,6 +47,12 @@ def attach_id(value: object) -> int | None:
     return int(found)
 
 
+def attach_ids(value: object) -> tuple[int, ...]:
+    """The distinct ids in a JSON list, in order, also written as "3" or 3.0; the rest is left out."""
+    ids = [attach_id(entry) for entry in value] if isinstance(value, list) else []
+    return tuple(dict.fromkeys(id for id in ids if id is not None))
+
+
 def flag(value: object) -> bool | None:
     """True or false, also as a word or as 1 and 0."""
     if isinstance(value, bool):

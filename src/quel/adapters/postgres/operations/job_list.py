@@ -5,16 +5,14 @@ path, so that a null path counts as the default here as it does in routing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
-from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
+from quel.core.operations.job_list import JobView
 from quel.core.paths import PATHS
 
 JOBS_WITH_PATH = """
@@ -51,30 +49,6 @@ ORDER BY j.created_at, j.job_id LIMIT :most
 )
 
 _BY_ID = text(_COLUMNS + JOBS_WITH_PATH + "WHERE j.job_id = ANY(:job_ids) ORDER BY j.created_at, j.job_id")
-
-
-@dataclass(frozen=True)
-class JobView:
-    """A job's row for people. `age_s` counts from its creation, `recoveries` are the sweep's."""
-
-    job_id: UUID
-    job_type: str
-    status: JobStatus
-    path: str
-    total_images: int
-    completed: int
-    failed: int
-    created_at: datetime
-    started_at: datetime | None
-    completed_at: datetime | None
-    error_message: str | None
-    recoveries: int
-    age_s: float
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.status not in OPEN_STATUSES
 
 
 def path_parameters(default_path: str, *, fall_back: bool) -> dict[str, object]:

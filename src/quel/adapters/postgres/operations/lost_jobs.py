@@ -1,6 +1,6 @@
 """Open jobs that quel never had in hand and that the sweep leaves alone; and how one is taken in hand.
 
-Looking touches none of their rows; what kind each is stands in a table of quel's own (told_kinds.py).
+Looking touches none of their rows; what kind each is stands in a table of quel's own (kind_of_rows.py).
 """
 
 from typing import Any

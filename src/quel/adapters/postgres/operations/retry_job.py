@@ -7,11 +7,17 @@ counted anew from its images.
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Update, bindparam, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlmodel import col
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance, read_held
+from quel.adapters.postgres.image_state import RETRY, SOME_IMAGES, move
 from quel.adapters.postgres.progress import count_progress, lock_job
+from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineImage, PipelineJob
+from quel.adapters.postgres.schema.product_tables import Job, Production
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.job import JobStatus
 from quel.core.operations.retry_job import EndedJob
@@ -34,43 +40,24 @@ WHERE j.job_id = :job_id
 """)
 
 # started_at is that of this run: the duration of a production must not count the days in between.
-_REOPEN_JOB = text("""
+_REOPEN_JOB = text(f"""
 UPDATE public.quel_production_jobs
 SET job_status = 'processing', started_at = now(), completed_at = NULL, error_message = NULL, retry_count = 0
 WHERE job_id = :job_id AND job_status NOT IN ('pending', 'processing')
   AND (completed_at IS NOT NULL OR job_status IN ('completed', 'failed'))
-  AND :count = (SELECT count(*) FROM quel.image WHERE job_id = :job_id AND image_no = ANY(:image_nos)
-                AND state IN ('failed', 'cancelled'))
+  AND :count = (SELECT count(*) FROM quel.image i WHERE {SOME_IMAGES} AND {RETRY.applies()})
 RETURNING production_id
-""")
+""")  # noqa: S608 - constants of ours
 
-_PLAN_AGAIN = text("""
-UPDATE quel.image
-SET state = 'planned', attempts = 0, broken_answers = 0, not_before = now(), reason = NULL,
-    reason_code = NULL, lease_owner = NULL, lease_until = NULL, updated_at = now()
-WHERE job_id = :job_id AND image_no = ANY(:image_nos) AND state IN ('failed', 'cancelled')
-""")
+_RETRY = move(RETRY, SOME_IMAGES)
 
-_FRESH_RECOVERIES = text("""
-UPDATE quel.job SET fruitless_recoveries = 0, ended_elsewhere = false, updated_at = now(),
-    stored_at_recovery = (
-    SELECT count(*) FROM quel.image WHERE job_id = :job_id AND state = 'stored')
-WHERE job_id = :job_id
-""")
+_IN_HAND = insert(PendingJobInHand).on_conflict_do_nothing()
 
-_REOPEN_UNPLANNED = text("""
-UPDATE public.quel_production_jobs j
-SET job_status = 'pending', completed_at = NULL, error_message = NULL, failed_images = 0, retry_count = 0
-WHERE job_id = :job_id AND job_status = CAST(CAST(:status AS text) AS public.job_status_enum)
-  AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
-RETURNING production_id
-""")
-
-_IN_HAND = text("INSERT INTO quel.pending_job (job_id) VALUES (:job_id) ON CONFLICT (job_id) DO NOTHING")
-
-_PRODUCTION_PROCESSING = text("""
-UPDATE public.quel_production_photo SET production_status = 'processing' WHERE production_id = :production_id
-""")
+_PRODUCTION_PROCESSING = (
+    update(Production)
+    .where(col(Production.production_id) == bindparam("of_production"))
+    .values({col(Production.production_status): JobStatus.PROCESSING})
+)
 
 
 class RetryJobRows:
@@ -91,10 +78,9 @@ class RetryJobRows:
         """Sets a job without a plan back to pending, to be fetched anew; False when it moved meanwhile."""
 
         def work(connection: Connection) -> bool:
-            values = {"job_id": job_id, "status": status.value}
-            row = connection.execute(_REOPEN_UNPLANNED, values).one_or_none()
+            row = connection.execute(_pending_again(job_id, status)).one_or_none()
             if row is not None:
-                connection.execute(_PRODUCTION_PROCESSING, {"production_id": row.production_id})
+                connection.execute(_PRODUCTION_PROCESSING, {"of_production": row.production_id})
                 connection.execute(_IN_HAND, {"job_id": job_id})  # the sweep minds it, whatever its age
             return row is not None
 
@@ -133,8 +119,49 @@ def _reopen(connection: Connection, ended: EndedJob, image_nos: list[int]) -> st
     job = connection.execute(_REOPEN_JOB, values).one_or_none()
     if job is None:
         return "The job moved at this very moment: look at it and try again."
-    connection.execute(_PLAN_AGAIN, values)
-    connection.execute(_FRESH_RECOVERIES, values)
+    connection.execute(_RETRY, values)
+    connection.execute(_fresh_recoveries(job_id))
     count_progress(connection, job_id, stage=0)
-    connection.execute(_PRODUCTION_PROCESSING, {"production_id": job.production_id})
+    connection.execute(_PRODUCTION_PROCESSING, {"of_production": job.production_id})
     return None
+
+
+def _fresh_recoveries(job_id: UUID) -> Update:
+    stored = (
+        select(func.count())
+        .select_from(PipelineImage)
+        .where(col(PipelineImage.job_id) == job_id, col(PipelineImage.state) == ImageState.STORED)
+    )
+    return (
+        update(PipelineJob)
+        .where(col(PipelineJob.job_id) == job_id)
+        .values(
+            {
+                col(PipelineJob.fruitless_recoveries): 0,
+                col(PipelineJob.ended_elsewhere): False,
+                col(PipelineJob.updated_at): func.now(),
+                col(PipelineJob.stored_at_recovery): stored.scalar_subquery(),
+            }
+        )
+    )
+
+
+def _pending_again(job_id: UUID, status: JobStatus) -> ReturningUpdate[UUID | None]:
+    return (
+        update(Job)
+        .where(
+            col(Job.job_id) == job_id,
+            col(Job.job_status) == status,
+            ~exists().where(col(PipelineJob.job_id) == col(Job.job_id)),
+        )
+        .values(
+            {
+                col(Job.job_status): JobStatus.PENDING,
+                col(Job.completed_at): None,
+                col(Job.error_message): None,
+                col(Job.failed_images): 0,
+                col(Job.retry_count): 0,
+            }
+        )
+        .returning(col(Job.production_id))
+    )

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.image_state import is_open
 from quel.adapters.postgres.operations.job_list import JOBS_WITH_PATH, path_parameters
 from quel.core.operations.statistics import Grouping, GroupStats, ReasonStats
 
@@ -22,7 +23,7 @@ WITH chosen AS (
     WHERE j.created_at >= now() - make_interval(secs => :since_s)
 ), made AS (
     SELECT i.job_id, count(*) FILTER (WHERE i.state = 'cancelled') AS cancelled,
-           count(*) FILTER (WHERE i.state NOT IN ('stored', 'failed', 'cancelled')) AS under_way,
+           count(*) FILTER (WHERE {is_open}) AS under_way,
            coalesce(sum(i.cost_usd), 0) AS cost_usd
     FROM quel.image i JOIN chosen ON chosen.job_id = i.job_id GROUP BY i.job_id
 ), charged AS (
@@ -82,7 +83,7 @@ class StatisticsRows:
 
     def groups(self, by: Grouping, since: timedelta) -> list[GroupStats]:
         """One entry a path or type that has jobs, in alphabetical order."""
-        statement = text(_GROUPS.format(key=_KEYS[by], jobs=JOBS_WITH_PATH))
+        statement = text(_GROUPS.format(is_open=is_open("i"), key=_KEYS[by], jobs=JOBS_WITH_PATH))
         values = self._paths | {"since_s": since.total_seconds()}
         return self._database.run(
             lambda connection: [GroupStats(**row._mapping) for row in connection.execute(statement, values)]

@@ -1,5 +1,6 @@
 """The pipeline's own tables, in a schema no browser reaches: one row a job, one row an image."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -24,10 +25,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from quel.adapters.postgres.schema.product_tables import Table
+from quel.core.pipeline import FINAL_STATES, ImageState
 
 SCHEMA = "quel"
 
-FINAL = "('stored', 'failed', 'cancelled')"
+
+def state_list(states: Collection[ImageState]) -> str:
+    """States as SQL, in the order an image meets them."""
+    quoted = [f"'{state}'" for state in ImageState if state in states]
+    return f"({', '.join(quoted)})"
+
+
+FINAL = state_list(FINAL_STATES)
 """The states in which an image has ended, as SQL."""
 
 
@@ -42,7 +51,7 @@ def _count() -> Column[Any]:
 class PendingJobInHand(Table, table=True):
     """A job that quel had in hand and has not claimed: parked, or found by the sweep.
 
-    `recoveries` counts how often the sweep nudged it, `adoptions` how often it was taken over from another
+    `recoveries` counts how often the sweep sent for it, `adoptions` how often it was taken over from another
     server; the product's retry_count is written for people and never read.
     """
 
@@ -106,6 +115,7 @@ class PipelineJob(Table, table=True):
     ended_elsewhere: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
+    starts: int = Field(sa_column=_count())  # of its preparation since that last ended in order
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())
     created_at: datetime | None = Field(default=None, sa_column=_now())
@@ -141,6 +151,8 @@ class PipelineImage(Table, table=True):
     not_before: datetime | None = Field(default=None, sa_column=_now())
     lease_owner: str | None = Field(default=None, sa_column=Column(Text))
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    starts: int = Field(sa_column=_count())  # of its storing since that last ended in order
+    object_bytes: int | None = Field(default=None, sa_column=Column(Integer))  # stored, and not yet delivered
     cost_usd: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 5)))
     reason_code: str | None = Field(default=None, sa_column=Column(Text))
     reason: str | None = Field(default=None, sa_column=Column(Text))
@@ -149,10 +161,7 @@ class PipelineImage(Table, table=True):
     updated_at: datetime | None = Field(default=None, sa_column=_now())
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('planned', 'ready', 'generating', 'made', 'stored', 'failed', 'cancelled')",
-            name="state",
-        ),
+        CheckConstraint(f"state IN {state_list(list(ImageState))}", name="state"),
         Index("ix_image_turns", "turn", "job_id", "image_no", postgresql_where=text("state = 'ready'")),
         Index("ix_image_customer_turns", "customer", "turn", postgresql_where=text("state = 'ready'")),
         Index("ix_image_generating", "path", postgresql_where=text("state = 'generating'")),
@@ -161,3 +170,26 @@ class PipelineImage(Table, table=True):
         Index("ix_image_made", "updated_at", postgresql_where=text("state = 'made'")),
         {"schema": SCHEMA},
     )
+
+
+class ProviderCall(Table, table=True):
+    """A call to the provider that began in the last days; `owner` is its slot's in the shared quota."""
+
+    __tablename__ = "provider_call"
+
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    called_at: datetime | None = Field(default=None, sa_column=_now())
+
+    __table_args__ = (Index("ix_provider_call_called_at", "called_at"), {"schema": SCHEMA})
+
+
+class PausedPath(Table, table=True):
+    """A path at which an operator lets no image begin; `*` is all of them."""
+
+    __tablename__ = "paused_path"
+
+    path: str = Field(sa_column=Column(Text, primary_key=True))
+    why: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    since: datetime | None = Field(default=None, sa_column=_now())
+
+    __table_args__ = ({"schema": SCHEMA},)

@@ -1,0 +1,187 @@
+"""Every way an image goes from one state to another: what it is taken from, what is set and what is cleared.
+
+Whoever writes the state of a quel.image takes SET and WHERE of the statement from here, with the alias `i`
+for the image. This holds for every transition: only an image that is being generated or stored has a lease,
+only one that has failed has a reason, and whatever moves notes when. docs/reliability.md draws the table.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlalchemy import TextClause, text
+
+from quel.adapters.postgres.schema.pipeline_tables import FINAL, PipelineImage, state_list
+from quel.core.pipeline import FINAL_STATES, ImageState
+
+OPEN_STATES = frozenset(ImageState) - FINAL_STATES
+
+PLANNED, READY, GENERATING = ImageState.PLANNED, ImageState.READY, ImageState.GENERATING
+MADE, STORED = ImageState.MADE, ImageState.STORED
+FAILED, CANCELLED = ImageState.FAILED, ImageState.CANCELLED
+
+
+class Lease(StrEnum):
+    """Which images may be taken out of `generating`, where not all may."""
+
+    HELD = "lease_owner = :lease"  # by the holder of the lease alone
+    LAPSED = "lease_until < now()"  # when nobody holds it any more
+
+
+@dataclass(frozen=True)
+class Transition:
+    """From any of `sources` to `target`. `sets` are the columns it writes beside those that all write."""
+
+    name: str
+    sources: frozenset[ImageState]
+    target: ImageState
+    sets: Mapping[str, str] = field(default_factory=dict)
+    lease: Lease | None = None
+
+    def __post_init__(self) -> None:
+        for column in self.assignments():
+            getattr(PipelineImage, column)
+
+    def assignments(self) -> dict[str, str]:
+        """Every column that is written, with its SQL."""
+        cleared: dict[str, str] = {}
+        if self.target is not GENERATING:
+            cleared |= {"lease_owner": "NULL", "lease_until": "NULL"}
+        if self.target is not FAILED:
+            cleared |= {"reason_code": "NULL", "reason": "NULL"}
+        cleared |= {"starts": "0", "object_bytes": "NULL"}
+        return {"state": f"'{self.target}'"} | cleared | {"updated_at": "now()"} | dict(self.sets)
+
+    @property
+    def set(self) -> str:
+        """What stands behind SET."""
+        return ", ".join(f"{column} = {value}" for column, value in self.assignments().items())
+
+    def applies(self, alias: str = "i") -> str:
+        """The condition that an image is in a state it may be taken from."""
+        return f"({' OR '.join(self._conditions(alias))})"
+
+    def _conditions(self, alias: str) -> Iterator[str]:
+        unconditional = self.sources - ({GENERATING} if self.lease else set())
+        if unconditional == OPEN_STATES:
+            yield is_open(alias)
+        elif unconditional:
+            yield f"{alias}.state IN {state_list(unconditional)}"
+        if self.lease:
+            yield f"{alias}.state = '{GENERATING}' AND {alias}.{self.lease}"
+
+
+def is_open(alias: str) -> str:
+    """The condition that an image has not ended, in the words of the index of open images."""
+    return f"{alias}.state NOT IN {FINAL}"
+
+
+OF_JOB = "i.job_id = :job_id"
+ONE_IMAGE = f"{OF_JOB} AND i.image_no = :image_no"
+SOME_IMAGES = f"{OF_JOB} AND i.image_no = ANY(:image_nos)"
+
+
+def move(transition: Transition, which: str) -> TextClause:
+    """Moves those of OF_JOB, ONE_IMAGE or SOME_IMAGES that are in a state they may be taken from."""
+    return text(
+        f"UPDATE quel.image i SET {transition.set} WHERE {which} AND {transition.applies()}"  # noqa: S608
+    )
+
+
+_FROM_THE_START = {"attempts": "0", "broken_answers": "0", "not_before": "now()"}
+_REASON = {"reason_code": ":code", "reason": ":reason"}
+_COUNTS = {"attempts": ":attempts", "broken_answers": ":broken"}
+
+# fetch_job, for a job that was set back to pending: what is at the provider or waits to be stored stays.
+PLAN_ANEW = Transition(
+    "plan anew",
+    frozenset({PLANNED, READY, GENERATING, FAILED, CANCELLED}),
+    PLANNED,
+    _FROM_THE_START,
+    Lease.LAPSED,
+)
+
+# prepare_inputs, where `r` is the image as it was prepared, `dealt` the job's first turn.
+PREPARE = Transition(
+    "prepare",
+    frozenset({PLANNED}),
+    READY,
+    {"request": "r.request", "turn": "dealt.turn + r.position", "not_before": "now()"},
+)
+FAIL_TO_PREPARE = Transition(
+    "fail to prepare", frozenset({PLANNED}), FAILED, {"reason_code": "r.code", "reason": "r.reason"}
+)
+
+# generate_image
+TAKE = Transition(
+    "take",
+    frozenset({READY}),
+    GENERATING,
+    {"lease_owner": ":lease", "lease_until": "now() + make_interval(secs => :lease_s)"},
+)
+# In the transaction that took it: an image that waits for credits has not moved.
+PUT_BACK_UNPAID = Transition("put back unpaid", frozenset({GENERATING}), READY, {"updated_at": ":moved_at"})
+FAIL_UNPAYABLE = Transition("fail unpayable", frozenset({PLANNED, READY}), FAILED, _REASON)
+TRY_AGAIN = Transition(
+    "try again",
+    frozenset({GENERATING}),
+    READY,
+    _COUNTS | {"not_before": "now() + make_interval(secs => :delay_s)"},
+    Lease.HELD,
+)
+PREPARE_AGAIN = Transition("prepare again", frozenset({READY, GENERATING}), PLANNED, lease=Lease.HELD)
+# A picture is welcome also when the lease was lost meanwhile: it has been paid for. One that is made already
+# was noted by this very statement, whose answer was lost, or by a second call.
+MAKE = Transition(
+    "make",
+    frozenset({PLANNED, READY, GENERATING, MADE}),
+    MADE,
+    {"cost_usd": "CASE i.state WHEN 'made' THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END"},
+)
+FAIL_TO_GENERATE = Transition(
+    "fail to generate", frozenset({GENERATING}), FAILED, _REASON | _COUNTS, Lease.HELD
+)
+
+# persist_output: one message at a time stores an image. The pause before the next try doubles: it is what
+# lies between the moment of the last one and its not_before, and nothing for an image that was just made.
+BEGIN_TO_STORE = Transition(
+    "begin to store",
+    frozenset({MADE}),
+    MADE,
+    {
+        "lease_owner": ":owner",
+        "lease_until": "now() + make_interval(secs => :lease_s)",
+        "starts": "i.starts + 1",
+        "object_bytes": "i.object_bytes",
+        "updated_at": "i.updated_at",
+    },
+)
+POSTPONE = Transition(
+    "postpone",
+    frozenset({MADE}),
+    MADE,
+    {
+        "object_bytes": ":object_bytes",
+        "not_before": "now() + make_interval(secs => least(:longest_s, greatest(:first_s,"
+        " 2 * extract(epoch FROM i.not_before - i.updated_at)::float8)))",
+    },
+)
+STORE = Transition("store", frozenset({MADE}), STORED, {"attach_id": "attached.attach_id"})
+FAIL_TO_STORE = Transition("fail to store", frozenset({MADE}), FAILED, _REASON)
+MAKE_AGAIN = Transition(
+    "make again",
+    frozenset({MADE}),
+    READY,
+    {"broken_answers": "i.broken_answers + :broken", "not_before": "now()"},
+)
+RUN_DRY = Transition("run dry", OPEN_STATES, FAILED, _REASON)
+
+# finalize_job
+CANCEL = Transition("cancel", OPEN_STATES, CANCELLED)
+GIVE_UP = Transition("give up", OPEN_STATES, FAILED, _REASON)
+
+# sweep_stuck_jobs
+FREE = Transition("free", frozenset({GENERATING}), READY, {"not_before": "now()"}, Lease.LAPSED)
+
+# quel retry
+RETRY = Transition("retry", frozenset({FAILED, CANCELLED}), PLANNED, _FROM_THE_START)

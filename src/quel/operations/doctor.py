@@ -1,0 +1,179 @@
+"""Asks every neighbour how it is and what holds images back; one that is silent stops no other check."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from quel.adapters.gemini import GeminiEngine, ModelState
+from quel.adapters.postgres.schema.revision import read_revision
+from quel.adapters.redis.databases import check_databases
+from quel.adapters.redis.server_state import ServerState, read_server_state
+from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
+from quel.core.errors import QuelError, ServiceUnavailable, SettingsError
+from quel.core.models import ModelStatus, model_for
+from quel.core.operations import doctor
+from quel.core.operations.doctor import Finding, note, ok, trouble
+from quel.operations.services import OperatorServices
+from quel.settings import REQUIRED
+
+_GEMINI_TIMEOUT_S = 15.0
+
+
+def examine(services: OperatorServices) -> Iterator[Finding]:
+    """Every check in order, the settings first. Raises nothing that a neighbour does.
+
+    One small object is put into the bucket and removed again; no image is made. Raises SettingsError where
+    settings name a path that does not exist.
+    """
+    _ = services.rules
+    checks: tuple[tuple[str, Callable[[OperatorServices], Iterator[Finding]]], ...] = (
+        (doctor.SETTINGS, _settings),
+        ("Defaults", _defaults),
+        ("PostgreSQL", _postgres),
+        ("Redis", _redis),
+        ("Redis of the broker", _broker),
+        ("Storage", _storage),
+        ("Gemini", _gemini),
+        ("Provider quota", _quota),
+        ("Pauses", _pauses),
+        ("Sweep", _sweep),
+        ("Jobs left alone", _left_alone),
+    )
+    for check, ask in checks:
+        yield from _guarded(check, services, ask)
+
+
+def _guarded(
+    check: str, services: OperatorServices, ask: Callable[[OperatorServices], Iterator[Finding]]
+) -> Iterator[Finding]:
+    try:
+        yield from ask(services)
+    except SettingsError as error:
+        yield trouble(check, str(error))
+    except QuelError as error:
+        yield trouble(check, f"{error} Does it run, and is its address right?")
+
+
+def _settings(services: OperatorServices) -> Iterator[Finding]:
+    services.settings.require(*REQUIRED)
+    yield ok(doctor.SETTINGS, "every one that is required is there")
+
+
+def _defaults(services: OperatorServices) -> Iterator[Finding]:
+    yield from doctor.note_defaults(services.settings.costly_defaults)
+
+
+def _postgres(services: OperatorServices) -> Iterator[Finding]:
+    state = read_revision(services.database)
+    yield doctor.judge_postgres(state.server_version)
+    yield doctor.judge_migrations(state.revision, _newest_migration())
+
+
+def _newest_migration() -> str:
+    if not Path("alembic.ini").exists():
+        raise SettingsError("alembic.ini is not in this folder: run quel from the repository's root.")
+    return ScriptDirectory.from_config(Config("alembic.ini")).get_current_head() or "none"
+
+
+def _redis(services: OperatorServices) -> Iterator[Finding]:
+    check_databases({"REDIS_URL": services.settings.redis})
+    with _hint_of_tls(services.settings.redis):
+        state = read_server_state(services.settings.redis)
+    yield doctor.judge_redis_version("Redis", state.product, state.version)
+    yield from doctor.judge_redis_memory("Redis", state.eviction_policy, state.appendonly)
+    yield _room("Redis", "REDIS_URL", state, services.settings.blob_budget_bytes)
+
+
+def _room(check: str, variable: str, state: ServerState, blob_budget_bytes: int) -> Finding:
+    """`blob_budget_bytes` is 0 for a server that holds messages alone."""
+    used, most = state.used_memory_bytes, state.max_memory_bytes
+    return doctor.judge_redis_room(check, variable, most, used, blob_budget_bytes)
+
+
+@contextmanager
+def _hint_of_tls(url: str) -> Iterator[None]:
+    """A server without TLS that is spoken to in TLS is silent, like one that is away."""
+    try:
+        yield
+    except ServiceUnavailable as error:
+        if not url.startswith("rediss:"):
+            raise
+        raise ServiceUnavailable(
+            f"{error} It is asked for TLS (REDIS_USE_TLS, or rediss:// in a URL)."
+        ) from None
+
+
+def _broker(services: OperatorServices) -> Iterator[Finding]:
+    check = "Redis of the broker"
+    check_databases({"QUEL_BROKER_REDIS_URL": services.settings.broker_redis})
+    with _hint_of_tls(services.settings.broker_redis):
+        broker = read_server_state(services.settings.broker_redis)
+    lists = read_server_state(services.settings.redis)
+    same_server = broker.run_id == lists.run_id
+    if same_server and broker.database == lists.database:
+        yield note(
+            check, "It shares its database with the raw lists; QUEL_BROKER_REDIS_URL gives it its own."
+        )
+    else:
+        yield ok(check, f"database {broker.database} of {'the same' if same_server else 'its own'} server")
+    if not same_server:
+        yield doctor.judge_redis_version(check, broker.product, broker.version)
+        yield from doctor.judge_redis_memory(check, broker.eviction_policy, broker.appendonly)
+        yield _room(check, "QUEL_BROKER_REDIS_URL", broker, 0)
+
+
+def _storage(services: OperatorServices) -> Iterator[Finding]:
+    key, probe = f"generated-images/doctor/{uuid4().hex}.webp", uuid4().bytes
+    services.storage.write_result(key, probe)
+    try:
+        read_back = services.storage.read_reference(key)
+    finally:
+        services.storage.delete_results([key])
+    if read_back == probe:
+        yield ok("Storage", f"an object was put into {services.settings.supabase_bucket}, read and deleted")
+    else:
+        yield trouble("Storage", "What was read is not what was put: check SUPABASE_STORAGE_BASE_URL.")
+
+
+def _gemini(services: OperatorServices) -> Iterator[Finding]:
+    settings = services.settings
+    settings.require("GEMINI_API_KEY")
+    engine = GeminiEngine(
+        api_key=settings.gemini_api_key,
+        model=settings.gemini_model,
+        base_url=settings.gemini_base_url,
+        api_version=settings.gemini_api_version,
+        timeout_s=_GEMINI_TIMEOUT_S,
+        concurrency=1,
+    )
+    answer = engine.check_model()
+    engine.close()
+    tell = ok if answer.ok else note if answer.state is ModelState.UNTOLD else trouble
+    yield tell("Gemini", answer.message)
+    status = model_for(settings.gemini_model).status
+    if status is not ModelStatus.CURRENT:
+        yield note("Gemini model", f"{settings.gemini_model} is {status} in quel's table of models.")
+
+
+def _quota(services: OperatorServices) -> Iterator[Finding]:
+    yield doctor.judge_gate(services.quota.state(), services.quota.closed_for_s())
+
+
+def _pauses(services: OperatorServices) -> Iterator[Finding]:
+    yield from doctor.judge_pauses(services.pause.notes())
+
+
+def _sweep(services: OperatorServices) -> Iterator[Finding]:
+    last_at = SweepHeartbeat(services.redis).last_at()
+    yield doctor.judge_sweep(None if last_at is None else time.time() - last_at)
+
+
+def _left_alone(services: OperatorServices) -> Iterator[Finding]:
+    lost = services.lost_jobs.jobs()
+    yield doctor.judge_left_alone(Counter(job.kind for job in lost), services.settings.adopt_within_s)

@@ -1,0 +1,110 @@
+"""Makes what is missing of an ended job, each image with the plan it had; or runs a job that has no plan.
+
+The cancel key goes first and the message last: what fails in between leaves nothing that runs, or rows that
+the sweep takes up.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from quel.core.errors import Conflict, NotFound
+from quel.core.fetch_job import JobFacts
+from quel.core.finalize_job import OPEN_STATUSES
+from quel.core.kind import MADE_HERE, not_made_here
+from quel.core.operations.retry_job import (
+    EndedJob,
+    Missing,
+    Objection,
+    OneImage,
+    images_to_make,
+    why_not_anew,
+)
+from quel.core.pipeline import Step, StepMessage
+from quel.operations.services import OperatorServices
+
+
+@dataclass(frozen=True)
+class PlannedAgain:
+    """The images that are made again, counted from 1, for at most so many `credits`."""
+
+    images: tuple[int, ...]
+    credits: int
+    unsent: str | None
+
+
+@dataclass(frozen=True)
+class FetchedAnew:
+    """A job without a plan is on its way to fetch_job; `was_open`: it had never ended."""
+
+    was_open: bool
+    unsent: str | None
+
+
+@dataclass(frozen=True)
+class NothingMissing:
+    """There is nothing to make again, and why."""
+
+    reason: str
+
+
+Retried = PlannedAgain | FetchedAnew | NothingMissing
+"""`unsent` says why workers could not be told, if so; then the next sweep takes the job up."""
+
+
+def retry_job(services: OperatorServices, job_id: UUID, which: Missing | OneImage) -> Retried:
+    """Takes a job up again. What was delivered stays as it is; what is delivered now is charged as always.
+
+    Raises NotFound, Conflict where the job is not to be taken up or its payer cannot pay, and SettingsError,
+    ServiceUnavailable, DatabaseError.
+    """
+    services.check_redis()
+    facts = services.fetch_job.load(job_id)
+    if facts is None:
+        raise NotFound(f"There is no job {job_id}.")
+    if facts.kind not in MADE_HERE:
+        raise Conflict(not_made_here(facts.kind))
+    ended = services.retry_job.load(job_id)
+    if ended is not None:
+        return _plan_again(services, ended, which)
+    if which != Missing():
+        raise Conflict("quel has no plan of this job, so it has no images to choose from: retry it whole.")
+    return _fetch_anew(services, facts)
+
+
+def _plan_again(
+    services: OperatorServices, job: EndedJob, which: Missing | OneImage
+) -> PlannedAgain | NothingMissing:
+    chosen = images_to_make(job, which)
+    if isinstance(chosen, Objection):
+        return _nothing_missing(chosen)
+    services.cancellations.clear(job.job_id)
+    problem = services.retry_job.reopen(job, chosen)
+    if problem:
+        raise Conflict(problem)
+    unsent = services.send([StepMessage(Step.PREPARE_INPUTS, job.job_id)])
+    return PlannedAgain(tuple(image_no + 1 for image_no in chosen), len(chosen) * job.price, unsent)
+
+
+def _fetch_anew(services: OperatorServices, facts: JobFacts) -> FetchedAnew | NothingMissing:
+    job_id, is_open = facts.job_id, facts.status in OPEN_STATUSES
+    if is_open and services.lost_jobs.find(job_id) is None:
+        raise Conflict(f"The job is still {facts.status}: only a job that has ended is taken up again.")
+    objection = why_not_anew(facts, services.rules.intake)
+    if objection is not None:
+        return _nothing_missing(objection)
+    services.cancellations.clear(job_id)
+    moved = (
+        services.lost_jobs.take_in_hand(job_id)
+        if is_open
+        else services.retry_job.reopen_unplanned(job_id, facts.status)
+    )
+    if not moved:
+        raise Conflict("The job moved at this very moment: look at it and try again.")
+    return FetchedAnew(is_open, services.send([StepMessage(Step.FETCH_JOB, job_id)]))
+
+
+def _nothing_missing(objection: Objection) -> NothingMissing:
+    """Raises Conflict where the objection says more than that."""
+    if not objection.is_well:
+        raise Conflict(objection.reason)
+    return NothingMissing(objection.reason)

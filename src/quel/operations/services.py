@@ -1,0 +1,233 @@
+"""The neighbours of operators' work, each imported, wired and connected to when it is first used.
+
+So a verb waits for the libraries that it needs and no other: `quel jobs` loads nothing of Redis', and
+`quel --help` nothing at all. Redis is given up on within seconds, since somebody sits in front of it, and
+asked first whether it has the database that the settings name.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from quel.core.errors import ServiceUnavailable
+from quel.core.pipeline import StepMessage
+
+if TYPE_CHECKING:
+    import dramatiq
+    from redis import Redis
+
+    from quel.adapters.postgres.database import Database
+    from quel.adapters.postgres.operations.audit import AuditRows
+    from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
+    from quel.adapters.postgres.operations.job_list import JobListRows
+    from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
+    from quel.adapters.postgres.operations.retry_job import RetryJobRows
+    from quel.adapters.postgres.operations.statistics import StatisticsRows
+    from quel.adapters.postgres.operations.submit_job import SubmitJobRows
+    from quel.adapters.redis.cancellations import Cancellations
+    from quel.adapters.redis.dead_letters import DeadLetters
+    from quel.adapters.redis.pause import Pause
+    from quel.adapters.redis.rejected import RejectedEntries
+    from quel.core import ports
+    from quel.core.rules import Rules
+    from quel.services import Services
+    from quel.settings import Settings
+
+
+class OperatorServices:
+    """What an operation is given.
+
+    `threads` is the number of threads that will use it at once; it sizes the pools. Its maker closes it.
+    """
+
+    def __init__(self, settings: "Settings", *, threads: int = 1) -> None:
+        self.settings = settings
+        self._threads = threads
+        self._closers: list[Callable[[], object]] = []
+
+    def close(self) -> None:
+        """Closes what was connected to."""
+        while self._closers:
+            self._closers.pop()()
+
+    @cached_property
+    def _of_steps(self) -> "Services":
+        """The steps' own neighbours: Storage and quota are wired there."""
+        from quel.services import Services
+
+        services = Services(self.settings, threads=self._threads, patient=False)
+        self._closers.append(services.close)
+        return services
+
+    @cached_property
+    def storage(self) -> "ports.ObjectStorage":
+        """The bucket. Raises SettingsError."""
+        return self._of_steps.storage
+
+    @cached_property
+    def quota(self) -> "ports.Quota":
+        """The provider's quota."""
+        return self._of_steps.quota
+
+    @cached_property
+    def rules(self) -> "Rules":
+        """The settings as the steps need them. Raises SettingsError where one names a path that is none."""
+        from quel.services import make_rules
+
+        return make_rules(self.settings)
+
+    @cached_property
+    def database(self) -> "Database":
+        """PostgreSQL. Raises SettingsError naming DATABASE_URL where it is not set."""
+        from quel.adapters.postgres.database import Database
+
+        self.settings.require("DATABASE_URL")
+        database = Database(self.settings.database_url, pool_size=self._threads)
+        self._closers.append(database.close)
+        return database
+
+    @cached_property
+    def fetch_job(self) -> "ports.FetchJobRows":
+        """A job's facts."""
+        from quel.adapters.postgres.fetch_job import FetchJobRows
+
+        return FetchJobRows(self.database)
+
+    @cached_property
+    def job_list(self) -> "JobListRows":
+        """Jobs as people look at them."""
+        from quel.adapters.postgres.operations.job_list import JobListRows
+
+        return JobListRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def statistics(self) -> "StatisticsRows":
+        """What became of jobs."""
+        from quel.adapters.postgres.operations.statistics import StatisticsRows
+
+        return StatisticsRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @property
+    def _unknown_is_default(self) -> bool:
+        return self.settings.unknown_path == "use_default"
+
+    @cached_property
+    def lost_jobs(self) -> "LostJobsRows":
+        """The open jobs that the sweep leaves alone."""
+        from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
+
+        settings = self.settings
+        return LostJobsRows(
+            self.database, stuck_after_s=settings.stuck_after_s, adopt_within_s=settings.adopt_within_s
+        )
+
+    @cached_property
+    def retry_job(self) -> "RetryJobRows":
+        """Ended jobs that are taken up again."""
+        from quel.adapters.postgres.operations.retry_job import RetryJobRows
+
+        return RetryJobRows(self.database)
+
+    @cached_property
+    def submit_job(self) -> "SubmitJobRows":
+        """New jobs."""
+        from quel.adapters.postgres.operations.submit_job import SubmitJobRows
+
+        return SubmitJobRows(self.database)
+
+    @cached_property
+    def audit(self) -> "AuditRows":
+        """Everything that must agree."""
+        from quel.adapters.postgres.operations.audit import AuditRows
+
+        return AuditRows(self.database)
+
+    @cached_property
+    def backfill_paths(self) -> "BackfillPathsRows":
+        """Rows without a path."""
+        from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
+
+        return BackfillPathsRows(self.database, self.settings.default_path)
+
+    @cached_property
+    def redis(self) -> "Redis":
+        """Raw lists, cancel keys and pauses. Raises SettingsError where Redis lacks their database."""
+        return self._connect("REDIS_URL")
+
+    @cached_property
+    def broker_redis(self) -> "Redis":
+        """The broker's messages. Raises SettingsError where Redis lacks their database."""
+        return self._connect("QUEL_BROKER_REDIS_URL")
+
+    def _connect(self, variable: str) -> "Redis":
+        from quel.adapters.redis.client import connect
+        from quel.adapters.redis.databases import check_databases
+
+        url = self.settings.redis_urls[variable]
+        check_databases({variable: url})
+        return connect(url, patient=False)
+
+    @cached_property
+    def cancellations(self) -> "Cancellations":
+        """The front end's cancel keys, to set and to clear."""
+        from quel.adapters.redis.cancellations import Cancellations
+
+        return Cancellations(self.redis)
+
+    @cached_property
+    def pause(self) -> "Pause":
+        """The operator's brake; without DATABASE_URL a worker writes down what it is set to."""
+        from quel.adapters.postgres.pause import PausedRows
+        from quel.adapters.redis.pause import Pause
+
+        return Pause(self.redis, PausedRows(self.database) if self.settings.database_url else None)
+
+    @cached_property
+    def rejected(self) -> "RejectedEntries":
+        """What was no job, to look at, to push again and to drop."""
+        from quel.adapters.redis.rejected import RejectedEntries
+
+        return RejectedEntries(self.redis)
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        """Messages that failed for good."""
+        from quel.adapters.redis.dead_letters import DeadLetters
+
+        return DeadLetters(self.broker_redis)
+
+    def check_redis(self) -> None:
+        """Asked before rows are written. Raises SettingsError where Redis lacks a database."""
+        from quel.adapters.redis.databases import check_databases
+
+        check_databases(self.settings.redis_urls)
+
+    def ping_redis(self) -> None:
+        """Raises ServiceUnavailable where the Redis of the raw lists does not answer now."""
+        from quel.adapters.redis.client import redis_errors
+
+        with redis_errors():
+            self.redis.ping()
+
+    def push(self, job_id: UUID) -> None:
+        """Puts a job on the first raw list, as the front end does. Raises ServiceUnavailable."""
+        from quel.adapters.redis.ingest import push
+
+        push(self.redis, self.settings.ingest_queues[0], job_id)
+
+    def send(self, messages: Iterable[StepMessage]) -> str | None:
+        """Makes workers look at jobs whose rows are written; or says why it is left to the next sweep."""
+        from quel.adapters.redis.messages import send
+
+        try:
+            send(self._broker, messages)
+        except ServiceUnavailable as error:
+            return f"{error} The rows are written: the next sweep takes the job up."
+        return None
+
+    @cached_property
+    def _broker(self) -> "dramatiq.Broker":
+        from dramatiq.brokers.redis import RedisBroker
+
+        return RedisBroker(client=self.broker_redis)  # type: ignore[no-untyped-call]

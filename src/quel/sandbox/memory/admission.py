@@ -1,0 +1,63 @@
+"""Admission and leases of one process that serves generate_image, in memory and without threads."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from quel.core.quota import Later, Slot
+from quel.sandbox.memory.clock import Clock
+
+
+class AdmissionController:
+    """As quel.actors.admission has it, but that it sends nothing: the worker looks into the rows."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._closed_until = clock.now
+        self.waits: list[Later] = []
+        """What the images that had to wait were told."""
+        self._dropped = 0
+
+    def ask(self, reserve: Callable[[], Slot | Later]) -> Slot | Later:
+        """What `reserve` answers; Later with the reason "known" while nobody may call anyway."""
+        if (closed_for_s := self.closed_for_s()) > 0:
+            return Later(closed_for_s, "known")
+        answer = reserve()
+        if isinstance(answer, Later):
+            self.closed(answer.wait_s)
+        return answer
+
+    def closed_for_s(self) -> float:
+        """For how long this process knows that no call may begin."""
+        return max(0.0, -self._clock.since(self._closed_until))
+
+    def wait(self, later: Later) -> None:
+        """An image waits: ring again when `later` is over, or when a call ends."""
+        self.waits.append(later)
+        self._dropped += 1
+
+    def closed(self, seconds: float) -> None:
+        """The provider or the quota keeps everyone away for so long."""
+        self._closed_until = max(self._closed_until, self._clock.after(seconds))
+
+    def call_ended(self) -> bool:
+        """A call ended; whether one of those that wait should be rung for."""
+        if self._dropped == 0 or self.closed_for_s() > 0:
+            return False
+        self._dropped -= 1
+        return True
+
+
+class LeaseRenewal:
+    """Notes what is held, and renews nothing: a call that outlasts its lease is one whose process hangs."""
+
+    def __init__(self) -> None:
+        self.now_held: dict[str, Slot] = {}
+
+    @contextmanager
+    def held(self, lease: str, slot: Slot) -> Iterator[None]:
+        """Holds the image's lease and the slot for as long as the block runs."""
+        self.now_held[lease] = slot
+        try:
+            yield
+        finally:
+            del self.now_held[lease]

@@ -1,0 +1,167 @@
+"""The rows of generate_image, in memory: whose turn it is."""
+
+from collections.abc import Sequence
+
+from quel.adapters.postgres.claim_image import LEASE_S
+from quel.adapters.postgres.image_state import (
+    FAIL_TO_GENERATE,
+    FAIL_UNPAYABLE,
+    MAKE,
+    PREPARE_AGAIN,
+    TAKE,
+    TRY_AGAIN,
+)
+from quel.core.credits import ran_dry
+from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
+from quel.core.job import JobStatus
+from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
+from quel.core.pipeline import ImageState
+from quel.sandbox.memory.accounts import balance, count_progress, on_their_way
+from quel.sandbox.memory.image_moves import move
+from quel.sandbox.memory.tables import PipelineImage, Tables
+
+CREDITS_MAY_COME_BACK_S = 3.0
+
+
+class GenerateImageRows:
+    """As quel.adapters.postgres.generate_image has them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
+        """Leases the image with the lowest turn number that may go; Unpayable puts it back for a moment."""
+        waiting = [image for image in self._due() if self._may_go(image, open_paths)]
+        if not waiting:
+            return None
+        image = min(waiting, key=lambda image: (image.turn, image.job_id, image.image_no))
+        if (unpayable := self._unpayable(image)) is not None:
+            return unpayable
+        clock = self._tables.clock
+        move(image, TAKE, clock, lease_owner=lease, lease_until=clock.after(LEASE_S))
+        return self._claimed(image, lease)
+
+    def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
+        """Fails the job's images that nothing was spent on yet; None where the payer can pay by now."""
+        if self._tables.status(unpayable.job_id) is not JobStatus.PROCESSING:
+            return None
+        job = self._tables.pipeline_jobs[unpayable.job_id]
+        if (balance(self._tables, job.payer_kind, job.payer_id, active=True) or 0) >= job.price:
+            return None
+        reason = ran_dry(job.payer_kind, job.price)
+        failed = sum(
+            move(image, FAIL_UNPAYABLE, self._tables.clock, reason_code="ran_dry", reason=reason)
+            for image in self._tables.images_of(unpayable.job_id)
+        )
+        progress = count_progress(self._tables, unpayable.job_id, stage=0) if failed else None
+        return None if progress is None else InsufficientCredits(progress, failed, reason)
+
+    def mark_made(self, turn: ClaimedImage, cost_usd: float) -> bool:
+        """The picture is kept; False when nobody wants it any more."""
+        image = self._image(turn)
+        cost = image.cost_usd if image.state is ImageState.MADE else (image.cost_usd or 0.0) + cost_usd
+        return move(image, MAKE, self._tables.clock, cost_usd=cost)
+
+    def reschedule(self, turn: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
+        """Gives the turn back for later."""
+        clock = self._tables.clock
+        return move(
+            self._image(turn),
+            TRY_AGAIN,
+            clock,
+            lease=turn.lease,
+            attempts=attempts,
+            broken_answers=broken,
+            not_before=clock.after(delay_s),
+        )
+
+    def reset(self, turn: ClaimedImage) -> None:
+        """The job's prepared pictures are gone from the cache: prepare them again."""
+        for image in self._tables.images_of(turn.job_id):
+            move(image, PREPARE_AGAIN, self._tables.clock, lease=turn.lease)
+
+    def fail(
+        self, turn: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+    ) -> Progress | None:
+        """Ends the image as failed; None when the turn was lost meanwhile."""
+        moved = move(
+            self._image(turn),
+            FAIL_TO_GENERATE,
+            self._tables.clock,
+            lease=turn.lease,
+            reason_code=code,
+            reason=reason,
+            attempts=attempts,
+            broken_answers=broken,
+        )
+        return count_progress(self._tables, turn.job_id, turn.stage) if moved else None
+
+    def renew(self, leases: Sequence[str]) -> None:
+        """Prolongs leases that are still held."""
+        for image in self._tables.in_state(ImageState.GENERATING):
+            if image.lease_owner in leases:
+                image.lease_until = self._tables.clock.after(LEASE_S)
+
+    def due(self, most: int) -> int:
+        """How many images could go at this moment but for quota and limits, counted up to `most`."""
+        return min(most, len(self._due()))
+
+    def next_due_in_s(self, open_paths: OpenPaths) -> float | None:
+        """In how many seconds the next image of an open path could go, None where none waits."""
+        ready = self._tables.in_state(ImageState.READY)
+        moments = [image.not_before for image in ready if self._may_go(image, open_paths)]
+        return max(0.0, -self._tables.clock.since(min(moments))) if moments else None
+
+    def _due(self) -> list[PipelineImage]:
+        now = self._tables.clock.now
+        return [image for image in self._tables.in_state(ImageState.READY) if image.not_before <= now]
+
+    def _may_go(self, image: PipelineImage, open_paths: OpenPaths) -> bool:
+        if isinstance(open_paths, EveryPath):
+            return True
+        return any(limit.path == image.path and self._has_room(limit) for limit in open_paths.limits)
+
+    def _has_room(self, limit: PathLimit) -> bool:
+        now = self._tables.clock.now
+        running = sum(
+            image.path == limit.path and image.lease_until is not None and image.lease_until > now
+            for image in self._tables.in_state(ImageState.GENERATING)
+        )
+        return limit.most is None or limit.most > running
+
+    def _unpayable(self, image: PipelineImage) -> Unpayable | None:
+        """Has the image and the payer's others wait where the payer cannot pay for it."""
+        job, clock = self._tables.pipeline_jobs[image.job_id], self._tables.clock
+        if self._tables.status(image.job_id) is not JobStatus.PROCESSING or job.price == 0:
+            return None
+        credits = balance(self._tables, job.payer_kind, job.payer_id) or 0
+        if credits >= on_their_way(self._tables, image) + job.price:
+            return None
+        later = clock.after(CREDITS_MAY_COME_BACK_S)
+        for other in self._tables.in_state(ImageState.READY):
+            payer = self._tables.pipeline_jobs[other.job_id]
+            if (payer.payer_kind, payer.payer_id) == (job.payer_kind, job.payer_id):
+                other.not_before = max(other.not_before, later)
+        return Unpayable(image.job_id, image.image_no, image.path, is_dry=credits < job.price)
+
+    def _image(self, turn: ClaimedImage) -> PipelineImage:
+        return self._tables.images[turn.job_id, turn.image_no]
+
+    def _claimed(self, image: PipelineImage, lease: str) -> ClaimedImage:
+        request = image.request
+        if request is None:
+            raise TypeError(f"Image {image.image_no} is ready without a request.")
+        return ClaimedImage(
+            job_id=image.job_id,
+            image_no=image.image_no,
+            path=image.path,
+            stage=image.stage,
+            job_status=self._tables.jobs[image.job_id].job_status,
+            prompt=request.prompt,
+            picture_keys=request.picture_keys,
+            aspect_ratio=request.aspect_ratio,
+            seed=request.seed,
+            attempts=image.attempts,
+            broken_answers=image.broken_answers,
+            lease=lease,
+        )

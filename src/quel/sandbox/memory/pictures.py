@@ -1,0 +1,61 @@
+"""A provider that answers as it is told to, and a codec that only marks what it was given."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from quel.core.aspect import AspectRatio
+from quel.core.errors import ReferenceUnavailable, UnreadablePicture
+from quel.core.outcome import GenerateRequest, Made, Outcome, PictureBytes
+
+COST_USD = 0.039
+NO_PICTURE = b"no picture"
+"""Bytes that no codec of this world can read."""
+
+Answer = Outcome | Callable[[GenerateRequest], Outcome]
+
+
+class Engine:
+    """Answers the next calls as planned, every other with a picture; a planned function is called instead.
+
+    A function may do what happens elsewhere while a call is under way.
+    """
+
+    def __init__(self) -> None:
+        self._planned: deque[Answer] = deque()
+        self.requests: list[GenerateRequest] = []
+
+    def answer(self, *answers: Answer) -> None:
+        """What the next calls come to, one each."""
+        self._planned.extend(answers)
+
+    def generate(self, request: GenerateRequest) -> Outcome:
+        """One call to the provider."""
+        self.requests.append(request)
+        planned = self._planned.popleft() if self._planned else made()
+        return planned(request) if callable(planned) else planned
+
+
+def made(data: bytes = b"picture", cost_usd: float = COST_USD) -> Made:
+    """An answer with a picture, or with bytes that should be one."""
+    return Made(PictureBytes(data, "image/png"), cost_usd)
+
+
+class Imaging:
+    """Wraps the bytes it is given in the name of what was done to them."""
+
+    def normalise(self, data: bytes) -> PictureBytes:
+        """A reference as the provider takes it. Raises ReferenceUnavailable for NO_PICTURE."""
+        if data == NO_PICTURE:
+            raise ReferenceUnavailable("It is no picture that can be read.")
+        return PictureBytes(data, "image/jpeg")
+
+    def grid(self, pictures: Sequence[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
+        """The pictures' bytes side by side."""
+        cells = b",".join(picture.data for picture in pictures)
+        return PictureBytes(b"grid %s of %s" % (str(aspect_ratio).encode(), cells), "image/jpeg")
+
+    def to_webp(self, data: bytes) -> bytes:
+        """A provider's answer as WebP. Raises UnreadablePicture for NO_PICTURE."""
+        if data == NO_PICTURE:
+            raise UnreadablePicture("The provider's answer is no picture that can be read.")
+        return b"webp of " + data

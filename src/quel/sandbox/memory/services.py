@@ -1,0 +1,56 @@
+"""A whole world in memory, as a stage is given it."""
+
+from dataclasses import dataclass, field
+
+from quel.core.rules import Rules
+from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
+from quel.sandbox.memory.blobs import Blobs
+from quel.sandbox.memory.broker import Broker
+from quel.sandbox.memory.clock import Clock
+from quel.sandbox.memory.fetch_job import FetchJobRows
+from quel.sandbox.memory.finalize_job import FinalizeJobRows
+from quel.sandbox.memory.generate_image import GenerateImageRows
+from quel.sandbox.memory.lists import Cancellations, ForwardList, Pause, RejectedEntries
+from quel.sandbox.memory.persist_output import PersistOutputRows
+from quel.sandbox.memory.pictures import Engine, Imaging
+from quel.sandbox.memory.prepare_inputs import PrepareInputsRows
+from quel.sandbox.memory.quota import Quota
+from quel.sandbox.memory.storage import ObjectStorage
+from quel.sandbox.memory.sweep_stuck_jobs import SweepStuckJobsRows
+from quel.sandbox.memory.tables import Tables
+from quel.services import make_rules
+from quel.settings import read_settings
+
+
+def default_rules() -> Rules:
+    """The rules of a process whose environment sets nothing."""
+    return make_rules(read_settings({}))
+
+
+@dataclass
+class MemoryServices:
+    """`quel.core.services.Services`, with the clock, the tables and the broker that its neighbours share."""
+
+    rules: Rules = field(default_factory=default_rules)
+    forward_list: ForwardList | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = Clock()
+        self.tables = Tables(self.clock)
+        self.fetch_job = FetchJobRows(self.tables)
+        self.prepare_inputs = PrepareInputsRows(self.tables)
+        self.generate_image = GenerateImageRows(self.tables)
+        self.persist_output = PersistOutputRows(self.tables)
+        self.finalize_job = FinalizeJobRows(self.tables)
+        self.sweep_stuck_jobs = SweepStuckJobsRows(self.tables)
+        self.cancellations = Cancellations(self.tables)
+        self.blobs = Blobs()
+        self.quota = Quota(self.clock, self.blobs)
+        self.admission = AdmissionController(self.clock)
+        self.lease_renewal = LeaseRenewal()
+        self.pause = Pause(self.clock)
+        self.rejected = RejectedEntries()
+        self.queues = Broker(self.clock)
+        self.storage = ObjectStorage()
+        self.engine = Engine()
+        self.imaging = Imaging()

@@ -1,0 +1,450 @@
+"""The world in memory tells what PostgreSQL and Redis tell: the same scenarios on both leave the same rows.
+
+A scenario plays one message at a time; ids are its own, so that turns and seeds are the same.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from quel.core.errors import ServiceUnavailable
+from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
+from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
+from quel.core.pipeline import Step, StepMessage
+from quel.sandbox.memory.pictures import NO_PICTURE, made
+from quel.sandbox.memory.worker import run_stage
+from tests.integration.harness import Pipeline
+from tests.integration.harness import World as Servers
+from tests.integration.two_worlds import JOB, MINUTE_S, OTHER, STUCK_S, InMemory, OnServers, World
+
+REFUSAL = Refused("blocked_safety", "The provider refused it.")
+FAILURE = Transient("server_error", "It failed.")
+DOWN = ServiceUnavailable("Storage does not answer.")
+WORDS = Broken("no_picture", "It answered in words.")
+
+Scenario = Callable[[World], None]
+SCENARIOS: list[Scenario] = []
+
+
+def scenario(play: Scenario) -> Scenario:
+    SCENARIOS.append(play)
+    return play
+
+
+@scenario
+def a_job_is_delivered(world: World) -> None:
+    world.order(3)
+    world.run()
+
+
+@scenario
+def every_message_comes_twice(world: World) -> None:
+    world.order(2)
+    for step in (Step.FETCH_JOB, Step.PREPARE_INPUTS, Step.GENERATE_IMAGE, Step.PERSIST_OUTPUT):
+        world.messages *= 2
+        world.run(until=step)
+    world.run()
+
+
+@scenario
+def one_image_is_refused(world: World) -> None:
+    world.engine.answer(REFUSAL)
+    world.order(3)
+    world.run()
+
+
+@scenario
+def calls_fail_and_are_tried_again(world: World) -> None:
+    world.engine.answer(FAILURE, WORDS, FAILURE)
+    world.order(1)
+    world.run()
+
+
+@scenario
+def three_answers_are_words(world: World) -> None:
+    world.engine.answer(WORDS, WORDS, WORDS)
+    world.order(1)
+    world.run()
+
+
+@scenario
+def a_429_spends_nothing(world: World) -> None:
+    world.engine.answer(Wait(QuotaScope.MINUTE, None))
+    world.order(1)
+    world.run()
+    assert world.services.quota.closed_for_s() > 0
+
+
+@scenario
+def a_job_costs_more_than_there_is(world: World) -> None:
+    world.order(2, credits=9)
+    world.run()
+
+
+@scenario
+def credits_are_held_for_another_job(world: World) -> None:
+    member = world.studio.member(14)
+    world.order(2, member=member)
+    world.order(1, member=member, job_id=OTHER)
+    world.run()
+
+
+@scenario
+def credits_are_gone_before_the_call(world: World) -> None:
+    world.order(3)
+    world.run(until=Step.PREPARE_INPUTS)
+    world.spend(4)
+    world.run()
+
+
+@scenario
+def credits_are_gone_at_the_delivery(world: World) -> None:
+    world.order(3)
+    world.run(until=Step.GENERATE_IMAGE)
+    world.spend(4)
+    world.run()
+
+
+@scenario
+def credits_last_for_one_of_two(world: World) -> None:
+    world.order(2)
+    world.run(until=Step.PREPARE_INPUTS)
+    world.spend(5)
+    world.run()
+    world.let_pass(4)
+    world.messages.append(StepMessage(Step.GENERATE_IMAGE, JOB, 1))
+    world.run()
+
+
+@scenario
+def an_organization_pays(world: World) -> None:
+    member = world.studio.member(0)
+    world.order(2, member=member, org=world.studio.organization(member, 100))
+    world.run()
+
+
+@scenario
+def the_cancel_key_is_set(world: World) -> None:
+    world.order(3)
+    world.run(until=Step.PERSIST_OUTPUT)
+    world.studio.cancel(JOB)
+    world.run()
+
+
+@scenario
+def the_row_is_marked_as_cancelled(world: World) -> None:
+    world.order(2)
+    world.lose_after(Step.GENERATE_IMAGE)
+    world.mark(JOB, "cancelled")
+    world.sweep(after_s=MINUTE_S)
+
+
+@scenario
+def somebody_else_ends_the_job(world: World) -> None:
+    world.order(3)
+    world.lose_after(Step.PERSIST_OUTPUT)
+    world.mark(JOB, "failed", completed=True)
+    world.sweep(after_s=0)
+    world.sweep(after_s=MINUTE_S)
+
+
+@scenario
+def a_pending_job_is_on_no_queue(world: World) -> None:
+    world.order(1)
+    world.messages.clear()
+    world.sweep(after_s=MINUTE_S)
+
+
+@scenario
+def the_message_to_prepare_is_lost(world: World) -> None:
+    world.order(2)
+    world.lose_after(Step.FETCH_JOB)
+    world.sweep(after_s=MINUTE_S)
+
+
+@scenario
+def the_message_to_persist_is_lost(world: World) -> None:
+    world.order(1)
+    world.lose_after(Step.GENERATE_IMAGE)
+    world.sweep(after_s=MINUTE_S)
+
+
+@scenario
+def the_message_to_finalize_is_lost(world: World) -> None:
+    world.order(1)
+    world.lose_after(Step.PERSIST_OUTPUT)
+    world.sweep(after_s=MINUTE_S)
+
+
+@scenario
+def a_lease_runs_out(world: World) -> None:
+    world.order(2)
+    world.lose_after(Step.PREPARE_INPUTS)
+    assert world.services.generate_image.claim("a worker", EveryPath())
+    world.sweep(after_s=31)
+
+
+@scenario
+def a_job_is_taken_up_in_vain(world: World) -> None:
+    world.order(2)
+    world.lose_after(Step.PERSIST_OUTPUT)
+    for _ in range(4):
+        world.let_pass(STUCK_S)
+        run_stage(world.services, StepMessage(Step.SWEEP_STUCK_JOBS, JOB))
+
+
+@scenario
+def an_image_in_between_starts_the_count_anew(world: World) -> None:
+    world.order(3)
+    world.run(until=Step.PREPARE_INPUTS)
+    for image_no in range(2):
+        world.messages[:] = [StepMessage(Step.GENERATE_IMAGE, JOB, image_no)]
+        world.lose_after(Step.PERSIST_OUTPUT)
+        for _ in range(3):
+            world.let_pass(STUCK_S)
+            run_stage(world.services, StepMessage(Step.SWEEP_STUCK_JOBS, JOB))
+
+
+@scenario
+def a_pending_job_is_taken_up_in_vain(world: World) -> None:
+    world.order(2)
+    for _ in range(4):
+        world.let_pass(STUCK_S)
+        run_stage(world.services, StepMessage(Step.SWEEP_STUCK_JOBS, JOB))
+
+
+@scenario
+def another_server_left_the_job(world: World) -> None:
+    world.order(2, job_status="processing")
+    world.messages.clear()
+    world.sweep(after_s=STUCK_S)
+
+
+@scenario
+def another_server_made_some_of_it(world: World) -> None:
+    world.order(3)
+    world.made_elsewhere(JOB, [71])
+    world.run()
+
+
+@scenario
+def another_server_made_more_than_was_ordered(world: World) -> None:
+    world.order(2)
+    world.made_elsewhere(JOB, [71, 72, 73])
+    world.run()
+
+
+@scenario
+def the_job_is_set_back_to_pending(world: World) -> None:
+    world.order(3)
+    world.lose_after(Step.GENERATE_IMAGE)
+    world.mark(JOB, "pending")
+    world.messages.append(StepMessage(Step.FETCH_JOB, JOB))
+    world.run()
+
+
+@scenario
+def references_are_shown_and_some_are_missing(world: World) -> None:
+    names = {"model": "model", "top": "top", "pants": "pants", "gone": "bag"}
+    asked = [
+        {"attachId": world.reference(name, None if name == "gone" else name.encode()), "type": type_}
+        for name, type_ in names.items()
+    ]
+    world.order(2, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
+    world.run(until=Step.PREPARE_INPUTS)
+    assert world.bytes_kept() == 2
+    world.run()
+
+
+@scenario
+def no_reference_can_be_had(world: World) -> None:
+    asked = [{"attachId": world.reference("gone"), "type": "top"}]
+    world.order(1, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
+    world.run()
+
+
+@scenario
+def prepared_pictures_are_lost(world: World) -> None:
+    asked = [{"attachId": world.reference("top", b"top"), "type": "top"}]
+    world.order(2, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
+    world.run(until=Step.PREPARE_INPUTS)
+    world.lose_bytes()
+    world.run()
+
+
+@scenario
+def an_answer_is_lost(world: World) -> None:
+    world.order(1)
+    world.run(until=Step.GENERATE_IMAGE)
+    world.lose_bytes()
+    world.run()
+
+
+@scenario
+def an_answer_is_lost_after_it_was_stored(world: World) -> None:
+    world.order(1)
+    world.run(until=Step.GENERATE_IMAGE)
+    world.storage.objects[_result_path(world)] = b"stored"
+    world.lose_bytes()
+    world.run()
+
+
+@scenario
+def storage_is_away_for_a_while(world: World) -> None:
+    world.storage.trouble.plan("write_result", *[DOWN] * 4)
+    world.order(2)
+    world.run()
+
+
+@scenario
+def storage_is_away(world: World) -> None:
+    world.storage.trouble.plan("write_result", DOWN)
+    world.order(1)
+    world.run(until=Step.PERSIST_OUTPUT)
+    assert run_stage(world.services, StepMessage(Step.PERSIST_OUTPUT, JOB, 0)) == ()
+    world.sweep(after_s=0.5)
+
+
+@scenario
+def another_message_is_at_the_image(world: World) -> None:
+    world.order(1)
+    world.run(until=Step.GENERATE_IMAGE)
+    assert world.services.persist_output.begin(JOB, 0, "another")
+    world.run()
+    world.messages.append(StepMessage(Step.PERSIST_OUTPUT, JOB, 0))
+    world.let_pass(30)
+    world.run()
+
+
+@scenario
+def storing_ends_every_process(world: World) -> None:
+    world.order(1)
+    world.run(until=Step.GENERATE_IMAGE)
+    for _ in range(3):
+        world.services.persist_output.begin(JOB, 0, "one that dies")
+        world.let_pass(61)
+    world.run()
+
+
+@scenario
+def preparing_ends_every_process(world: World) -> None:
+    world.order(2)
+    world.run(until=Step.FETCH_JOB)
+    for _ in range(3):
+        world.services.prepare_inputs.begin(JOB)
+    world.run()
+
+
+@scenario
+def storage_hands_out_nothing_for_a_while(world: World) -> None:
+    asked = [{"attachId": world.reference("top", b"top"), "type": "top"}]
+    world.order(1, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
+    world.run(until=Step.FETCH_JOB)
+    world.storage.trouble.plan("read_reference", DOWN)
+    world.messages += run_stage(world.services, world.messages.pop(), tries=7)
+    assert [message.step for message in world.messages] == [Step.PREPARE_INPUTS]
+    world.run()
+
+
+@scenario
+def three_answers_cannot_be_decoded(world: World) -> None:
+    world.engine.answer(*[made(NO_PICTURE)] * 3)
+    world.order(1)
+    world.run()
+
+
+@scenario
+def a_job_of_another_kind_comes(world: World) -> None:
+    world.order(1, path="video")
+    world.run()
+    world.sweep(after_s=STUCK_S)
+
+
+@scenario
+def an_input_cannot_be_run(world: World) -> None:
+    world.order(1, data=["a", "list"])
+    world.run()
+
+
+@scenario
+def two_customers_take_turns(world: World) -> None:
+    world.order(4, path="fashion")
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    for _ in range(2):
+        world.services.generate_image.claim("a worker", EveryPath())
+    world.order(2, path="beauty", job_id=OTHER)
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    for _ in range(3):
+        world.services.generate_image.claim("a worker", EveryPath())
+
+
+@scenario
+def a_customers_further_order_waits_behind_its_own(world: World) -> None:
+    member = world.studio.member()
+    world.order(3, member=member)
+    world.order(2, member=member, job_id=OTHER)
+    for _ in range(2):
+        world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+
+
+@scenario
+def paths_are_limited(world: World) -> None:
+    world.order(3, path="fashion")
+    world.order(1, path="beauty", job_id=OTHER)
+    world.run(until=Step.PREPARE_INPUTS)
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    limits = OnlyPaths((PathLimit("fashion", 2),))
+    claimed = [world.services.generate_image.claim("a worker", limits) for _ in range(3)]
+    assert [turn is None for turn in claimed] == [False, False, True]
+
+
+@scenario
+def a_production_has_two_jobs(world: World) -> None:
+    production = world.studio.production(member := world.studio.member(100))
+    world.order(1, member=member, production=production)
+    world.run()
+    world.order(2, member=member, production=production, job_id=OTHER)
+    world.run(until=Step.FETCH_JOB)
+    world.studio.cancel(OTHER)
+    world.run()
+
+
+@scenario
+def what_is_due_is_counted(world: World) -> None:
+    world.order(3)
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    rows = world.services.generate_image
+    turn = rows.claim("a worker", EveryPath())
+    assert turn is not None
+    assert (rows.due(10), rows.due(1)) == (2, 1)
+
+
+def _result_path(world: World) -> str:
+    delivery = world.services.persist_output.load(JOB, 0)
+    assert delivery is not None
+    return delivery.result_path
+
+
+@pytest.fixture(scope="module")
+def one_pipeline(world: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """A database and a Redis for all scenarios: each empties them first."""
+    one = Pipeline(world, tmp_path_factory.mktemp("contract"))
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize("play", SCENARIOS, ids=lambda play: play.__name__)
+def test_both_worlds_tell_the_same(play: Scenario, one_pipeline: Pipeline) -> None:
+    memory, servers = InMemory(), OnServers(one_pipeline)
+    try:
+        play(memory)
+        play(servers)
+        assert memory.told() == servers.told()
+        assert len(memory.engine.requests) == len(servers.engine.requests)
+    finally:
+        servers.close()

@@ -1,0 +1,532 @@
+"""generate_image: one paid call for the image whose turn it is."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from quel.core.errors import NoRoom, ServiceUnavailable, StorageRefused
+from quel.core.job import JobStatus
+from quel.core.open_paths import OnlyPaths, PathLimit
+from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
+from quel.core.outcome import Broken, QuotaScope, Refused, Stalled, Transient, Wait
+from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.sandbox.memory.generate_image import GenerateImageRows
+from quel.sandbox.memory.pictures import COST_USD, made
+from quel.sandbox.memory.pictures import NO_PICTURE as UNREADABLE
+from quel.stages.finalize_job import finalize_job
+from quel.stages.generate_image import generate_image
+from quel.stages.persist_output import persist_output
+from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
+
+ANY = UUID(int=0)
+RING = StepMessage(Step.GENERATE_IMAGE, ANY, 0)
+"""What is sent for an image that had to wait, when a call has ended."""
+FAILURE = Transient("server_error", "It failed.")
+NO_PICTURE = Broken("no_picture", "It answered in words.")
+REFUSAL = Refused("blocked_safety", "The provider refused it.")
+
+
+@pytest.fixture
+def ready(job_after):
+    """A job of `images` images that wait for their turn."""
+
+    def bring(images=1, **columns):
+        return job_after(Step.PREPARE_INPUTS, images, **columns)
+
+    return bring
+
+
+def with_a_top(studio):
+    """An input with one reference."""
+    top = {"attachId": studio.attach(b"top", "top"), "type": "top"}
+    return {"prompt": "a mast", "uploadedAttachIds": [top]}
+
+
+def generate(services):
+    """What any message leads to: which image is made is not said by it."""
+    return generate_image(services, ANY, 0)
+
+
+def image(services, job_id, image_no=0):
+    return services.tables.images[job_id, image_no]
+
+
+def persist(job_id, image_no=0):
+    return (StepMessage(Step.PERSIST_OUTPUT, job_id, image_no),)
+
+
+def finalize(job_id):
+    return (StepMessage(Step.FINALIZE_JOB, job_id),)
+
+
+def only(services, *limits):
+    services.rules = replace(services.rules, open_paths=OnlyPaths(limits))
+
+
+def slots_used(services):
+    return len(services.quota.calls_at)
+
+
+def last_wait(services):
+    return services.admission.waits[-1]
+
+
+# whose turn it is
+def test_the_image_whose_turn_it_is_is_made_and_sent_on(services, ready):
+    job_id = ready(2)
+    assert generate(services) == persist(job_id)
+    made_one = image(services, job_id)
+    assert (made_one.state, made_one.cost_usd, made_one.lease_owner) == (ImageState.MADE, COST_USD, None)
+    assert services.blobs.outputs[job_id, 0].data == b"picture"
+    assert image(services, job_id, 1).state is ImageState.READY
+    assert not services.quota.under_way
+    assert not services.lease_renewal.now_held
+
+
+def test_the_provider_is_sent_what_was_prepared(services, studio, ready):
+    data = {
+        "prompt": "a mast",
+        "uploadedAttachIds": [{"attachId": studio.attach(b"top", "top"), "type": "top"}],
+    }
+    job_id = ready(data=data)
+    generate(services)
+    [request] = services.engine.requests
+    prepared = image(services, job_id).request
+    assert (request.prompt, request.seed) == (prepared.prompt, prepared.seed)
+    assert [picture.data for picture in request.pictures] == [b"top"]
+
+
+def test_the_image_and_its_slot_are_held_while_the_call_runs(services, ready):
+    job_id = ready()
+
+    def look(_):
+        assert image(services, job_id).state is ImageState.GENERATING
+        assert image(services, job_id).lease_owner in services.lease_renewal.now_held
+        assert services.quota.under_way
+        return made()
+
+    services.engine.answer(look)
+    assert generate(services) == persist(job_id)
+
+
+def test_without_an_image_to_make_the_slot_goes_back(services):
+    assert generate(services) == ()
+    assert slots_used(services) == 0
+    assert services.admission.waits == []
+
+
+def test_where_paths_are_limited_an_image_may_wait_for_its_path(services, ready):
+    only(services, PathLimit("beauty"))
+    job_id = ready(path="fashion")
+    assert generate(services) == ()
+    assert image(services, job_id).state is ImageState.READY
+    assert (slots_used(services), last_wait(services).reason) == (0, "path")
+
+
+def test_a_path_makes_no_more_at_once_than_its_limit(services, ready):
+    only(services, PathLimit("fashion", 1))
+    job_id = ready(2)
+    nested = []
+
+    def meanwhile(_):
+        nested.append(generate(services))
+        return made()
+
+    services.engine.answer(meanwhile)
+    assert generate(services) == (*persist(job_id), RING)
+    assert nested == [()]
+
+
+def test_everything_paused_makes_nothing(services, ready):
+    job_id = ready()
+    services.pause.pause(None, "maintenance")
+    assert generate(services) == ()
+    assert (slots_used(services), last_wait(services).reason) == (0, "paused")
+    services.pause.resume()
+    assert generate(services) == (*persist(job_id), RING)
+
+
+def test_a_paused_path_is_passed_over(services, ready):
+    ready(path="fashion")
+    other = ready(path="beauty")
+    services.pause.pause("fashion", "odd pictures")
+    assert generate(services) == persist(other)
+
+
+def test_a_pause_leaves_the_limits_of_other_paths(services, ready):
+    only(services, PathLimit("fashion"), PathLimit("beauty", 0))
+    ready(path="fashion")
+    ready(path="beauty")
+    services.pause.pause("fashion", "odd pictures")
+    assert generate(services) == ()
+
+
+# the quota
+def test_without_a_slot_the_image_waits_in_its_row(services, ready, events):
+    services.quota.rpm = 1
+    job_id = ready(2)
+    generate(services)
+    assert generate(services) == ()
+    assert (last_wait(services).reason, image(services, job_id, 1).state) == ("minute", ImageState.READY)
+    assert generate(services) == ()
+    assert last_wait(services).reason == "known"
+    assert [entry["quota"] for entry in events if entry["event"] == "provider.waiting"] == ["minute"]
+
+
+def test_a_call_that_ends_rings_for_one_that_waits(services, ready):
+    services.quota.concurrency = 1
+    job_id = ready(2)
+    nested = []
+
+    def meanwhile(_):
+        nested.append(generate(services))
+        services.clock.advance(1)
+        return made()
+
+    services.engine.answer(meanwhile)
+    assert generate(services) == (*persist(job_id), RING)
+    assert (nested, last_wait(services).reason) == ([()], "concurrency")
+
+
+def test_answers_not_yet_stored_keep_further_calls_away(services, ready):
+    ready(2)
+    generate(services)
+    services.blobs.budget_bytes = 2
+    assert generate(services) == ()
+    assert last_wait(services).reason == "blobs"
+
+
+@pytest.mark.parametrize(
+    ("answer", "closed_for_s"),
+    [
+        (Wait(QuotaScope.MINUTE, timedelta(seconds=7)), 7.0),
+        (Wait(QuotaScope.MINUTE, None), 2.0),
+        (Wait(QuotaScope.UNKNOWN, None), 2.0),
+        (Wait(QuotaScope.DAY, None), 86_400.0),
+    ],
+)
+def test_a_429_is_waiting_and_spends_nothing(services, ready, answer, closed_for_s):
+    job_id = ready()
+    services.engine.answer(answer)
+    assert generate(services) == ()
+    waiting = image(services, job_id)
+    assert (waiting.state, waiting.attempts, waiting.broken_answers) == (ImageState.READY, 0, 0)
+    assert services.quota.closed_for_s() == last_wait(services).wait_s == closed_for_s
+    services.clock.advance(closed_for_s)
+    assert generate(services) == (*persist(job_id), RING)
+
+
+@pytest.mark.parametrize("fault", OperatorFault)
+def test_what_an_operator_must_mend_waits_for_the_next_probe_and_spends_nothing(
+    services, ready, events, fault
+):
+    job_id = ready(2)
+    services.engine.answer(Stalled(fault, "its words"))
+    assert generate(services) == ()
+    assert generate(services) == ()  # the second image does not ask
+    waiting = image(services, job_id)
+    assert (waiting.state, waiting.attempts, waiting.broken_answers) == (ImageState.READY, 0, 0)
+    assert len(services.engine.requests) == 1
+    assert services.quota.closed_for_s() == PROBE_EVERY_S
+    told = [event for event in events if event["event"] == "provider.needs_operator"]
+    assert [(event["code"], event["reason"], event["said"]) for event in told] == [
+        (fault.value, fault.sentence, "its words")
+    ]
+    services.clock.advance(PROBE_EVERY_S)
+    assert generate(services) == (*persist(job_id), RING)
+
+
+def test_an_account_that_is_refused_fails_the_image_and_is_told_to_the_operator(services, ready, events):
+    job_id = ready()
+    services.engine.answer(Refused("key_refused", "Renew the key.", account=True))
+    generate(services)
+    assert image(services, job_id).state is ImageState.FAILED
+    assert [event["code"] for event in events if event["event"] == "provider.needs_operator"] == [
+        "key_refused"
+    ]
+
+
+def test_an_overloaded_provider_is_told_to_the_gate(services, ready):
+    job_id = ready()
+    services.engine.answer(Transient("busy", "It is busy.", overloaded=True))
+    [message] = generate(services)
+    assert (message.step, image(services, job_id).attempts) == (Step.GENERATE_IMAGE, 1)
+
+
+# what nobody wants any more
+def test_an_image_of_a_cancelled_job_costs_no_call(services, studio, ready):
+    job_id = ready()
+    studio.cancel(job_id)
+    assert generate(services) == finalize(job_id)
+    assert (slots_used(services), services.engine.requests) == (0, [])
+
+
+def test_an_image_of_a_job_that_somebody_ended_costs_no_call(services, studio, ready):
+    job_id = ready()
+    studio.job_row(job_id).job_status = JobStatus.COMPLETED
+    assert generate(services) == finalize(job_id)
+    assert services.engine.requests == []
+
+
+def test_an_image_of_a_job_set_back_to_pending_is_planned_again(services, studio, ready):
+    job_id = ready(2)
+    studio.job_row(job_id).job_status = JobStatus.PENDING
+    assert generate(services) == ()
+    assert studio.states(job_id) == ["planned", "planned"]
+    assert slots_used(services) == 0
+
+
+def test_an_answer_for_a_job_that_ended_during_the_call_is_dropped(services, studio, ready):
+    job_id = ready()
+
+    def cancelled(_):
+        studio.cancel(job_id)
+        finalize_job(services, job_id)
+        return made()
+
+    services.engine.answer(cancelled)
+    assert generate(services)[-1:] == finalize(job_id)
+    assert studio.states(job_id) == ["cancelled"]
+    assert not services.blobs.outputs
+
+
+# what a worker that died has left
+def test_an_answer_that_is_kept_already_costs_no_second_call(services, ready):
+    job_id = ready()
+    services.blobs.put_output(job_id, 0, made().picture)
+    assert generate(services) == persist(job_id)
+    assert (services.engine.requests, slots_used(services)) == ([], 0)
+    assert image(services, job_id).cost_usd == 0.0
+
+
+def test_pictures_that_are_gone_from_the_cache_are_prepared_again(services, studio, ready):
+    data = {
+        "prompt": "a mast",
+        "uploadedAttachIds": [{"attachId": studio.attach(b"top", "top"), "type": "top"}],
+    }
+    job_id = ready(2, data=data)
+    services.blobs.lose_everything()
+    assert generate(services) == (StepMessage(Step.PREPARE_INPUTS, job_id),)
+    assert studio.states(job_id) == ["planned", "planned"]
+    assert slots_used(services) == 0
+
+
+# what the provider answers
+def test_a_refusal_fails_the_image_at_once(services, studio, ready):
+    job_id = ready()
+    services.engine.answer(REFUSAL)
+    assert generate(services) == finalize(job_id)
+    failed = image(services, job_id)
+    assert (failed.state, failed.reason_code, failed.reason) == (
+        ImageState.FAILED,
+        "blocked_safety",
+        "The provider refused it.",
+    )
+    assert studio.job_row(job_id).failed_images == 1
+
+
+def test_a_refusal_leaves_the_other_images(services, studio, ready):
+    job_id = ready(2)
+    services.engine.answer(REFUSAL)
+    assert generate(services) == ()
+    assert studio.states(job_id) == ["failed", "ready"]
+
+
+def test_a_failing_call_is_tried_again_after_a_pause(services, ready):
+    job_id = ready()
+    services.engine.answer(FAILURE)
+    [message] = generate(services)
+    assert (message.step, message.job_id, message.image_no) == (Step.GENERATE_IMAGE, job_id, 0)
+    assert 0.5 <= message.delay_s <= 1.0
+    assert generate(services) == ()
+    services.clock.advance(message.delay_s)
+    assert generate(services) == persist(job_id)
+    assert image(services, job_id).attempts == 1
+
+
+def test_failing_calls_are_given_up_after_as_many_as_the_settings_say(services, ready):
+    job_id = ready()
+    services.rules = replace(services.rules, retry=replace(services.rules.retry, max_attempts=4))
+    services.engine.answer(*[FAILURE] * 4)
+    for _ in range(4):
+        messages = generate(services)
+        services.clock.advance(30)
+    assert messages == finalize(job_id)
+    failed = image(services, job_id)
+    assert (failed.state, failed.attempts) == (ImageState.FAILED, 4)
+    assert failed.reason == "No picture after 4 calls to the provider. It failed."
+
+
+def test_answers_without_a_picture_are_given_up_after_three(services, ready):
+    job_id = ready()
+    services.engine.answer(*[NO_PICTURE] * 3)
+    for _ in range(3):
+        messages = generate(services)
+        services.clock.advance(30)
+    assert messages == finalize(job_id)
+    assert (image(services, job_id).reason_code, image(services, job_id).attempts) == ("no_picture", 3)
+
+
+def test_a_failure_that_comes_after_the_turn_was_lost_changes_nothing(services, studio, ready):
+    job_id = ready()
+
+    def hangs(_):
+        services.clock.advance(60)
+        sweep_stuck_jobs(services)
+        return REFUSAL
+
+    services.engine.answer(hangs)
+    assert generate(services) == ()
+    assert studio.states(job_id) == ["ready"]
+
+
+def test_a_picture_that_comes_after_the_turn_was_lost_is_welcome(services, ready):
+    job_id = ready()
+
+    def hangs(_):
+        services.clock.advance(60)
+        sweep_stuck_jobs(services)
+        return made()
+
+    services.engine.answer(hangs)
+    assert generate(services) == persist(job_id)
+
+
+# keeping what has been paid for
+AWAY = ServiceUnavailable("Redis is away.")
+FULL = NoRoom("Redis has no room for a picture.")
+STORAGE_DOWN = ServiceUnavailable("Storage does not answer.")
+
+
+def test_a_cache_that_is_away_for_a_while_costs_no_answer(services, ready):
+    job_id = ready()
+    services.blobs.trouble.plan("put_output", *[AWAY] * 100)
+    began = services.clock.now
+    assert generate(services) == persist(job_id)
+    assert services.blobs.outputs[job_id, 0].data == b"picture"
+    assert services.clock.since(began) >= 100
+
+
+def test_an_answer_that_finds_no_room_is_stored_at_once_and_delivered(services, studio, ready):
+    job_id = ready()
+    services.blobs.trouble.plan("put_output", FULL)
+    began = services.clock.now
+    assert generate(services) == persist(job_id)
+    assert services.clock.now == began
+    assert list(services.storage.objects.values()) == [b"webp of picture"]
+    assert persist_output(services, job_id, 0) == finalize(job_id)
+    assert (studio.states(job_id), len(services.engine.requests)) == (["stored"], 1)
+
+
+@pytest.mark.parametrize("trouble", [STORAGE_DOWN, StorageRefused("The bucket takes no WebP.")])
+def test_an_answer_that_neither_takes_waits_for_one_of_them(services, ready, trouble):
+    job_id = ready()
+    services.blobs.trouble.plan("put_output", *[FULL] * 3)
+    services.storage.trouble.plan("write_result", *[trouble] * 3)
+    assert generate(services) == persist(job_id)
+    assert services.blobs.outputs[job_id, 0].data == b"picture"
+
+
+def test_a_cache_that_stays_away_is_given_up_on_after_minutes(services, ready):
+    job_id = ready()
+    services.blobs.trouble.plan("put_output", *[AWAY] * 1_000)
+    began = services.clock.now
+    assert generate(services) == persist(job_id)
+    assert 240 <= services.clock.since(began) < 300
+    assert services.storage.objects
+
+
+def test_an_answer_that_nobody_takes_for_minutes_is_lost(services, studio, ready):
+    job_id = ready()
+    services.blobs.trouble.plan("put_output", *[AWAY] * 1_000)
+    services.storage.trouble.plan("write_result", *[STORAGE_DOWN] * 1_000)
+    with pytest.raises(ServiceUnavailable):
+        generate(services)
+    assert studio.states(job_id) == ["generating"]
+
+
+def test_an_answer_that_cannot_be_decoded_when_it_is_stored_at_once_is_no_picture(services, ready):
+    job_id = ready()
+    services.engine.answer(made(UNREADABLE))
+    services.blobs.trouble.plan("put_output", FULL)
+    [message] = generate(services)
+    assert message.step is Step.GENERATE_IMAGE
+    assert (image(services, job_id).state, image(services, job_id).broken_answers) == (ImageState.READY, 1)
+
+
+def test_an_answer_that_nobody_wants_any_more_is_not_stored_at_once(services, studio, ready):
+    job_id = ready()
+
+    def cancelled(_):
+        studio.cancel(job_id)
+        finalize_job(services, job_id)
+        return made()
+
+    services.engine.answer(cancelled)
+    services.blobs.trouble.plan("put_output", FULL)
+    assert generate(services)[-1:] == finalize(job_id)
+    assert not services.storage.objects
+
+
+def test_a_slot_whose_counts_were_lost_makes_no_call(services, ready):
+    job_id = ready()
+    services.blobs.trouble.plan("inputs_and_output", services.quota.lose_counts)
+    assert generate(services) == (RING,)
+    assert (image(services, job_id).state, services.engine.requests) == (ImageState.READY, [])
+    assert last_wait(services).reason == "lost"
+    assert generate(services) == persist(job_id)
+
+
+# payers without the credits
+def spend(services, studio, job_id, left):
+    services.tables.members[studio.job_row(job_id).quel_member_id].quel_member_credit = left
+
+
+def test_images_of_a_payer_who_ran_dry_fail_without_a_call(services, studio, ready):
+    job_id = ready(2)
+    spend(services, studio, job_id, 4)
+    assert generate(services) == finalize(job_id)
+    assert studio.states(job_id) == ["failed", "failed"]
+    assert "ran out of credits" in image(services, job_id).reason
+    assert (services.engine.requests, slots_used(services)) == ([], 0)
+
+
+def test_a_payer_who_ran_dry_does_not_hold_up_the_next(services, studio, ready):
+    dry = ready()
+    other = ready()
+    spend(services, studio, dry, 0)
+    messages = generate(services)
+    assert set(messages) == {*finalize(dry), *persist(other)}
+
+
+def test_an_image_waits_while_its_credits_are_on_their_way_to_another(services, studio, ready):
+    job_id = ready(2)
+    spend(services, studio, job_id, 5)
+    generate(services)
+    assert generate(services) == ()
+    assert studio.states(job_id) == ["made", "ready"]
+    assert slots_used(services) == 1
+
+
+def test_a_cancelled_job_of_a_payer_who_ran_dry_ends_as_cancelled(services, studio, ready):
+    job_id = ready()
+    spend(services, studio, job_id, 0)
+    studio.cancel(job_id)
+    assert generate(services) == finalize(job_id)
+    assert studio.states(job_id) == ["ready"]
+
+
+def test_a_payer_who_has_credits_again_by_then_keeps_his_images(services, studio, ready):
+    job_id = ready()
+    spend(services, studio, job_id, 0)
+
+    class Slow(GenerateImageRows):
+        def fail_unpayable(self, unpayable):
+            spend(services, studio, job_id, 5)
+            return super().fail_unpayable(unpayable)
+
+    services.generate_image = Slow(services.tables)
+    assert generate(services) == ()
+    assert studio.states(job_id) == ["ready"]

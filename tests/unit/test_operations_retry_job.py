@@ -1,0 +1,170 @@
+"""Retrying a job: what is cleared, written and sent, in which order, and what is refused untouched."""
+
+from uuid import UUID
+
+import pytest
+
+from quel.core.credits import PayerKind
+from quel.core.errors import Conflict, NotFound
+from quel.core.fetch_job import JobFacts
+from quel.core.job import JobStatus
+from quel.core.operations.retry_job import EndedJob, Missing, OneImage
+from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.operations.retry_job import FetchedAnew, NothingMissing, PlannedAgain, retry_job
+from tests.unit.operator_services import GivenServices
+
+JOB, MEMBER = UUID(int=1), UUID(int=2)
+
+
+def facts(status=JobStatus.FAILED, *, job_type="simple_general", data=None, credits=100, stored=()):
+    return JobFacts(
+        job_id=JOB,
+        status=status,
+        job_type=job_type,
+        total_images=2,
+        input_data={"prompt": "a coat"} if data is None else data,
+        production_id=None,
+        member_id=MEMBER,
+        job_path="fashion",
+        production_path=None,
+        organization=None,
+        members={MEMBER: credits},
+        stored_attach_ids=stored,
+    )
+
+
+def ended(*states):
+    return EndedJob(
+        job_id=JOB,
+        status=JobStatus.COMPLETED,
+        is_closed=True,
+        images=tuple(enumerate(states)),
+        price=5,
+        payer_kind=PayerKind.MEMBER,
+        payer_id=MEMBER,
+        balance=100,
+    )
+
+
+class Rows:
+    """The rows of one job, and everything that was done to it, in order."""
+
+    def __init__(self, job_facts, plan=None, *, lost=False, problem=None, moves=True):
+        self.facts, self.plan, self.is_lost, self.problem, self.moves = job_facts, plan, lost, problem, moves
+        self.done = []
+
+    def services(self):
+        """The neighbours that these rows stand behind."""
+        return GivenServices(
+            fetch_job=_Facts(self), retry_job=_Plans(self), lost_jobs=_Lost(self), cancellations=_Keys(self)
+        )
+
+
+class _Neighbour:
+    def __init__(self, rows):
+        self.rows = rows
+
+
+class _Facts(_Neighbour):
+    def load(self, _):
+        return self.rows.facts
+
+
+class _Plans(_Neighbour):
+    def load(self, _):
+        return self.rows.plan
+
+    def reopen(self, _, image_nos):
+        self.rows.done.append(("reopen", image_nos))
+        return self.rows.problem
+
+    def reopen_unplanned(self, _, status):
+        self.rows.done.append(("reopen_unplanned", status))
+        return self.rows.moves
+
+
+class _Lost(_Neighbour):
+    def find(self, job_id):
+        return job_id if self.rows.is_lost else None
+
+    def take_in_hand(self, _):
+        self.rows.done.append(("take_in_hand",))
+        return self.rows.moves
+
+
+class _Keys(_Neighbour):
+    def clear(self, _):
+        self.rows.done.append(("clear",))
+
+
+def test_what_is_missing_is_planned_again_after_the_key_is_gone_and_then_sent():
+    rows = Rows(facts(), ended(ImageState.STORED, ImageState.FAILED, ImageState.CANCELLED))
+    services = rows.services()
+    assert retry_job(services, JOB, Missing()) == PlannedAgain(images=(2, 3), credits=10, unsent=None)
+    assert rows.done == [("clear",), ("reopen", (1, 2))]
+    assert services.sent == [StepMessage(Step.PREPARE_INPUTS, JOB)]
+
+
+def test_a_job_with_everything_is_left_as_it_is():
+    rows = Rows(facts(), ended(ImageState.STORED))
+    services = rows.services()
+    assert retry_job(services, JOB, Missing()) == NothingMissing("No image of the job is missing.")
+    assert (rows.done, services.sent) == ([], [])
+
+
+def test_a_job_without_a_plan_is_fetched_anew():
+    rows = Rows(facts())
+    services = rows.services()
+    assert retry_job(services, JOB, Missing()) == FetchedAnew(was_open=False, unsent=None)
+    assert rows.done == [("clear",), ("reopen_unplanned", JobStatus.FAILED)]
+    assert services.sent == [StepMessage(Step.FETCH_JOB, JOB)]
+
+
+def test_an_open_one_that_the_sweep_leaves_alone_is_taken_in_hand():
+    rows = Rows(facts(JobStatus.PENDING), lost=True)
+    assert retry_job(rows.services(), JOB, Missing()) == FetchedAnew(was_open=True, unsent=None)
+    assert rows.done == [("clear",), ("take_in_hand",)]
+
+
+def test_one_whose_images_another_server_made_has_nothing_missing():
+    rows = Rows(facts(stored=(7, 8)))
+    assert isinstance(retry_job(rows.services(), JOB, Missing()), NothingMissing)
+    assert rows.done == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "which", "says"),
+    [
+        (Rows(facts(job_type="video")), Missing(), "kind"),
+        (Rows(facts()), OneImage(1), "has no plan of this job"),
+        (Rows(facts()), Missing(failed_only=True), "has no plan of this job"),
+        (Rows(facts(JobStatus.PENDING)), Missing(), "still pending"),
+        (Rows(facts(credits=9)), Missing(), "Not enough credits"),
+        (Rows(facts(), ended(ImageState.STORED)), OneImage(2), "has no image 2"),
+    ],
+)
+def test_what_cannot_be_retried_is_refused_untouched(rows, which, says):
+    services = rows.services()
+    with pytest.raises(Conflict, match=says):
+        retry_job(services, JOB, which)
+    assert (rows.done, services.sent) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (Rows(facts(), ended(ImageState.FAILED), problem="The job moved."), "The job moved"),
+        (Rows(facts(), moves=False), "moved at this very moment"),
+        (Rows(facts(JobStatus.PENDING), lost=True, moves=False), "moved at this very moment"),
+    ],
+)
+def test_a_job_that_moves_meanwhile_is_not_sent(rows, says):
+    services = rows.services()
+    with pytest.raises(Conflict, match=says):
+        retry_job(services, JOB, Missing())
+    assert services.sent == []
+
+
+def test_an_unknown_job_is_not_found():
+    with pytest.raises(NotFound, match=f"There is no job {JOB}"):
+        retry_job(Rows(None).services(), JOB, Missing())
