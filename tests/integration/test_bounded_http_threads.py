@@ -9,7 +9,7 @@ import pytest
 
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.core.aspect import AspectRatio
-from quel.core.outcome import Broken, GenerateRequest
+from quel.core.outcome import GenerateRequest
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.sandbox.http_server import LoopbackServer, Reply
 from quel.services import Services
@@ -132,5 +132,5 @@ def test_every_thread_that_makes_images_has_a_connection():
         ThreadPoolExecutor(8) as threads,
     ):
         outcomes = threads.map(services.engine.generate, [request] * 8)
-        codes = [outcome.code for outcome in outcomes if isinstance(outcome, Broken)]
+        codes = [getattr(outcome, "code", "") for outcome in outcomes]
         assert codes == ["unreadable_answer"] * 8  # it is no picture

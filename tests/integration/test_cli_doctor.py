@@ -130,6 +130,17 @@ def test_a_setting_that_cannot_be_read_is_wrong_usage(pipeline, settings, named)
     assert "secret-word" not in answer.stderr + answer.stdout
 
 
+def test_a_redis_too_small_for_the_budget_is_trouble_that_says_what_to_set(pipeline):
+    with running_redis("maxmemory 100mb", "databases 2") as server:
+        code, findings, _ = examine(
+            pipeline, REDIS_URL=url_of(server), QUEL_BROKER_REDIS_URL=url_of(server, 1)
+        )
+        assert (code, findings["Redis memory"][0]) == (1, "trouble")
+        assert "QUEL_BLOB_BUDGET_BYTES" in findings["Redis memory"][1]
+        fitting = {"QUEL_BLOB_BUDGET_BYTES": "20000000", "REDIS_URL": url_of(server)}
+        assert examine(pipeline, **fitting)[1]["Redis memory"][0] == "ok"
+
+
 def test_a_gateway_that_routes_images_alone_is_a_note(pipeline):
     pipeline.world.gemini.fail_next(gateway_page(404), operation="describe")
     code, findings, _ = examine(pipeline)
@@ -144,14 +155,3 @@ def test_what_an_operator_must_mend_at_the_provider_is_trouble_with_its_cause(pi
     code, findings, _ = examine(pipeline)
     assert (code, troubles(findings)) == (1, {"Provider quota"})
     assert findings["Provider quota"][1].startswith(fault.sentence)
-
-
-def test_a_redis_too_small_for_the_budget_is_trouble_that_says_what_to_set(pipeline):
-    with running_redis("maxmemory 100mb", "databases 2") as server:
-        code, findings, _ = examine(
-            pipeline, REDIS_URL=url_of(server), QUEL_BROKER_REDIS_URL=url_of(server, 1)
-        )
-        assert (code, findings["Redis memory"][0]) == (1, "trouble")
-        assert "QUEL_BLOB_BUDGET_BYTES" in findings["Redis memory"][1]
-        fitting = {"QUEL_BLOB_BUDGET_BYTES": "20000000", "REDIS_URL": url_of(server)}
-        assert examine(pipeline, **fitting)[1]["Redis memory"][0] == "ok"

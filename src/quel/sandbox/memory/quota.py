@@ -67,7 +67,9 @@ class Quota:
     def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; for how many seconds everyone stays away now."""
         self.under_way.discard(slot.owner)
-        if verdict is not Verdict.ANSWERED:
+        if isinstance(verdict, OperatorFault):
+            self.close(pause_s, verdict.value)
+        elif verdict is not Verdict.ANSWERED:
             self.close(pause_s or _UNSAID_PAUSE_S[verdict], verdict.value)
         return self.closed_for_s()
 
