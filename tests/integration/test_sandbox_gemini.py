@@ -78,7 +78,7 @@ def test_a_version_that_lacks_a_field_refuses_it_as_the_service_does(gemini):
     assert first["field"] == second["field"] == "generation_config"
     for name in ("responseModalities", "imageConfig"):
         told = f"Unknown name \"{name}\" at 'generation_config': Cannot find field."
-        assert told in str(refused.value)
+        assert told in refused.value.details["error"]["message"]
     assert gemini.calls()[-1].outcome == "invalid_argument"
 
 

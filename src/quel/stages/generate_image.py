@@ -35,15 +35,7 @@ from quel.core.outcome import (
 )
 from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
-from quel.core.retry import (
-    Decision,
-    GiveUp,
-    Succeed,
-    TryAgain,
-    WaitForOperator,
-    WaitForQuota,
-    decide,
-)
+from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context

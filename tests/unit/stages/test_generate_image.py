@@ -9,7 +9,8 @@ import pytest
 from quel.core.errors import NoRoom, ServiceUnavailable, StorageRefused
 from quel.core.job import JobStatus
 from quel.core.open_paths import OnlyPaths, PathLimit
-from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
+from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
+from quel.core.outcome import Broken, QuotaScope, Refused, Stalled, Transient, Wait
 from quel.core.pipeline import ImageState, Step, StepMessage
 from quel.sandbox.memory.generate_image import GenerateImageRows
 from quel.sandbox.memory.pictures import COST_USD, made
@@ -215,6 +216,36 @@ def test_a_429_is_waiting_and_spends_nothing(services, ready, answer, closed_for
     assert services.quota.closed_for_s() == last_wait(services).wait_s == closed_for_s
     services.clock.advance(closed_for_s)
     assert generate(services) == (*persist(job_id), RING)
+
+
+@pytest.mark.parametrize("fault", OperatorFault)
+def test_what_an_operator_must_mend_waits_for_the_next_probe_and_spends_nothing(
+    services, ready, events, fault
+):
+    job_id = ready(2)
+    services.engine.answer(Stalled(fault, "its words"))
+    assert generate(services) == ()
+    assert generate(services) == ()  # the second image does not ask
+    waiting = image(services, job_id)
+    assert (waiting.state, waiting.attempts, waiting.broken_answers) == (ImageState.READY, 0, 0)
+    assert len(services.engine.requests) == 1
+    assert services.quota.closed_for_s() == PROBE_EVERY_S
+    told = [event for event in events if event["event"] == "provider.needs_operator"]
+    assert [(event["code"], event["reason"], event["said"]) for event in told] == [
+        (fault.value, fault.sentence, "its words")
+    ]
+    services.clock.advance(PROBE_EVERY_S)
+    assert generate(services) == (*persist(job_id), RING)
+
+
+def test_an_account_that_is_refused_fails_the_image_and_is_told_to_the_operator(services, ready, events):
+    job_id = ready()
+    services.engine.answer(Refused("key_refused", "Renew the key.", account=True))
+    generate(services)
+    assert image(services, job_id).state is ImageState.FAILED
+    assert [event["code"] for event in events if event["event"] == "provider.needs_operator"] == [
+        "key_refused"
+    ]
 
 
 def test_an_overloaded_provider_is_told_to_the_gate(services, ready):

@@ -39,9 +39,9 @@ class GeminiEngine:
 
     `base_url` and `api_version` are for gateways, tests and demos; empty means Google's address and
     `API_VERSION`. `transport` takes the place of the one that sends. `timeout_s` is the deadline of a whole
-    call, `concurrency` the number of connections: the number of threads that call, `bench` where the
-    answers' pictures are looked at. Nothing is read from the
-    environment. Raises SettingsError for a key or address that cannot be one.
+    call, `concurrency` the number of connections: the number of threads that call, `bench` where the answers'
+    pictures are looked at. Nothing is read from the environment. Raises SettingsError for a key or address
+    that cannot be one.
     """
 
     def __init__(

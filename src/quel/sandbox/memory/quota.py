@@ -13,7 +13,12 @@ from quel.sandbox.memory.blobs import Blobs
 from quel.sandbox.memory.clock import Clock
 
 WINDOW_S = 60.9
-_UNSAID_PAUSE_S = {Verdict.MINUTE: 2.0, Verdict.DAY: 86_400.0, Verdict.UNKNOWN: 2.0, Verdict.OVERLOADED: 0.0}
+_UNSAID_PAUSE_S: dict[Verdict | OperatorFault, float] = {
+    Verdict.MINUTE: 2.0,
+    Verdict.DAY: 86_400.0,
+    Verdict.UNKNOWN: 2.0,
+    Verdict.OVERLOADED: 0.0,
+}
 
 
 class Quota:
