@@ -137,7 +137,7 @@ def unpack(ref: str, tree: Path) -> Path:
 
 def rehearse(world: quel.sandbox.World, old: Release, new: Release, logs: Path) -> int:
     """Old, old and new, new, new and old, old; then the books."""
-    environment = world.environment()
+    environment = world.environment() | {"GEMINI_API_VERSION": "v1beta"}  # a release before sent to v1
     old.migrate(environment)
     studio = Studio(world.database_url, world.redis_url, world.storage)
     fleet = Fleet(environment, logs)
