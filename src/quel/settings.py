@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from quel.core.database_url import client_url
 from quel.core.errors import SettingsError
+from quel.core.models import API_VERSION
 from quel.core.redis_url import check_options, check_parts, url_of_parts, with_database
 from quel.settings_file import PathLimits, SettingsFile
 
@@ -88,7 +89,7 @@ class Settings(BaseModel):
     """The image model; `quel doctor` says whether the provider still knows it."""
     gemini_base_url: Url = Field("", alias="GEMINI_BASE_URL")
     """The provider's address, for gateways and tests; by default Google's."""
-    gemini_api_version: str = Field("v1beta", alias="GEMINI_API_VERSION")
+    gemini_api_version: str = Field(API_VERSION, alias="GEMINI_API_VERSION")
     """The API version in the provider's address."""
     gemini_rpm: Positive | None = Field(None, alias="QUEL_GEMINI_RPM")
     """Provider calls a minute, over all processes and hosts; no limit when unset."""

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from quel.adapters.gemini import GeminiEngine, ModelState
-from quel.adapters.gemini.engine import API_VERSION
 from quel.core.aspect import AspectRatio
 from quel.core.errors import SettingsError
+from quel.core.models import API_VERSION
 from quel.core.operator_fault import OperatorFault
 from quel.core.outcome import (
     Broken,

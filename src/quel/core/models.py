@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from quel.core.aspect import GRID_SIZES_PX, AspectRatio
 
+API_VERSION = "v1beta"
+"""Of Gemini, whatever the SDK's is: `responseModalities` and `imageConfig` are not in v1."""
+
 
 class ModelStatus(StrEnum):
     """Where a model is in its life; UNKNOWN where the table has no row for it."""

@@ -143,19 +143,19 @@ class GenerateImageRows(Protocol):
     def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
         """Fails the job's images that nothing was spent on yet; None where the payer can pay by now."""
 
-    def mark_made(self, turn: ClaimedImage, cost_usd: float) -> bool:
+    def mark_made(self, claimed: ClaimedImage, cost_usd: float) -> bool:
         """The picture is kept; False when nobody wants it any more."""
 
-    def reschedule(self, turn: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
-        """Gives the turn back for later."""
+    def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
+        """Lets go of the image for later."""
 
-    def reset(self, turn: ClaimedImage) -> None:
+    def reset(self, claimed: ClaimedImage) -> None:
         """The job's prepared pictures are gone from the cache: prepare them again."""
 
     def fail(
-        self, turn: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+        self, claimed: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
     ) -> Progress | None:
-        """Ends the image as failed; None when the turn was lost meanwhile."""
+        """Ends the image as failed; None when the lease was lost meanwhile."""
 
     def renew(self, leases: Sequence[str]) -> None:
         """Prolongs leases that are still held."""
@@ -208,10 +208,10 @@ class Cancellations(Protocol):
     """The cancel keys of the front end."""
 
     def is_cancelled(self, job_id: UUID) -> bool:
-        """Whether the job's key is set."""
+        """Whether the job's key is set; then its row says so as well, if quel has the job in hand."""
 
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
-        """Those whose key is set."""
+        """Those whose key is set; the rows of those that quel has in hand say so from then on."""
 
     def write(self, job_id: UUID) -> None:
         """Writes to the row of a job that is quel's that it was cancelled."""

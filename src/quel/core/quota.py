@@ -27,7 +27,12 @@ class Slot:
 
 @dataclass(frozen=True)
 class Later:
-    """No call may begin for `wait_s`; `reason` is minute, day, concurrency, blobs, memory, probe, unknown."""
+    """No call may begin for `wait_s`.
+
+    `reason` is the limit that is reached (minute, day, concurrency, probe), what the gate was closed for (a
+    Verdict or an OperatorFault), the room that is missing (blobs, memory), that the counts were lost (lost),
+    or what a process knows by itself: known, paused, path, provider.
+    """
 
     wait_s: float
     reason: str

@@ -10,14 +10,7 @@ import random
 from collections.abc import Sequence
 from uuid import UUID
 
-from quel.core.errors import (
-    DatabaseError,
-    NoRoom,
-    ServiceUnavailable,
-    SettingsError,
-    StorageRefused,
-    UnreadablePicture,
-)
+from quel.core.errors import UnreadablePicture
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
@@ -33,18 +26,17 @@ from quel.core.outcome import (
     Wait,
     blame,
 )
-from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage
+from quel.core.pipeline import Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.stages.job_end import finalize_when_done, log_progress
+from quel.stages.keep_answer import keep_answer
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
-_KEEP_TRYING_S = 240.0  # below the actor's time limit, which adds five minutes to a call's deadline
-_KEEP_PAUSE_S = 1.0
 
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
@@ -58,17 +50,17 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
         services.admission.wait(slot)
         return ()
     services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
-    turn, messages = _take(services, slot, open_paths)
-    if turn is None:
+    claimed, messages = _take(services, slot, open_paths)
+    if claimed is None:
         services.quota.give_back(slot)
         if open_paths != EveryPath():  # images may wait for their path; else there is simply none
             services.admission.wait(Later(_NO_TURN_FOR_S, "path"))
         return messages
     with (
-        services.lease_renewal.held(turn.lease, slot),
-        log_context(job_id=turn.job_id, image=turn.image_no, path=turn.path, stage=turn.stage),
+        services.lease_renewal.held(claimed.lease, slot),
+        log_context(job_id=claimed.job_id, image=claimed.image_no, path=claimed.path, stage=claimed.stage),
     ):
-        messages += _make(services, turn, slot)
+        messages += _make(services, claimed, slot)
     if services.admission.call_ended():
         messages += (StepMessage(Step.GENERATE_IMAGE, job_id, image_no),)
     return messages
@@ -86,37 +78,39 @@ def _reserve(services: Services) -> Slot | Later:
     return later_or_slot
 
 
-def _make(services: Services, turn: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
-    if turn.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(turn.job_id):
+def _make(services: Services, claimed: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
+    if claimed.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(claimed.job_id):
         services.quota.give_back(slot)
-        return _not_wanted(services, turn)
-    pictures, answer = services.blobs.inputs_and_output(turn.picture_keys, turn.job_id, turn.image_no)
+        return _not_wanted(services, claimed)
+    pictures, answer = services.blobs.inputs_and_output(
+        claimed.picture_keys, claimed.job_id, claimed.image_no
+    )
     if answer is not None:  # a worker died between keeping the bytes and saying so
         services.quota.give_back(slot)
-        return _made(services, turn, 0.0)
+        return _made(services, claimed, 0.0)
     shown = [picture for picture in pictures if picture is not None]
     if len(shown) < len(pictures):
         services.quota.give_back(slot)
         emit(Event.INPUTS_LOST)
-        services.generate_image.reset(turn)
-        return (StepMessage(Step.PREPARE_INPUTS, turn.job_id),)
+        services.generate_image.reset(claimed)
+        return (StepMessage(Step.PREPARE_INPUTS, claimed.job_id),)
     begun = services.quota.begin(slot)
     if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
         services.generate_image.reschedule(
-            turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers
+            claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
         )
         services.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
         return ()
-    outcome = _call(services, turn, shown)
-    return _follow(services, turn, begun, outcome)
+    outcome = _call(services, claimed, shown)
+    return _follow(services, claimed, begun, outcome)
 
 
-def _not_wanted(services: Services, turn: ClaimedImage) -> tuple[StepMessage, ...]:
+def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage, ...]:
     """The job was cancelled, ended by somebody else, or set back to pending, to be claimed anew."""
-    if turn.job_status is JobStatus.PENDING:
-        services.generate_image.reset(turn)
+    if claimed.job_status is JobStatus.PENDING:
+        services.generate_image.reset(claimed)
         return ()
-    return (StepMessage(Step.FINALIZE_JOB, turn.job_id),)
+    return (StepMessage(Step.FINALIZE_JOB, claimed.job_id),)
 
 
 def _take(
@@ -124,9 +118,9 @@ def _take(
 ) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
     """The image whose turn it is, passing over payers without the credits, and what those lead to."""
     messages: tuple[StepMessage, ...] = ()
-    while isinstance(turn := services.generate_image.claim(slot.owner, open_paths), Unpayable):
-        messages += _unpayable(services, turn)
-    return turn, messages
+    while isinstance(claimed := services.generate_image.claim(slot.owner, open_paths), Unpayable):
+        messages += _unpayable(services, claimed)
+    return claimed, messages
 
 
 def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, ...]:
@@ -142,14 +136,14 @@ def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, .
         return finalize_when_done(unpayable.job_id, failed.progress)
 
 
-def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureBytes]) -> Outcome:
+def _call(services: Services, claimed: ClaimedImage, pictures: Sequence[PictureBytes]) -> Outcome:
     emit(
         Event.PROVIDER_CALLED,
         model=services.rules.model,
-        prompt_length=len(turn.prompt),
+        prompt_length=len(claimed.prompt),
         pictures=len(pictures),
     )
-    request = GenerateRequest(turn.prompt, tuple(pictures), turn.aspect_ratio, turn.seed)
+    request = GenerateRequest(claimed.prompt, tuple(pictures), claimed.aspect_ratio, claimed.seed)
     began = services.clock.monotonic_s()
     outcome = services.engine.generate(request)
     emit(
@@ -163,97 +157,61 @@ def _call(services: Services, turn: ClaimedImage, pictures: Sequence[PictureByte
     return outcome
 
 
-def _follow(services: Services, turn: ClaimedImage, slot: Slot, outcome: Outcome) -> tuple[StepMessage, ...]:
-    decision = _decide(services, turn, outcome)
+def _follow(
+    services: Services, claimed: ClaimedImage, slot: Slot, outcome: Outcome
+) -> tuple[StepMessage, ...]:
+    decision = _decide(services, claimed, outcome)
     if isinstance(decision, Succeed):  # before anything that can fail: these bytes have been paid for
         try:
-            _keep(services, turn, decision.picture)
+            keep_answer(services, claimed, decision.picture)
         except UnreadablePicture as error:
-            decision = _decide(services, turn, Broken(error.code, str(error)))
+            decision = _decide(services, claimed, Broken(error.code, str(error)))
     _report(services, slot, outcome)
     match decision:
         case Succeed(_, cost_usd):
-            return _made(services, turn, cost_usd)
+            return _made(services, claimed, cost_usd)
         case TryAgain(delay_s, attempts, broken, code, _):
             emit(Event.IMAGE_RETRIED, code=code, attempts=attempts, delay_s=round(delay_s, 3))
-            services.generate_image.reschedule(turn, delay_s=delay_s, attempts=attempts, broken=broken)
-            return (StepMessage(Step.GENERATE_IMAGE, turn.job_id, turn.image_no, delay_s),)
+            services.generate_image.reschedule(claimed, delay_s=delay_s, attempts=attempts, broken=broken)
+            return (StepMessage(Step.GENERATE_IMAGE, claimed.job_id, claimed.image_no, delay_s),)
         case WaitForQuota() | WaitForOperator():
             services.generate_image.reschedule(
-                turn, delay_s=0.0, attempts=turn.attempts, broken=turn.broken_answers
+                claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
             )
             services.admission.wait(Later(services.admission.closed_for_s() or _NO_TURN_FOR_S, "provider"))
             return ()
         case GiveUp(code, message, account):
-            return _give_up(services, turn, code, message, account)
+            return _give_up(services, claimed, code, message, account)
 
 
-def _decide(services: Services, turn: ClaimedImage, outcome: Outcome) -> Decision:
+def _decide(services: Services, claimed: ClaimedImage, outcome: Outcome) -> Decision:
     return decide(
         outcome,
-        attempts=turn.attempts,
-        broken=turn.broken_answers,
+        attempts=claimed.attempts,
+        broken=claimed.broken_answers,
         policy=services.rules.retry,
         random_fraction=random.random(),  # noqa: S311 - jitter, not a secret
     )
 
 
-def _keep(services: Services, turn: ClaimedImage, picture: PictureBytes) -> None:
-    """Keeps the answer, which cannot be had again for free: in Redis, or at its final key in the bucket.
-
-    Tried for minutes where Redis has no room or is away and Storage does not take it either. Raises
-    ServiceUnavailable after that, UnreadablePicture where it is none.
-    """
-    give_up_at = services.clock.monotonic_s() + _KEEP_TRYING_S
-    while True:
-        try:
-            return services.blobs.put_output(turn.job_id, turn.image_no, picture)
-        except ServiceUnavailable as error:
-            emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
-            is_late = services.clock.monotonic_s() > give_up_at
-            if (is_late or isinstance(error, NoRoom)) and _store_at_once(services, turn, picture):
-                return None
-            if is_late:
-                raise
-            services.clock.sleep(_KEEP_PAUSE_S)
-
-
-def _store_at_once(services: Services, turn: ClaimedImage, picture: PictureBytes) -> bool:
-    """Stores an answer as persist_output would, which then finds it and delivers it; False when it cannot.
-
-    An image that has ended meanwhile, or been made by another call, needs no second picture.
-    """
-    try:
-        delivery = services.persist_output.load(turn.job_id, turn.image_no)
-        if delivery is None or delivery.state in {ImageState.MADE, *FINAL_STATES}:
-            return True
-        webp = services.imaging.to_webp(picture.data)
-        services.storage.write_result(delivery.result_path, webp)
-    except (ServiceUnavailable, StorageRefused, DatabaseError, SettingsError) as error:
-        emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
-        return False
-    emit(Event.IMAGE_STORED_AT_ONCE, bytes=len(webp))
-    return True
-
-
-def _made(services: Services, turn: ClaimedImage, cost_usd: float) -> tuple[StepMessage, ...]:
-    if not services.generate_image.mark_made(turn, cost_usd):
+def _made(services: Services, claimed: ClaimedImage, cost_usd: float) -> tuple[StepMessage, ...]:
+    if not services.generate_image.mark_made(claimed, cost_usd):
         emit(Event.IMAGE_DROPPED, state="no longer wanted")
-        services.blobs.drop_output(turn.job_id, turn.image_no)
+        services.blobs.drop_output(claimed.job_id, claimed.image_no)
         # persist_output deletes what may have been stored at once.
         return (
-            StepMessage(Step.PERSIST_OUTPUT, turn.job_id, turn.image_no),
-            StepMessage(Step.FINALIZE_JOB, turn.job_id),
+            StepMessage(Step.PERSIST_OUTPUT, claimed.job_id, claimed.image_no),
+            StepMessage(Step.FINALIZE_JOB, claimed.job_id),
         )
     emit(Event.IMAGE_MADE, cost_usd=cost_usd)
-    return (StepMessage(Step.PERSIST_OUTPUT, turn.job_id, turn.image_no),)
+    return (StepMessage(Step.PERSIST_OUTPUT, claimed.job_id, claimed.image_no),)
 
 
 def _give_up(
-    services: Services, turn: ClaimedImage, code: str, message: str, account: bool
+    services: Services, claimed: ClaimedImage, code: str, message: str, account: bool
 ) -> tuple[StepMessage, ...]:
     progress = services.generate_image.fail(
-        turn, code=code, reason=message, attempts=turn.attempts + 1, broken=turn.broken_answers
+        claimed, code=code, reason=message, attempts=claimed.attempts + 1, broken=claimed.broken_answers
     )
     if progress is None:
         return ()
@@ -261,7 +219,7 @@ def _give_up(
     if account:
         emit(Event.PROVIDER_NEEDS_OPERATOR, code=code, reason=message)
     log_progress(progress)
-    return finalize_when_done(turn.job_id, progress)
+    return finalize_when_done(claimed.job_id, progress)
 
 
 def _report(services: Services, slot: Slot, outcome: Outcome) -> None:

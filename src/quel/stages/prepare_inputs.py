@@ -18,11 +18,9 @@ from quel.stages.fetch_references import FetchedReferences, StageReferences, fet
 from quel.stages.input_pictures import InputPictures
 
 _FULL_CACHE_DELAY_S = 5.0
-
-
 _ENDED_THE_PROCESS = (
     f"Preparing its pictures ended the process that worked on it {MOST_STARTS} times,"
-    " and was not tried again."
+    " so it was not tried again."
 )
 
 

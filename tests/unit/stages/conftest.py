@@ -67,3 +67,13 @@ def job_after(services: MemoryServices, studio: MemoryStudio, worker: Worker, jo
         return job_id
 
     return bring
+
+
+@pytest.fixture
+def ready(job_after):
+    """A job of `images` images that wait for their turn."""
+
+    def bring(images=1, **columns):
+        return job_after(Step.PREPARE_INPUTS, images, **columns)
+
+    return bring

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
-from quel.core.errors import NoRoom, ServiceUnavailable, StorageRefused
 from quel.core.job import JobStatus
 from quel.core.open_paths import OnlyPaths, PathLimit
 from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
@@ -14,51 +12,19 @@ from quel.core.outcome import Broken, QuotaScope, Refused, Stalled, Transient, W
 from quel.core.pipeline import ImageState, Step, StepMessage
 from quel.sandbox.memory.generate_image import GenerateImageRows
 from quel.sandbox.memory.pictures import COST_USD, made
-from quel.sandbox.memory.pictures import NO_PICTURE as UNREADABLE
 from quel.stages.finalize_job import finalize_job
-from quel.stages.generate_image import generate_image
-from quel.stages.persist_output import persist_output
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
+from tests.unit.stages.images import RING, finalize, generate, image, persist
 
-ANY = UUID(int=0)
-RING = StepMessage(Step.GENERATE_IMAGE, ANY, 0)
-"""What is sent for an image that had to wait, when a call has ended."""
 FAILURE = Transient("server_error", "It failed.")
 NO_PICTURE = Broken("no_picture", "It answered in words.")
 REFUSAL = Refused("blocked_safety", "The provider refused it.")
-
-
-@pytest.fixture
-def ready(job_after):
-    """A job of `images` images that wait for their turn."""
-
-    def bring(images=1, **columns):
-        return job_after(Step.PREPARE_INPUTS, images, **columns)
-
-    return bring
 
 
 def with_a_top(studio):
     """An input with one reference."""
     top = {"attachId": studio.attach(b"top", "top"), "type": "top"}
     return {"prompt": "a mast", "uploadedAttachIds": [top]}
-
-
-def generate(services):
-    """What any message leads to: which image is made is not said by it."""
-    return generate_image(services, ANY, 0)
-
-
-def image(services, job_id, image_no=0):
-    return services.tables.images[job_id, image_no]
-
-
-def persist(job_id, image_no=0):
-    return (StepMessage(Step.PERSIST_OUTPUT, job_id, image_no),)
-
-
-def finalize(job_id):
-    return (StepMessage(Step.FINALIZE_JOB, job_id),)
 
 
 def only(services, *limits):
@@ -392,82 +358,6 @@ def test_a_picture_that_comes_after_the_turn_was_lost_is_welcome(services, ready
 
     services.engine.answer(hangs)
     assert generate(services) == persist(job_id)
-
-
-# keeping what has been paid for
-AWAY = ServiceUnavailable("Redis is away.")
-FULL = NoRoom("Redis has no room for a picture.")
-STORAGE_DOWN = ServiceUnavailable("Storage does not answer.")
-
-
-def test_a_cache_that_is_away_for_a_while_costs_no_answer(services, ready):
-    job_id = ready()
-    services.blobs.trouble.plan("put_output", *[AWAY] * 100)
-    began = services.clock.now
-    assert generate(services) == persist(job_id)
-    assert services.blobs.outputs[job_id, 0].data == b"picture"
-    assert services.clock.since(began) >= 100
-
-
-def test_an_answer_that_finds_no_room_is_stored_at_once_and_delivered(services, studio, ready):
-    job_id = ready()
-    services.blobs.trouble.plan("put_output", FULL)
-    began = services.clock.now
-    assert generate(services) == persist(job_id)
-    assert services.clock.now == began
-    assert list(services.storage.objects.values()) == [b"webp of picture"]
-    assert persist_output(services, job_id, 0) == finalize(job_id)
-    assert (studio.states(job_id), len(services.engine.requests)) == (["stored"], 1)
-
-
-@pytest.mark.parametrize("trouble", [STORAGE_DOWN, StorageRefused("The bucket takes no WebP.")])
-def test_an_answer_that_neither_takes_waits_for_one_of_them(services, ready, trouble):
-    job_id = ready()
-    services.blobs.trouble.plan("put_output", *[FULL] * 3)
-    services.storage.trouble.plan("write_result", *[trouble] * 3)
-    assert generate(services) == persist(job_id)
-    assert services.blobs.outputs[job_id, 0].data == b"picture"
-
-
-def test_a_cache_that_stays_away_is_given_up_on_after_minutes(services, ready):
-    job_id = ready()
-    services.blobs.trouble.plan("put_output", *[AWAY] * 1_000)
-    began = services.clock.now
-    assert generate(services) == persist(job_id)
-    assert 240 <= services.clock.since(began) < 300
-    assert services.storage.objects
-
-
-def test_an_answer_that_nobody_takes_for_minutes_is_lost(services, studio, ready):
-    job_id = ready()
-    services.blobs.trouble.plan("put_output", *[AWAY] * 1_000)
-    services.storage.trouble.plan("write_result", *[STORAGE_DOWN] * 1_000)
-    with pytest.raises(ServiceUnavailable):
-        generate(services)
-    assert studio.states(job_id) == ["generating"]
-
-
-def test_an_answer_that_cannot_be_decoded_when_it_is_stored_at_once_is_no_picture(services, ready):
-    job_id = ready()
-    services.engine.answer(made(UNREADABLE))
-    services.blobs.trouble.plan("put_output", FULL)
-    [message] = generate(services)
-    assert message.step is Step.GENERATE_IMAGE
-    assert (image(services, job_id).state, image(services, job_id).broken_answers) == (ImageState.READY, 1)
-
-
-def test_an_answer_that_nobody_wants_any_more_is_not_stored_at_once(services, studio, ready):
-    job_id = ready()
-
-    def cancelled(_):
-        studio.cancel(job_id)
-        finalize_job(services, job_id)
-        return made()
-
-    services.engine.answer(cancelled)
-    services.blobs.trouble.plan("put_output", FULL)
-    assert generate(services)[-1:] == finalize(job_id)
-    assert not services.storage.objects
 
 
 def test_a_slot_whose_counts_were_lost_makes_no_call(services, ready):

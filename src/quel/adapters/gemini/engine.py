@@ -18,16 +18,13 @@ from quel.adapters.gemini.model_check import ModelCheck, failed_check, judge_mod
 from quel.adapters.gemini.single_request import SingleRequestTransport
 from quel.adapters.http_settings import header_secret, http_url
 from quel.adapters.imaging import Workbench, check_readable
-from quel.core.models import model_for
+from quel.core.models import API_VERSION, model_for
 from quel.core.outcome import GenerateRequest, Outcome
 
 if TYPE_CHECKING:
     from google.genai import types
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/"
-
-API_VERSION = "v1beta"
-"""quel's own default, whatever the SDK's is: `responseModalities` and `imageConfig` are not in v1."""
 
 TEMPERATURE = 0.45  # SPEC 4
 

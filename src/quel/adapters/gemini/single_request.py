@@ -28,9 +28,8 @@ class SingleRequestTransport(httpx.BaseTransport):
     def __init__(self, transport: httpx.BaseTransport, timeout_s: float) -> None:
         self._transport = transport
         self._timeout_s = timeout_s
-        self._unsent: dict[
-            str, Future[Reply]
-        ] = {}  # taking a call out of it is the right to send its request
+        # Taking a call out of it is the right to send its request.
+        self._unsent: dict[str, Future[Reply]] = {}
 
     def reply_to(self, send: Callable[[dict[str, str]], object]) -> Reply:
         """What the first request that `send` makes came to; `send` hands its headers to the SDK.

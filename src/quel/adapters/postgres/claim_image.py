@@ -125,7 +125,7 @@ def claim_image(connection: Connection, lease: str, open_paths: OpenPaths) -> Cl
     unpayable = _unpayable(connection, row)
     if unpayable is None:
         record_call(connection, lease)
-    return unpayable or _turn(row)
+    return unpayable or _claimed(row)
 
 
 def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
@@ -149,7 +149,7 @@ def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
     return Unpayable(row.job_id, row.image_no, row.path, is_dry=balance < row.price)
 
 
-def _turn(row: Row[Any]) -> ClaimedImage:
+def _claimed(row: Row[Any]) -> ClaimedImage:
     return ClaimedImage(
         job_id=row.job_id,
         image_no=row.image_no,

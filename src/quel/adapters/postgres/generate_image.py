@@ -1,4 +1,4 @@
-"""What becomes of the image whose turn it is, and the leases of those whose turn it is."""
+"""What becomes of a claimed image, and how leases are renewed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -96,31 +96,31 @@ class GenerateImageRows:
             lambda connection: connection.execute(_RENEW, {"leases": list(leases), "lease_s": LEASE_S})
         )
 
-    def mark_made(self, turn: ClaimedImage, cost_usd: float) -> bool:
+    def mark_made(self, claimed: ClaimedImage, cost_usd: float) -> bool:
         """Notes that the picture's bytes are kept; False when nobody wants it any more."""
-        return self._update(_MAKE, turn, cost_usd=cost_usd)
+        return self._update(_MAKE, claimed, cost_usd=cost_usd)
 
-    def reschedule(self, turn: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
-        """Gives the turn back, to be taken again after `delay_s`."""
+    def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
+        """Lets go of the image, to be claimed again after `delay_s`."""
         return self._update(
-            _TRY_AGAIN, turn, delay_s=delay_s, attempts=attempts, broken=broken, lease=turn.lease
+            _TRY_AGAIN, claimed, delay_s=delay_s, attempts=attempts, broken=broken, lease=claimed.lease
         )
 
-    def reset(self, turn: ClaimedImage) -> None:
+    def reset(self, claimed: ClaimedImage) -> None:
         """Sends the job's waiting images back to be prepared: their pictures are gone from the cache."""
-        self._update(_PREPARE_AGAIN, turn, lease=turn.lease)
+        self._update(_PREPARE_AGAIN, claimed, lease=claimed.lease)
 
     def fail(
-        self, turn: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+        self, claimed: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
     ) -> Progress | None:
-        """Ends the image as failed and counts the job; None when the turn was lost meanwhile."""
+        """Ends the image as failed and counts the job; None when the lease was lost meanwhile."""
 
         def work(connection: Connection) -> Progress | None:
-            lock_job(connection, turn.job_id)
+            lock_job(connection, claimed.job_id)
             values = {
-                "job_id": turn.job_id,
-                "image_no": turn.image_no,
-                "lease": turn.lease,
+                "job_id": claimed.job_id,
+                "image_no": claimed.image_no,
+                "lease": claimed.lease,
                 "code": code,
                 "reason": reason,
                 "attempts": attempts,
@@ -128,7 +128,7 @@ class GenerateImageRows:
             }
             if connection.execute(_FAIL, values).rowcount == 0:
                 return None
-            return count_progress(connection, turn.job_id, turn.stage)
+            return count_progress(connection, claimed.job_id, claimed.stage)
 
         return self._database.run(work)
 
@@ -136,8 +136,8 @@ class GenerateImageRows:
         """How many images could go at this moment but for quota and limits, counted up to `most`."""
         return self._database.run(lambda connection: connection.scalar(_DUE, {"most": most}) or 0)
 
-    def _update(self, statement: Any, turn: ClaimedImage, **values: object) -> bool:
-        keys = {"job_id": turn.job_id, "image_no": turn.image_no}
+    def _update(self, statement: Any, claimed: ClaimedImage, **values: object) -> bool:
+        keys = {"job_id": claimed.job_id, "image_no": claimed.image_no}
         return self._database.run(
             lambda connection: bool(connection.execute(statement, keys | values).rowcount)
         )

@@ -56,45 +56,45 @@ class GenerateImageRows:
         progress = count_progress(self._tables, unpayable.job_id, stage=0) if failed else None
         return None if progress is None else InsufficientCredits(progress, failed, reason)
 
-    def mark_made(self, turn: ClaimedImage, cost_usd: float) -> bool:
+    def mark_made(self, claimed: ClaimedImage, cost_usd: float) -> bool:
         """The picture is kept; False when nobody wants it any more."""
-        image = self._image(turn)
+        image = self._image(claimed)
         cost = image.cost_usd if image.state is ImageState.MADE else (image.cost_usd or 0.0) + cost_usd
         return move(image, MAKE, self._tables.clock, cost_usd=cost)
 
-    def reschedule(self, turn: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
-        """Gives the turn back for later."""
+    def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
+        """Lets go of the image for later."""
         clock = self._tables.clock
         return move(
-            self._image(turn),
+            self._image(claimed),
             TRY_AGAIN,
             clock,
-            lease=turn.lease,
+            lease=claimed.lease,
             attempts=attempts,
             broken_answers=broken,
             not_before=clock.after(delay_s),
         )
 
-    def reset(self, turn: ClaimedImage) -> None:
+    def reset(self, claimed: ClaimedImage) -> None:
         """The job's prepared pictures are gone from the cache: prepare them again."""
-        for image in self._tables.images_of(turn.job_id):
-            move(image, PREPARE_AGAIN, self._tables.clock, lease=turn.lease)
+        for image in self._tables.images_of(claimed.job_id):
+            move(image, PREPARE_AGAIN, self._tables.clock, lease=claimed.lease)
 
     def fail(
-        self, turn: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+        self, claimed: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
     ) -> Progress | None:
-        """Ends the image as failed; None when the turn was lost meanwhile."""
+        """Ends the image as failed; None when the lease was lost meanwhile."""
         moved = move(
-            self._image(turn),
+            self._image(claimed),
             FAIL_TO_GENERATE,
             self._tables.clock,
-            lease=turn.lease,
+            lease=claimed.lease,
             reason_code=code,
             reason=reason,
             attempts=attempts,
             broken_answers=broken,
         )
-        return count_progress(self._tables, turn.job_id, turn.stage) if moved else None
+        return count_progress(self._tables, claimed.job_id, claimed.stage) if moved else None
 
     def renew(self, leases: Sequence[str]) -> None:
         """Prolongs leases that are still held."""
@@ -144,8 +144,8 @@ class GenerateImageRows:
                 other.not_before = max(other.not_before, later)
         return Unpayable(image.job_id, image.image_no, image.path, is_dry=credits < job.price)
 
-    def _image(self, turn: ClaimedImage) -> PipelineImage:
-        return self._tables.images[turn.job_id, turn.image_no]
+    def _image(self, claimed: ClaimedImage) -> PipelineImage:
+        return self._tables.images[claimed.job_id, claimed.image_no]
 
     def _claimed(self, image: PipelineImage, lease: str) -> ClaimedImage:
         request = image.request

@@ -1,0 +1,27 @@
+"""What tests of single images say to the stage and look at."""
+
+from uuid import UUID
+
+from quel.core.pipeline import Step, StepMessage
+from quel.stages.generate_image import generate_image
+
+ANY = UUID(int=0)
+RING = StepMessage(Step.GENERATE_IMAGE, ANY, 0)
+"""What is sent for an image that had to wait, when a call has ended."""
+
+
+def generate(services):
+    """What any message leads to: which image is made is not said by it."""
+    return generate_image(services, ANY, 0)
+
+
+def image(services, job_id, image_no=0):
+    return services.tables.images[job_id, image_no]
+
+
+def persist(job_id, image_no=0):
+    return (StepMessage(Step.PERSIST_OUTPUT, job_id, image_no),)
+
+
+def finalize(job_id):
+    return (StepMessage(Step.FINALIZE_JOB, job_id),)
