@@ -24,6 +24,9 @@ from quel.settings import read_settings
         ("server does not support SSL, but SSL was required", "TLS could not be agreed on"),
         ("FATAL:  sorry, too many clients already", "it has no connection left"),
         ("timeout expired", "it does not answer in time"),
+        ("SSL error: certificate verify failed", "TLS could not be agreed on"),
+        ("SSL SYSCALL error: EOF detected", None),  # what a server that goes away looks like
+        ("SSL connection has been closed unexpectedly", None),
         ("something new", None),
     ],
 )

@@ -167,6 +167,7 @@ OPERATORS = {
     "older body": ("400", "invalid signature", "SUPABASE_SERVICE_KEY"),
     "expired": ("400", "jwt expired", "SUPABASE_SERVICE_KEY"),
     "no bucket": ("404", "Bucket not found", "SUPABASE_BUCKET"),
+    "no route": ("404", "Route POST:/x not found", "SUPABASE_URL"),
     "mime type": ("415", "invalid_mime_type", "MIME types"),
     "older mime type": ("422", "mime type image/webp is not supported", "MIME types"),
     "size": ("413", "Payload too large", "file size limit"),
@@ -194,7 +195,9 @@ def test_so_is_a_gateways(status, page):
 
 
 READ_BY_NOBODY = [
-    name for name in OPERATORS if name not in {"size", "mime type", "older mime type", "new to quel"}
+    name
+    for name in OPERATORS
+    if name not in {"size", "mime type", "older mime type", "new to quel", "no route"}
 ]
 
 

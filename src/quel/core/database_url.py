@@ -37,8 +37,8 @@ _KNOWN = frozenset(
 )  # fmt: skip
 
 _ENCODE = (
-    "DATABASE_URL cannot be read: in a user's name or password #, /, ?, [, ], @ and : must be percent-encoded"
-    " (%23, %2F, %3F, %5B, %5D, %40, %3A)."
+    "DATABASE_URL cannot be read: in a user's name or password #, /, ?, [, ] and @ must be percent-encoded"
+    " (%23, %2F, %3F, %5B, %5D, %40)."
 )
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.%\w]+\]|[^\[\]:,/@]*)(:\d{1,5})?")
 
@@ -74,7 +74,7 @@ def _split(dsn: str) -> SplitResult:
     login, _, hosts = parts.netloc.rpartition("@")
     readable = all(_ADDRESS.fullmatch(address) for address in hosts.split(","))
     ports = [int(port) for port in re.findall(r":(\d+)(?=,|$)", hosts)]
-    strays = parts.fragment or "@" in login or "@" in parts.path or login.count(":") > 1
+    strays = parts.fragment or "@" in login or "@" in parts.path
     if not readable or strays or any(not 0 < port < 65536 for port in ports):
         raise SettingsError(_ENCODE if strays or "@" in dsn else "DATABASE_URL names no host and port.")
     return parts

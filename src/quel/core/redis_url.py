@@ -13,7 +13,8 @@ _OPTIONS = frozenset(
     {
         "db", "username", "password", "client_name", "protocol", "path", "max_connections",
         "socket_timeout", "socket_connect_timeout", "socket_keepalive", "retry_on_timeout",
-        "health_check_interval", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_path", "ssl_ca_data",
+        "health_check_interval", "retry_on_error", "lib_name", "lib_version", "encoding", "encoding_errors",
+        "socket_read_size", "ssl_cert_reqs", "ssl_ca_certs", "ssl_ca_path", "ssl_ca_data",
         "ssl_certfile", "ssl_keyfile", "ssl_password", "ssl_check_hostname", "ssl_min_version", "ssl_ciphers",
     }
 )  # fmt: skip

@@ -11,7 +11,7 @@ _CAUSES = (
     (r"could not translate host name|name or service|failure in name resolution", "its host is not known"),
     (r"connection refused", "nobody listens at its address"),
     (r"no such file or directory", "there is no such socket"),
-    (r"certificate|ssl|tls", "TLS could not be agreed on"),
+    (r"certificate|not support ssl|ssl error|ssl off|sslmode", "TLS could not be agreed on"),
     (r"too many (?:clients|connections)|remaining connection|max_client_conn", "it has no connection left"),
     (r"starting up|shutting down|recovery", "it is starting or stopping"),
     (r"timeout|timed out", "it does not answer in time"),

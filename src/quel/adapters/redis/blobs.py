@@ -71,7 +71,7 @@ class Blobs:
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
         """The provider's answer for an image, if it is kept: as WebP where it is encoded already."""
         with redis_errors():
-            return self._read(_webp_key(job_id, image_no)) or self._read(_output_key(job_id, image_no))
+            return self._read(_output_key(job_id, image_no)) or self._read(_webp_key(job_id, image_no))
 
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int

@@ -112,6 +112,8 @@ class SupabaseStorage:
         verdict, body = self._send("POST", url, headers, data)
         if verdict.kind is Kind.REFUSED:
             why = read_refusal(verdict.status, body)
+            if why is Refusal.NO_OBJECT:  # none is asked for: it is the route that is not there
+                why = Refusal.ADDRESS
             error = StorageRefused if why is Refusal.BAD_KEY else Misconfigured
             raise error(_refusal(shown_name(path), verdict, why))
 
