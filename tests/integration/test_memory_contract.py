@@ -331,7 +331,9 @@ def preparing_ends_every_process(world: World) -> None:
     world.order(2)
     world.run(until=Step.FETCH_JOB)
     for _ in range(3):
-        world.services.prepare_inputs.begin(JOB)
+        assert world.services.prepare_inputs.begin(JOB, "one that dies")
+        assert world.services.prepare_inputs.begin(JOB, "another") is None
+        world.let_pass(61)
     world.run()
 
 

@@ -46,8 +46,8 @@ def fetch_job(job_id: str) -> None:
 )
 def prepare_inputs(job_id: str) -> None:
     """Fetches references, draws what the provider is shown, sends one message an image."""
-    tries = _retries()
-    _run(lambda: prepare(runtime.services, UUID(job_id), tries=tries), job_id)
+    owner, tries = _message_id(), _retries()
+    _run(lambda: prepare(runtime.services, UUID(job_id), owner=owner, tries=tries), job_id)
 
 
 @dramatiq.actor(

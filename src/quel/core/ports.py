@@ -21,7 +21,7 @@ from quel.core.operator_fault import OperatorFault
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.persist_output import OutputToPersist, PersistEnd
 from quel.core.pipeline import Step
-from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
+from quel.core.prepare_inputs import FailedImage, Preparation, Prepared, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
 
@@ -110,11 +110,14 @@ class PrepareInputsRows(Protocol):
     def load(self, job_id: UUID) -> Preparation | None:
         """A claimed job's plan and states, or None where quel has no plan of it."""
 
-    def begin(self, job_id: UUID) -> int:
-        """Counts that the preparation begins; how often it has since it last ended in order."""
+    def begin(self, job_id: UUID, owner: str) -> int | None:
+        """Leases the preparation to `owner`; how often it has begun since it last ended in order.
+
+        None while another owner is at it.
+        """
 
     def postpone(self, job_id: UUID) -> None:
-        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+        """Ends the lease of a preparation that is to be tried again, and notes that the job is not stuck."""
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
@@ -127,8 +130,8 @@ class PrepareInputsRows(Protocol):
         failed: Sequence[FailedImage],
         warnings: Sequence[str],
         input_images: int,
-    ) -> list[int]:
-        """Planned images become ready or failed; the image_nos that became ready."""
+    ) -> Prepared:
+        """Ends the lease; planned images become ready or failed, where the job is still processing."""
 
 
 class GenerateImageRows(Protocol):

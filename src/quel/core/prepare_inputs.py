@@ -13,6 +13,9 @@ DOWNLOADS_AT_ONCE = 6
 MOST_TRIES = 7
 """About a minute of growing pauses: then a reference that Storage alone cannot hand out counts as missing."""
 
+LEASE_S = 60.0
+"""How long a preparation keeps others from its job: until the message of a killed worker comes again."""
+
 PAUSE_S = 60.0
 """What a job waits whose references cannot be had at all, before it is tried anew."""
 
@@ -51,6 +54,17 @@ class ReadyImage:
             "aspect_ratio": [self.aspect_ratio.width, self.aspect_ratio.height],
             "seed": self.seed,
         }
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """How a preparation ended: the image_nos that became ready, and whether others were put back meanwhile.
+
+    Their own messages found this one at the job and left them to it.
+    """
+
+    ready: tuple[int, ...] = ()
+    others_wait: bool = False
 
 
 @dataclass(frozen=True)

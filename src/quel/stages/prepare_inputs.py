@@ -1,7 +1,7 @@
 """prepare_inputs: references fetched once a job, pictures drawn once a stage, one message an image."""
 
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from quel.core.errors import NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
@@ -24,12 +24,15 @@ _ENDED_THE_PROCESS = (
 )
 
 
-def prepare_inputs(services: Services, job_id: UUID, *, tries: int = 0) -> tuple[StepMessage, ...]:
+def prepare_inputs(
+    services: Services, job_id: UUID, *, owner: str | None = None, tries: int = 0
+) -> tuple[StepMessage, ...]:
     """Prepares the planned images of a job. Raises ServiceUnavailable when it must be tried again.
 
-    `tries` counts how often the message ended in order with an error. When they are used up, a reference
-    that Storage still cannot hand out is left out like a missing one, as long as Storage hands out others;
-    where it hands out none, or refuses quel itself, the job waits for as long as that lasts.
+    `owner` is the message, which may begin again what it began; one that finds another at its job leaves
+    everything to that one. `tries` counts how often the message ended in order with an error. When they are
+    used up, a reference that Storage still cannot hand out is left out like a missing one, as long as
+    it hands out others; where it hands out none, or refuses quel itself, the job waits while that lasts.
     """
     preparation = services.prepare_inputs.load(job_id)
     if preparation is None:
@@ -43,7 +46,10 @@ def prepare_inputs(services: Services, job_id: UUID, *, tries: int = 0) -> tuple
     if services.blobs.inputs_full():
         return (StepMessage(Step.PREPARE_INPUTS, job_id, delay_s=_FULL_CACHE_DELAY_S),)
     with log_context(path=preparation.path):
-        if services.prepare_inputs.begin(job_id) > tries + MOST_STARTS:
+        starts = services.prepare_inputs.begin(job_id, owner or uuid4().hex)
+        if starts is None:
+            return ()
+        if starts > tries + MOST_STARTS:
             return _give_up(services, preparation)
         try:
             return _prepare(services, preparation, last_try=tries >= MOST_TRIES)
@@ -74,20 +80,28 @@ def _prepare(services: Services, preparation: Preparation, *, last_try: bool) ->
         services.blobs.drop_job(preparation.job_id, work.picture_keys, images=0)
         services.prepare_inputs.postpone(preparation.job_id)
         return (StepMessage(Step.PREPARE_INPUTS, preparation.job_id, delay_s=_FULL_CACHE_DELAY_S),)
-    ready = services.prepare_inputs.finish(
+    end = services.prepare_inputs.finish(
         preparation.job_id,
         ready=work.ready,
         failed=work.failed,
         warnings=gathered.warnings,
         input_images=len(gathered.pictures),
     )
-    emit(Event.INPUTS_PREPARED, ready=len(ready), failed=len(work.failed), references=len(gathered.pictures))
+    emit(
+        Event.INPUTS_PREPARED,
+        ready=len(end.ready),
+        failed=len(work.failed),
+        references=len(gathered.pictures),
+    )
     for failed in work.failed:
         emit(Event.IMAGE_FAILED, image=failed.image_no, code=failed.code, reason=failed.reason)
-    if not ready:
+    generate = tuple(StepMessage(Step.GENERATE_IMAGE, preparation.job_id, no) for no in end.ready)
+    if end.others_wait:
+        return (*generate, StepMessage(Step.PREPARE_INPUTS, preparation.job_id))
+    if not generate:
         _drop_if_ended(services, preparation.job_id, work)
         return (StepMessage(Step.FINALIZE_JOB, preparation.job_id),)
-    return tuple(StepMessage(Step.GENERATE_IMAGE, preparation.job_id, image_no) for image_no in ready)
+    return generate
 
 
 def _drop_if_ended(services: Services, job_id: UUID, work: "_Work") -> None:

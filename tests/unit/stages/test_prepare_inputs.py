@@ -7,8 +7,8 @@ import pytest
 
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import JobStatus
-from quel.core.pipeline import MOST_STARTS, Step, StepMessage
-from quel.core.prepare_inputs import MOST_TRIES
+from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.prepare_inputs import LEASE_S, MOST_TRIES
 from quel.sandbox.memory.pictures import NO_PICTURE
 from quel.stages.prepare_inputs import prepare_inputs
 
@@ -245,10 +245,40 @@ def test_a_cache_without_room_takes_no_half_of_a_job(services, studio, batch):
 def test_a_job_that_ends_every_process_fails_with_a_reason(services, studio, batch):
     job_id = batch(images=2)
     for _ in range(MOST_STARTS):
-        services.prepare_inputs.begin(job_id)
+        services.prepare_inputs.begin(job_id, "a message that is delivered again")
+    assert prepare_inputs(services, job_id) == ()  # it may be at it
+    services.clock.advance(LEASE_S + 1)
     assert prepare_inputs(services, job_id) == finalize(job_id)
     assert studio.states(job_id) == ["failed", "failed"]
     assert "ended the process" in reason(services, job_id)
+
+
+def test_many_messages_of_one_job_are_no_deaths(services, studio, batch):
+    """As after a loss of the cache, where each image of a job asks for its pictures."""
+    job_id = batch((studio.attach(b"top", "top"), "top"))
+
+    def meanwhile():
+        assert [prepare_inputs(services, job_id) for _ in range(2 * MOST_STARTS)] == [()] * 2 * MOST_STARTS
+
+    services.storage.trouble.plan("read_reference", meanwhile)
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert studio.states(job_id) == ["ready"]
+
+
+def test_an_image_put_back_during_the_preparation_of_others_is_prepared_after_them(services, studio, batch):
+    job_id = batch((studio.attach(b"top", "top"), "top"), images=2)
+    assert prepare_inputs(services, job_id) == generate(job_id, 0, 1)
+    first, second = services.tables.images_of(job_id)
+    first.state = ImageState.PLANNED
+
+    def meanwhile():
+        second.state = ImageState.PLANNED
+        assert prepare_inputs(services, job_id) == ()
+
+    services.storage.trouble.plan("read_reference", meanwhile)
+    *generated, again = prepare_inputs(services, job_id)
+    assert (tuple(generated), again.step) == (generate(job_id, 0), Step.PREPARE_INPUTS)
+    assert prepare_inputs(services, job_id) == generate(job_id, 1)
 
 
 def test_pictures_of_a_job_that_ends_meanwhile_are_forgotten(services, studio, batch):

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, Update, bindparam, func, select, text, update
+from sqlalchemy import Connection, Update, bindparam, exists, func, null, or_, select, text, update
 from sqlmodel import col
 
 from quel.adapters.postgres.claim_job import PLAN
@@ -16,7 +17,7 @@ from quel.adapters.postgres.schema.product_tables import Attach, Job
 from quel.core.attachment import AttachmentPath, attachment_path
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
-from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
+from quel.core.prepare_inputs import LEASE_S, FailedImage, Preparation, Prepared, ReadyImage
 
 _LOAD = text("""
 SELECT q.plan, q.path, coalesce(j.job_status, 'pending') AS job_status, q.price,
@@ -55,10 +56,32 @@ WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {FAIL_TO_PREPARE.applie
 """)  # noqa: S608 - constants of ours
 
 _THIS_JOB = update(PipelineJob).where(col(PipelineJob.job_id) == bindparam("the_job"))
-_BEGIN = _THIS_JOB.values({col(PipelineJob.starts): col(PipelineJob.starts) + 1}).returning(
-    col(PipelineJob.starts)
+_BEGIN = (
+    _THIS_JOB.where(
+        or_(
+            col(PipelineJob.prepared_by).is_(None),
+            col(PipelineJob.prepared_by) == bindparam("owner"),
+            col(PipelineJob.prepared_until) < func.now(),
+        )
+    )
+    .values(
+        {
+            col(PipelineJob.starts): col(PipelineJob.starts) + 1,
+            col(PipelineJob.prepared_by): bindparam("owner"),
+            col(PipelineJob.prepared_until): func.now() + timedelta(seconds=LEASE_S),
+        }
+    )
+    .returning(col(PipelineJob.starts))
 )
-_POSTPONE = _THIS_JOB.values({col(PipelineJob.starts): 0, col(PipelineJob.updated_at): func.now()})
+_END = {col(PipelineJob.starts): 0, col(PipelineJob.prepared_by): null()}
+_LET_GO = _THIS_JOB.values(_END)
+_POSTPONE = _THIS_JOB.values(_END | {col(PipelineJob.updated_at): func.now()})
+
+_OTHERS_WAIT = select(
+    exists().where(
+        col(PipelineImage.job_id) == bindparam("the_job"), col(PipelineImage.state) == ImageState.PLANNED
+    )
+)
 
 
 class PrepareInputsRows:
@@ -71,13 +94,16 @@ class PrepareInputsRows:
         """The plan of a claimed job and the states of its images, or None where quel has no plan of it."""
         return self._database.run(lambda connection: _load(connection, job_id))
 
-    def begin(self, job_id: UUID) -> int:
-        """Counts that the preparation begins; how often it has since it last ended in order."""
-        starts = self._database.run(lambda connection: connection.scalar(_BEGIN, {"the_job": job_id}))
-        return int(starts or 0)
+    def begin(self, job_id: UUID, owner: str) -> int | None:
+        """Leases the preparation to `owner`; how often it has begun since it last ended in order.
+
+        None while another owner is at it.
+        """
+        keys = {"the_job": job_id, "owner": owner}
+        return self._database.run(lambda connection: connection.scalar(_BEGIN, keys))
 
     def postpone(self, job_id: UUID) -> None:
-        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+        """Ends the lease of a preparation that is to be tried again, and notes that the job is not stuck."""
         self._database.run(lambda connection: connection.execute(_POSTPONE, {"the_job": job_id}))
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
@@ -100,15 +126,16 @@ class PrepareInputsRows:
         failed: Sequence[FailedImage],
         warnings: Sequence[str],
         input_images: int,
-    ) -> list[int]:
-        """Turns planned images ready or failed and notes the warnings; the image_nos that became ready.
+    ) -> Prepared:
+        """Ends the lease, turns planned images ready or failed and notes the warnings.
 
-        Nothing is written for a job that is not processing any more.
+        Only the lease ends of a job that is not processing any more.
         """
 
-        def work(connection: Connection) -> list[int]:
+        def work(connection: Connection) -> Prepared:
             if lock_job(connection, job_id) != JobStatus.PROCESSING:
-                return []
+                connection.execute(_LET_GO, {"the_job": job_id})
+                return Prepared()
             connection.execute(_noted(job_id, warnings, input_images))
             if failed:
                 rows = [vars(image) for image in failed]
@@ -119,7 +146,9 @@ class PrepareInputsRows:
                 for position, image in enumerate(ready)
             ]
             made_ready = connection.scalars(_READY, {"job_id": job_id, "images": json.dumps(rows)})
-            return sorted(made_ready)
+            # Read after the lease ended, which whoever comes from now on finds free.
+            others_wait = connection.scalar(_OTHERS_WAIT, {"the_job": job_id})
+            return Prepared(tuple(sorted(made_ready)), bool(others_wait))
 
         return self._database.run(work)
 
@@ -142,10 +171,10 @@ def _noted(job_id: UUID, warnings: Sequence[str], input_images: int) -> Update:
         update(PipelineJob)
         .where(col(PipelineJob.job_id) == job_id)
         .values(
-            {
+            _END
+            | {
                 col(PipelineJob.warnings): list(warnings),
                 col(PipelineJob.input_images): input_images,
-                col(PipelineJob.starts): 0,
                 col(PipelineJob.updated_at): func.now(),
             }
         )

@@ -7,7 +7,7 @@ from quel.adapters.postgres.image_state import FAIL_TO_PREPARE, PREPARE
 from quel.core.attachment import AttachmentPath, attachment_path
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
-from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
+from quel.core.prepare_inputs import LEASE_S, FailedImage, Preparation, Prepared, ReadyImage
 from quel.sandbox.memory.image_moves import move
 from quel.sandbox.memory.tables import Tables
 
@@ -26,16 +26,20 @@ class PrepareInputsRows:
         states = tuple((image.image_no, image.state) for image in self._tables.images_of(job_id))
         return Preparation(job_id, claimed.path, job.job_status, claimed.plan, states)
 
-    def begin(self, job_id: UUID) -> int:
-        """Counts that the preparation begins; how often it has since it last ended in order."""
-        claimed = self._tables.pipeline_jobs[job_id]
+    def begin(self, job_id: UUID, owner: str) -> int | None:
+        """Leases the preparation to `owner`; how often it has begun, or None while another is at it."""
+        claimed, clock = self._tables.pipeline_jobs[job_id], self._tables.clock
+        until = claimed.prepared_until
+        if claimed.prepared_by not in (None, owner) and until is not None and until >= clock.now:
+            return None
         claimed.starts += 1
+        claimed.prepared_by, claimed.prepared_until = owner, clock.after(LEASE_S)
         return claimed.starts
 
     def postpone(self, job_id: UUID) -> None:
-        """Notes that the preparation ended in order and is to be tried again: the job is not stuck."""
+        """Ends the lease of a preparation that is to be tried again, and notes that the job is not stuck."""
         claimed = self._tables.pipeline_jobs[job_id]
-        claimed.starts, claimed.updated_at = 0, self._tables.clock.now
+        claimed.starts, claimed.prepared_by, claimed.updated_at = 0, None, self._tables.clock.now
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
@@ -56,15 +60,16 @@ class PrepareInputsRows:
         failed: Sequence[FailedImage],
         warnings: Sequence[str],
         input_images: int,
-    ) -> list[int]:
-        """Planned images become ready or failed; the image_nos that became ready."""
-        job = self._tables.jobs.get(job_id)
-        if job is None or job.job_status is not JobStatus.PROCESSING:
-            return []
+    ) -> Prepared:
+        """Ends the lease; planned images become ready or failed, where the job is still processing."""
+        job, claimed = self._tables.jobs.get(job_id), self._tables.pipeline_jobs.get(job_id)
+        if claimed is not None:
+            claimed.starts, claimed.prepared_by = 0, None
+        if job is None or claimed is None or job.job_status is not JobStatus.PROCESSING:
+            return Prepared()
         clock, images = self._tables.clock, self._tables.images
-        claimed = self._tables.pipeline_jobs[job_id]
         claimed.warnings, claimed.input_images = tuple(warnings), input_images
-        claimed.starts, claimed.updated_at = 0, clock.now
+        claimed.updated_at = clock.now
         for failure in failed:
             image = images[job_id, failure.image_no]
             move(image, FAIL_TO_PREPARE, clock, reason_code=failure.code, reason=failure.reason)
@@ -74,7 +79,7 @@ class PrepareInputsRows:
             )
             self._tables.touch(job)
         first = self._first_turn(claimed.customer)
-        return sorted(
+        made_ready = sorted(
             one.image_no
             for position, one in enumerate(ready)
             if move(
@@ -86,6 +91,8 @@ class PrepareInputsRows:
                 not_before=clock.now,
             )
         )
+        others_wait = any(image.state is ImageState.PLANNED for image in self._tables.images_of(job_id))
+        return Prepared(tuple(made_ready), others_wait)
 
     def _first_turn(self, customer: str) -> int:
         """The round that is being served, or the one behind the customer's own."""

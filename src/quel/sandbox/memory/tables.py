@@ -122,6 +122,8 @@ class PipelineJob:
     warnings: tuple[str, ...] = ()
     input_images: int = 0
     starts: int = 0
+    prepared_by: str | None = None
+    prepared_until: datetime | None = None
     fruitless_recoveries: int = 0
     ended_elsewhere: bool = False
 

@@ -116,6 +116,8 @@ class PipelineJob(Table, table=True):
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
     starts: int = Field(sa_column=_count())  # of its preparation since that last ended in order
+    prepared_by: str | None = Field(default=None, sa_column=Column(Text))  # the message that is at it
+    prepared_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())
     created_at: datetime | None = Field(default=None, sa_column=_now())
