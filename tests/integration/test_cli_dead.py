@@ -127,7 +127,7 @@ def test_workers_do_what_a_letter_that_is_sent_again_asks_for(pipeline, broker, 
     assert studio.wait([job])[job]["job_status"] == "completed"
 
 
-def test_entries_set_aside_are_listed_pushed_again_or_dropped(pipeline, quel):
+def test_rejected_entries_are_listed_pushed_again_or_dropped(pipeline, quel):
     job, lists = uuid4(), pipeline.studio.redis
     aside = RejectedEntries(lists)
     aside.keep(b"[red]junk[/red]", source="jobs:queue", reason="no job id")

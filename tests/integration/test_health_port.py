@@ -74,7 +74,7 @@ def test_what_waits_is_told_from_rows_and_lists(pipeline: Pipeline) -> None:
     assert told["quel_open_jobs", "fashion", "pending"] == 1
     assert told["quel_oldest_open_job_age_seconds", "fashion", "pending"] > 0
     assert told["quel_open_jobs", "beauty", "pending"] == 0
-    assert told[("quel_set_aside_entries",)] == 1
+    assert told[("quel_rejected_entries",)] == 1
     assert time.time() - told[("quel_sweep_last_run_timestamp_seconds",)] < 120
     assert told["quel_neighbour_up", "postgresql"] == told["quel_neighbour_up", "redis"] == 1
 

@@ -59,7 +59,7 @@ def test_an_id_is_read_out_of_an_object(studio, workers):
     assert {row["job_status"] for row in rows.values()} == {"completed"}
 
 
-def test_junk_is_set_aside_where_an_operator_finds_it_and_stops_nothing(studio, workers):
+def test_junk_is_rejected_where_an_operator_finds_it_and_stops_nothing(studio, workers):
     marker = f"no id {uuid4()}"
     unknown = str(uuid4())
     junk = [
@@ -79,7 +79,7 @@ def test_junk_is_set_aside_where_an_operator_finds_it_and_stops_nothing(studio, 
         entries = [note["entry"] for note in notes_of(studio)]
         return unknown in entries and sum(marker in entry for entry in entries) >= 3
 
-    until(all_are_noted, "the junk has been set aside")
+    until(all_are_noted, "the junk has been rejected")
     notes = notes_of(studio)
     long = next(note for note in notes if note["bytes"] == 3_000_000)
     assert len(long["entry"]) <= 4_096

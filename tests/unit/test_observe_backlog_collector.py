@@ -16,7 +16,7 @@ LISTS = QueueBacklog(
     raw={"jobs:queue": 2},
     ingest_seen_at={"jobs:queue": 1_000.0},
     swept_at=2_000.0,
-    set_aside=4,
+    rejected=4,
     paused_paths=frozenset({"eats"}),
     gate_closed_s=12.5,
     provider_fault=OperatorFault.SPENDING_CAP,
@@ -77,4 +77,4 @@ def test_what_a_neighbour_that_is_away_knows_is_left_out() -> None:
     up = {labels["neighbour"]: value for labels, value in samples("quel_neighbour_up", registry)}
     assert up == {"postgresql": 0, "redis": 1}
     assert list(samples("quel_open_jobs", registry)) == []
-    assert list(samples("quel_set_aside_entries", registry)) == [({}, 4.0)]
+    assert list(samples("quel_rejected_entries", registry)) == [({}, 4.0)]

@@ -38,7 +38,7 @@ def fetch_job(job_id: str) -> None:
             raise Retry("There is no such job yet.", delay=500 * 2 ** _retries()) from None
         with log_context(job_id=job_id):
             runtime.services.rejected.keep(job_id.encode(), source=Step.FETCH_JOB, reason="unknown job")
-            emit(Event.ENTRY_SET_ASIDE, reason="unknown job")
+            emit(Event.ENTRY_REJECTED, reason="unknown job")
 
 
 @dramatiq.actor(

@@ -55,7 +55,7 @@ INGEST_SEEN = StateGauge(
     "quel_ingest_last_seen_timestamp_seconds", "When a list was last watched by anyone.", ("list",)
 )
 SWEPT = StateGauge("quel_sweep_last_run_timestamp_seconds", "When the sweep last came through.")
-SET_ASIDE = StateGauge("quel_set_aside_entries", "Entries of raw lists kept for an operator.")
+REJECTED = StateGauge("quel_rejected_entries", "Entries of raw lists kept for an operator.")
 PAUSED = StateGauge("quel_paused", "1 where an operator has stopped new images; * is all paths.", ("path",))
 GATE_CLOSED = StateGauge("quel_quota_gate_closed_seconds", "For how long no provider call may begin.")
 PROVIDER_FAULT = StateGauge(
@@ -65,7 +65,7 @@ CACHED_BYTES = StateGauge("quel_cached_bytes", "Bytes of pictures between stages
 
 STATE_GAUGES = (
     NEIGHBOUR_UP, OPEN_JOBS, OLDEST_JOB, OPEN_IMAGES, OLDEST_IMAGE, QUEUE_MESSAGES, RAW_ENTRIES, INGEST_SEEN,
-    SWEPT, SET_ASIDE, PAUSED, GATE_CLOSED, PROVIDER_FAULT, CACHED_BYTES,
+    SWEPT, REJECTED, PAUSED, GATE_CLOSED, PROVIDER_FAULT, CACHED_BYTES,
 )  # fmt: skip
 
 _JOB_STATES = ("pending", "processing")
@@ -132,7 +132,7 @@ def _tell_lists(lists: QueueBacklog) -> Iterator[GaugeMetricFamily]:
     yield INGEST_SEEN.family(_labelled(lists.ingest_seen_at))
     if lists.swept_at is not None:
         yield SWEPT.family([((), lists.swept_at)])
-    yield SET_ASIDE.family([((), lists.set_aside)])
+    yield REJECTED.family([((), lists.rejected)])
     yield PAUSED.family(((path,), float(path in lists.paused_paths)) for path in ("*", *sorted(PATHS)))
     yield GATE_CLOSED.family([((), lists.gate_closed_s)])
     yield PROVIDER_FAULT.family(

@@ -84,7 +84,7 @@ def _image_stored(path: str, told: Fields) -> None:
 
 _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.JOB_RECEIVED: lambda _, told: metrics.JOBS_RECEIVED.labels(told["list"]).inc(),
-    Event.ENTRY_SET_ASIDE: lambda _, told: metrics.ENTRIES_SET_ASIDE.labels(told["reason"]).inc(),
+    Event.ENTRY_REJECTED: lambda _, told: metrics.ENTRIES_REJECTED.labels(told["reason"]).inc(),
     Event.INGEST_RESCUED: lambda _, told: metrics.INGEST_RESCUED.labels(told["list"]).inc(told["entries"]),
     Event.JOB_REFUSED: _job_refused,
     Event.JOB_FORWARDED: lambda _, told: metrics.JOBS_FORWARDED.labels(told["kind"]).inc(),

@@ -20,7 +20,7 @@ class Event(StrEnum):
 
     LIST_WATCHED = "ingest.list_watched"
     JOB_RECEIVED = "ingest.job_received"
-    ENTRY_SET_ASIDE = "ingest.entry_set_aside"
+    ENTRY_REJECTED = "ingest.entry_rejected"
     INGEST_TROUBLE = "ingest.trouble"
     INGEST_RESCUED = "ingest.rescued"
     JOB_FETCHED = "job.fetched"
@@ -73,7 +73,7 @@ class Event(StrEnum):
 
 _WARNINGS = frozenset(
     {
-        Event.ENTRY_SET_ASIDE,
+        Event.ENTRY_REJECTED,
         Event.INGEST_TROUBLE,
         Event.INGEST_RESCUED,
         Event.JOB_REFUSED,

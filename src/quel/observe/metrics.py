@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from quel.observe.multiprocess import VARIABLE
 
 JOBS_RECEIVED = Counter("quel_jobs_received_total", "Job ids taken off a raw list.", ["list"])
-ENTRIES_SET_ASIDE = Counter("quel_entries_set_aside_total", "Entries that were no job.", ["reason"])
+ENTRIES_REJECTED = Counter("quel_entries_rejected_total", "Entries that were no job.", ["reason"])
 INGEST_RESCUED = Counter("quel_ingest_rescued_total", "Ids put back for a dead process.", ["list"])
 
 JOBS = Counter("quel_jobs_total", "Jobs that ended.", ["path", "outcome"])

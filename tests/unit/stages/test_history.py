@@ -149,7 +149,7 @@ def test_a_minute_full_of_calls_is_waited_for(services, studio, worker, job):
     assert 120 <= services.clock.since(began) <= 130
 
 
-def test_an_id_of_no_job_is_set_aside(services, studio, worker):
+def test_an_id_of_no_job_is_rejected(services, studio, worker):
     studio.push(studio.member())
     worker.run()
     [(entry, source, reason)] = services.rejected.entries

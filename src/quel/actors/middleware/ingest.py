@@ -78,7 +78,7 @@ def _hand_on(broker: dramatiq.Broker, ingest: Ingest, rejected: RejectedEntries,
     job_id = read_job_id(entry)
     if job_id is None:
         rejected.keep(entry, source=ingest.source, reason="not a job id")
-        emit(Event.ENTRY_SET_ASIDE, list=ingest.source, reason="not a job id", bytes=len(entry))
+        emit(Event.ENTRY_REJECTED, list=ingest.source, reason="not a job id", bytes=len(entry))
     else:
         with log_context(job_id=job_id):
             emit(Event.JOB_RECEIVED, list=ingest.source)

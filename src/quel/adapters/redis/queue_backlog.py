@@ -51,7 +51,7 @@ class QueueBacklogReader:
             raw=dict(zip(self._sources, lengths, strict=False)),
             ingest_seen_at=signs_of_life(self._client),
             swept_at=self._heartbeat.last_at(),
-            set_aside=lengths[len(self._sources)],
+            rejected=lengths[len(self._sources)],
             paused_paths=frozenset(self._pauses()),
             gate_closed_s=gate_closed_s(self._client),
             provider_fault=gate_fault(self._client),

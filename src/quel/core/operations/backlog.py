@@ -36,7 +36,7 @@ class QueueBacklog:
     raw: Mapping[str, int]
     ingest_seen_at: Mapping[str, float]
     swept_at: float | None
-    set_aside: int
+    rejected: int
     paused_paths: frozenset[str]
     gate_closed_s: float
     provider_fault: OperatorFault | None

@@ -1,7 +1,7 @@
 """Plays a whole history, message by message, as quel's actors do: the stages do the work.
 
 Actors' rules for what goes wrong are followed (a neighbour that is down is tried again, later and later; an
-unknown job is set aside), but not their numbers: a history may be retried as often as it needs.
+unknown job is rejected), but not their numbers: a history may be retried as often as it needs.
 """
 
 from uuid import UUID
@@ -67,14 +67,14 @@ class Worker:
                 self._services, fetched.message, message_id=fetched.message_id, tries=fetched.retries
             )
         except UnknownJob:
-            self._set_aside(fetched)
+            self._reject(fetched)
         except QuelError:
             self._again(fetched)
         else:
             self.done.append(fetched.message)
             self._services.queues.send(*messages)
 
-    def _set_aside(self, fetched: Waiting) -> None:
+    def _reject(self, fetched: Waiting) -> None:
         if fetched.retries < _UNKNOWN_JOB_TRIES:
             self._again(fetched)
             return
