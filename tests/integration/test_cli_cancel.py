@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from quel.sandbox.faults import slow
 from tests.integration.harness import until
-from tests.integration.quel_command import run_command
+from tests.integration.quel_command import run_command, run_quel
 
 
 def new_job(studio, total=1, **columns):
@@ -24,14 +24,14 @@ def test_a_running_job_ends_with_what_it_had(world, studio, workers, shared_pipe
     assert row["job_status"] == "user_cancelled"
     kept = f"{row['completed_images']} of 100 images were delivered and are kept"
     assert f"{job}: cancelled, {kept}" in answer.stdout
-    again = run_command(shared_pipeline.environment(), "cancel", str(job))
+    again = run_quel(shared_pipeline.environment(), "cancel", str(job))
     assert (again.returncode, kept in again.stdout) == (0, True)
 
 
 def test_without_workers_the_key_is_set_and_the_message_waits(pipeline):
     studio = pipeline.studio
     marked, pending = new_job(studio, job_status="user_cancelled"), new_job(studio)
-    answer = run_command(pipeline.environment(), "cancel", str(marked), str(pending), "--wait", "0")
+    answer = run_quel(pipeline.environment(), "cancel", str(marked), str(pending), "--wait", "0")
     assert answer.returncode == 0
     assert answer.stdout.count("a worker closes it") == 2
     for job in (marked, pending):
@@ -45,9 +45,9 @@ def test_without_workers_the_key_is_set_and_the_message_waits(pipeline):
 def test_what_cannot_be_cancelled_is_said_and_ends_with_1(pipeline):
     studio, unknown = pipeline.studio, uuid4()
     ended = new_job(studio, job_status="completed")
-    answer = run_command(pipeline.environment(), "cancel", str(unknown), str(ended))
+    answer = run_quel(pipeline.environment(), "cancel", str(unknown), str(ended))
     assert answer.returncode == 1
     assert f"{unknown}: there is no such job." in answer.stdout
     assert f"{ended}: has already ended as completed." in answer.stdout
     assert studio.redis.keys("job:*") == []
-    assert run_command(pipeline.environment(), "cancel", "nonsense").returncode == 2
+    assert run_quel(pipeline.environment(), "cancel", "nonsense").returncode == 2

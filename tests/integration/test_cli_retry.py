@@ -11,12 +11,12 @@ from quel.sandbox.gemini import faults
 from tests.integration.harness import until
 from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
 from tests.integration.own_audit import own_audit
-from tests.integration.quel_command import run_command
+from tests.integration.quel_command import run_quel
 
 
 @pytest.fixture
 def quel(shared_pipeline, workers):
-    return lambda *arguments: run_command(shared_pipeline.environment(), *arguments)
+    return lambda *arguments: run_quel(shared_pipeline.environment(), *arguments)
 
 
 def three_prompts(token):

@@ -14,7 +14,7 @@ from tests.integration.ledger import (
     production_of,
 )
 from tests.integration.own_audit import own_audit
-from tests.integration.quel_command import run_command
+from tests.integration.quel_command import run_quel
 
 THREADS = 4
 
@@ -64,7 +64,7 @@ def test_a_row_that_the_front_end_ended_stays_as_it_is_and_costs_nothing_more(wo
     assert (production["production_status"], production["generated_image_count"]) == (status, paid)
     assert production["attach_ids"] == row["generated_attach_ids"]
     assert own_audit(pipeline.studio, look_again_after_s=0.0) == []
-    again = run_command(pipeline.environment(), "retry", str(job_id))
+    again = run_quel(pipeline.environment(), "retry", str(job_id))
     assert (again.returncode, "Made again" in again.stdout) == (0, True), again.stderr
     assert studio.wait([job_id])[job_id]["completed_images"] == 30
 

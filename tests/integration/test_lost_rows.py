@@ -12,7 +12,7 @@ from quel.adapters.redis.queues import Queues
 from quel.sandbox.studio import Studio
 from tests.integration.harness import until
 from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
-from tests.integration.quel_command import run_command, run_quel
+from tests.integration.quel_command import run_quel
 
 DAY_S = 86_400
 ANCIENT = "2026-01-01"
@@ -163,8 +163,8 @@ def test_retry_runs_an_old_pending_job_and_only_once(world, pipeline):
     studio, token = pipeline.studio, uuid4().hex
     member = studio.member(100)
     old = job(studio, {"prompt": token}, member=member, created_at=ANCIENT)
-    assert run_command(pipeline.environment(), "retry", str(old)).returncode == 0
-    again = run_command(pipeline.environment(), "retry", str(old))  # it waits now, quel has it in hand
+    assert run_quel(pipeline.environment(), "retry", str(old)).returncode == 0
+    again = run_quel(pipeline.environment(), "retry", str(old))  # it waits now, quel has it in hand
     assert (again.returncode, "still pending" in again.stderr) == (1, True)
     assert json.loads(run_quel(pipeline.environment(), "jobs", "--lost", "--json").stdout) == []
     pipeline.workers()
@@ -186,10 +186,10 @@ def test_retry_runs_what_another_server_left_behind_and_keeps_what_it_made(world
         created_at=ANCIENT,
         generated_attach_ids=json.dumps([made]),
     )
-    still_moving = run_command(pipeline.environment(), "retry", str(old))
+    still_moving = run_quel(pipeline.environment(), "retry", str(old))
     assert (still_moving.returncode, "still processing" in still_moving.stderr) == (1, True)
     silent(studio, old)
-    assert run_command(pipeline.environment(), "retry", str(old)).returncode == 0
+    assert run_quel(pipeline.environment(), "retry", str(old)).returncode == 0
     pipeline.workers()
     row = studio.wait([old])[old]
     assert (row["job_status"], row["completed_images"]) == ("completed", 2)
