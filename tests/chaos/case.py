@@ -46,7 +46,7 @@ class Case:
         self.before: tuple[int, ...] = ()
         self._preloaded = preloaded
         self._log = directory / f"{self.marker}.log"
-        self._broker = RedisBroker(url=broker_url, middleware=[])
+        self._broker = RedisBroker(client=self.broker_redis, middleware=[])
 
     def order(self, *, pushed: bool = True, references: bool = True, **columns: Any) -> UUID:
         """A job for two images with two garments, and its id on the list."""

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import psycopg2.errors
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 
+from quel.adapters.redis.client import connect
 from quel.sandbox.gemini.client import Call, Gemini
 from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
 from quel.sandbox.storage.client import Storage
@@ -143,12 +144,9 @@ class Pipeline:
 
     def send(self, actor: str, *ids: Any) -> None:
         """Sends a message, and returns when the workers have done with every one of its queue."""
-        broker = RedisBroker(url=self.broker_redis_url)
-        try:
+        with broker_of(self.broker_redis_url) as broker:
             broker.enqueue(Message(actor, actor, ids, {}, {}))
             until(lambda: not broker.client.hlen(f"dramatiq:{actor}.msgs"), f"{actor} is done")
-        finally:
-            broker.client.close()
 
     def kill(self) -> None:
         """SIGKILL to every process of this pipeline."""
@@ -164,6 +162,13 @@ class Pipeline:
 
     def _log(self, name: str) -> Path:
         return self._directory / f"{name}-{len(self.processes)}.log"
+
+
+@contextmanager
+def broker_of(url: str) -> Iterator[RedisBroker]:
+    """A broker to send with; one that is given a URL would leave its connections open."""
+    with connect(url) as client:
+        yield RedisBroker(client=client, middleware=[])
 
 
 def until(condition: Callable[[], Any], what: str, *, timeout_s: float = PATIENCE_S) -> Any:

@@ -6,21 +6,19 @@ from uuid import uuid4
 import dramatiq
 import pytest
 import redis
-from dramatiq.brokers.redis import RedisBroker
 
 from quel.adapters.redis.dead_letters import DeadLetters
 from quel.adapters.redis.rejected import RejectedEntries
+from tests.integration.harness import broker_of
 from tests.integration.quel_command import run_quel
 
 
 @pytest.fixture
 def broker(pipeline):
-    broker = RedisBroker(url=pipeline.broker_redis_url, middleware=[])
-    for queue in ("fetch_job", "persist_output"):
-        broker.declare_queue(queue)
-    yield broker
-    broker.close()
-    broker.client.close()
+    with broker_of(pipeline.broker_redis_url) as broker:
+        for queue in ("fetch_job", "persist_output"):
+            broker.declare_queue(queue)
+        yield broker
 
 
 @pytest.fixture

@@ -5,18 +5,16 @@ These few need neither a lease to lapse nor a heartbeat to be missed, so they ta
 
 import signal
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
 from uuid import UUID, uuid4
 
 import dramatiq
 import pytest
-from dramatiq.brokers.redis import RedisBroker
 
 from quel.sandbox.processes import workers
 from quel.sandbox.studio import Studio
-from tests.integration.harness import PATIENCE_S, Pipeline, until
+from tests.integration.harness import PATIENCE_S, Pipeline, broker_of, until
 
 PRICE = 5
 
@@ -40,8 +38,7 @@ def order(studio: Studio, token: str) -> tuple[UUID, UUID]:
 def ended(pipeline: Pipeline, job_id: UUID) -> bool:
     """Whether the job has ended; if not, a sweep is sent, as the scheduler does every minute."""
     name = "sweep_stuck_jobs"
-    broker = RedisBroker(url=pipeline.broker_redis_url, middleware=[])
-    with closing(broker):
+    with broker_of(pipeline.broker_redis_url) as broker:
         broker.enqueue(dramatiq.Message(name, name, (), {}, {}))
     time.sleep(1)
     rows = pipeline.studio.rows("SELECT completed_at FROM quel_production_jobs WHERE job_id = %s", job_id)

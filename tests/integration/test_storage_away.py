@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 
 import psycopg2
 import pytest
-from dramatiq.brokers.redis import RedisBroker
 
 from quel.adapters.redis.client import connect
 from quel.adapters.redis.messages import send
@@ -21,7 +20,7 @@ from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output
 from quel.stages.prepare_inputs import prepare_inputs
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
-from tests.integration.harness import Pipeline, World, until
+from tests.integration.harness import Pipeline, World, broker_of, until
 from tests.integration.ledger import PRICE, assert_books_agree, member_balance
 
 
@@ -186,10 +185,9 @@ def test_a_lost_message_is_found_while_those_of_others_wait(world, pipeline, ser
     if step is Step.PERSIST_OUTPUT:
         services.database.run(lambda c: c.exec_driver_sql("UPDATE quel.image SET state = 'made'"))
     image_no = None if step is Step.PREPARE_INPUTS else 0
-    broker = RedisBroker(url=pipeline.broker_redis_url)
-    broker.declare_queue(step.value)
-    send(broker, [StepMessage(step, flowing, image_no)])
-    broker.client.close()
+    with broker_of(pipeline.broker_redis_url) as broker:
+        broker.declare_queue(step.value)
+        send(broker, [StepMessage(step, flowing, image_no)])
     pipeline.let_pass(61)
     found = [message for message in sweep_stuck_jobs(services) if message.step is step]
     assert found == [StepMessage(step, lost, image_no)]
@@ -199,8 +197,9 @@ def test_a_job_whose_preparation_ends_its_process_again_and_again_fails_with_a_r
     job_id = ordered(pipeline, 2, pipeline.studio.member(100))
     fetch_job(services, job_id)
     for _ in range(MOST_STARTS):
-        services.prepare_inputs.begin(job_id)
-    assert prepare_inputs(services, job_id) == (StepMessage(Step.FINALIZE_JOB, job_id),)
+        services.prepare_inputs.begin(job_id, "a message")
+    assert prepare_inputs(services, job_id, owner="another") == ()
+    assert prepare_inputs(services, job_id, owner="a message") == (StepMessage(Step.FINALIZE_JOB, job_id),)
     finalize_job(services, job_id)
     row = pipeline.studio.job_row(job_id)
     assert (row["job_status"], row["failed_images"]) == ("failed", 2)

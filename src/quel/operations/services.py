@@ -166,7 +166,9 @@ class OperatorServices:
 
         url = self.settings.redis_urls[variable]
         check_databases({variable: url})
-        return connect(url, patient=False)
+        client = connect(url, patient=False)
+        self._closers.append(client.close)
+        return client
 
     @cached_property
     def cancellations(self) -> "Cancellations":
