@@ -1,13 +1,16 @@
 """`alembic upgrade head` on nothing, on a database that lives, twice, and twice at once."""
 
+import io
 import os
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import chdir, closing
 from pathlib import Path
+from unittest.mock import patch
 
 import psycopg2
 import pytest
+from alembic.config import CommandLine, Config
 
 REPOSITORY = Path(__file__).parents[2]
 PRODUCTION = Path(__file__).with_name("sql") / "production.sql"
@@ -62,10 +65,13 @@ def alembic(database_url, *words):
 
 
 def run(database_url, *words):
-    with alembic(database_url, *words) as process:
-        said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    return said
+    """The same in this process, a quarter of a second instead of one and a half; what it said."""
+    command, said = CommandLine(), io.StringIO()
+    options = command.parser.parse_args(words)
+    config = Config("alembic.ini", stdout=said, cmd_opts=options, attributes={"configure_logging": False})
+    with patch.dict(os.environ, {"DATABASE_URL": database_url}), chdir(REPOSITORY):
+        command.run_cmd(config, options)
+    return said.getvalue()
 
 
 def rows(database_url, statement):
