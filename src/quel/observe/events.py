@@ -29,6 +29,7 @@ class Event(StrEnum):
     JOB_PARKED = "job.parked"
     JOB_FORWARDED = "job.forwarded"
     PATH_FALLBACK = "job.path_fallback"
+    INPUT_REPLACED = "job.input_replaced"
     PLAN_MADE = "job.plan_made"
     STAGE_STARTED = "stage.started"
     STAGE_FINISHED = "stage.finished"
@@ -78,6 +79,7 @@ _WARNINGS = frozenset(
         Event.INGEST_RESCUED,
         Event.JOB_REFUSED,
         Event.PATH_FALLBACK,
+        Event.INPUT_REPLACED,
         Event.REFERENCE_LEFT_OUT,
         Event.INPUTS_LOST,
         Event.INPUTS_WAIT,

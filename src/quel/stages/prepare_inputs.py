@@ -57,7 +57,9 @@ def prepare_inputs(services: Services, job_id: UUID, *, tries: int = 0) -> tuple
 
 def _give_up(services: Services, preparation: Preparation) -> tuple[StepMessage, ...]:
     failed = [FailedImage(no, "ends_the_process", _ENDED_THE_PROCESS) for no in sorted(preparation.planned)]
-    services.prepare_inputs.finish(preparation.job_id, ready=(), failed=failed, warnings=(), input_images=0)
+    services.prepare_inputs.finish(
+        preparation.job_id, ready=(), failed=failed, warnings=preparation.replaced, input_images=0
+    )
     emit(Event.IMAGE_FAILED, code="ends_the_process", reason=_ENDED_THE_PROCESS, images=len(failed))
     return (StepMessage(Step.FINALIZE_JOB, preparation.job_id),)
 
@@ -78,7 +80,7 @@ def _prepare(services: Services, preparation: Preparation, *, last_try: bool) ->
         preparation.job_id,
         ready=work.ready,
         failed=work.failed,
-        warnings=gathered.warnings,
+        warnings=(*preparation.replaced, *gathered.warnings),
         input_images=len(gathered.pictures),
     )
     emit(Event.INPUTS_PREPARED, ready=len(ready), failed=len(work.failed), references=len(gathered.pictures))
