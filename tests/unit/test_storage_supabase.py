@@ -96,6 +96,32 @@ def test_an_unsafe_path_is_unavailable_and_never_asked_for(path):
     assert script.requests == []
 
 
+def test_a_path_with_two_readings_is_asked_for_until_one_is_there():
+    script = Script(NOT_FOUND, NOT_FOUND, found())
+    assert script.storage().read_reference("attachments/a//b.png") == b"picture"
+    assert script.urls == [
+        f"GET {OBJECTS}/public/attachments/a//b.png",
+        f"GET {OBJECTS}/authenticated/attachments/a//b.png",
+        f"GET {OBJECTS}/public/attachments/attachments/a//b.png",
+    ]
+
+
+def test_a_signed_address_is_read_without_its_token():
+    script = Script(NOT_FOUND)
+    with pytest.raises(ReferenceUnavailable, match=r"^b\.png is not in storage \(404\)\.$"):
+        script.storage().read_reference(f"{OBJECTS}/sign/attachments/a/b.png?token=secret")
+    assert script.urls[0] == f"GET {OBJECTS}/public/attachments/a/b.png"
+    assert "secret" not in str(script.urls)
+
+
+def test_a_refused_key_is_told_at_the_first_reading():
+    refused = httpx.Response(400, json={"statusCode": "403", "error": "Unauthorized", "message": "…"})
+    script = Script(NOT_FOUND, refused)
+    with pytest.raises(Misconfigured):
+        script.storage().read_reference("attachments/a//b.png")
+    assert len(script.requests) == 2
+
+
 def test_a_reference_beyond_the_limit_is_unavailable():
     with pytest.raises(ReferenceUnavailable, match=r"^b\.png is larger than 1e-05 MB\.$"):
         Script(found(b"x" * 11)).storage(max_reference_bytes=10).read_reference("a/b.png")

@@ -31,6 +31,9 @@ class Refusal(Enum):
 FOR_THE_OPERATOR = frozenset({Refusal.ACCESS, Refusal.NO_BUCKET, Refusal.QUOTA, Refusal.ADDRESS})
 """Refusals of a read that say nothing about the object."""
 
+NO_SUCH_OBJECT = frozenset({Refusal.NO_OBJECT, Refusal.BAD_KEY})
+"""Refusals of a read that another reading of the path may not meet."""
+
 
 def read_refusal(status: int, body: bytes) -> Refusal:
     """Why a request was refused. `status` is the verdict's: the body's where it has one, else HTTP's."""

@@ -15,11 +15,12 @@ import httpx
 
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
-from quel.adapters.storage.refusal import FOR_THE_OPERATOR, Refusal, read_refusal
+from quel.adapters.storage.refusal import FOR_THE_OPERATOR, NO_SUCH_OBJECT, Refusal, read_refusal
 from quel.adapters.storage.verdict import Kind, Verdict, judge
 from quel.core.errors import Misconfigured, ReferenceUnavailable, ServiceUnavailable, StorageRefused
-from quel.core.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
+from quel.core.object_key import UnsafePathError, quoted, safe_key, shown_name
 from quel.core.retry import RetryPolicy, pause_s
+from quel.core.stored_path import Bucket, reference_keys
 
 _PATIENCE = RetryPolicy(max_attempts=4, first_pause_s=0.1, longest_pause_s=1.0)
 
@@ -60,6 +61,7 @@ class SupabaseStorage:
         self._bucket = quote(bucket, safe="")
         public_url = public_base_url or f"{self._objects_url}/public/{self._bucket}"
         self._public_url = http_url(public_url, "SUPABASE_STORAGE_BASE_URL").rstrip("/")
+        self._named = Bucket(bucket, url, self._public_url)
         key = header_secret(service_key, "SUPABASE_SERVICE_KEY")
         self._key_headers = {"authorization": f"Bearer {key}", "apikey": key}
         self._max_reference_bytes = max_reference_bytes
@@ -72,17 +74,18 @@ class SupabaseStorage:
     def read_reference(self, path: str) -> bytes:
         """The bytes of the object a row of quel_attach names: publicly, else with the service key.
 
+        Where the path can be read in several ways, the first that names an object counts.
         Raises ReferenceUnavailable for good, ServiceUnavailable for now, Misconfigured where Storage refuses
         quel itself: that says nothing about the object.
         """
         try:
-            key = quoted(reference_key(path))
+            keys = reference_keys(path, self._named)
         except UnsafePathError as problem:
             raise ReferenceUnavailable(f"The stored path of {shown_name(path)} {problem}.") from None
-        verdict, body = self._send("GET", f"{self._public_url}/{key}", {})
-        if verdict.kind is Kind.REFUSED and verdict != _TOO_LARGE:
-            url = f"{self._objects_url}/authenticated/{self._bucket}/{key}"
-            verdict, body = self._send("GET", url, self._key_headers)
+        for key in keys:
+            verdict, body = self._read(quoted(key))
+            if verdict.kind is not Kind.REFUSED or read_refusal(verdict.status, body) not in NO_SUCH_OBJECT:
+                break
         if verdict == _TOO_LARGE or len(body) > self._max_reference_bytes:
             limit = f"{self._max_reference_bytes / 1e6:g} MB"
             raise ReferenceUnavailable(f"{shown_name(path)} is larger than {limit}.")
@@ -91,6 +94,13 @@ class SupabaseStorage:
                 raise Misconfigured(_refusal(shown_name(path), verdict, why))
             raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({verdict.status}).")
         return body
+
+    def _read(self, key: str) -> tuple[Verdict, bytes]:
+        verdict, body = self._send("GET", f"{self._public_url}/{key}", {})
+        if verdict.kind is Kind.REFUSED and verdict != _TOO_LARGE:
+            url = f"{self._objects_url}/authenticated/{self._bucket}/{key}"
+            verdict, body = self._send("GET", url, self._key_headers)
+        return verdict, body
 
     def write_result(self, path: str, data: bytes) -> None:
         """Puts a WebP at `path`, replacing what is there.
