@@ -15,7 +15,7 @@ from quel.adapters.postgres.schema.revision import read_revision
 from quel.adapters.redis.databases import check_databases
 from quel.adapters.redis.server_state import ServerState, read_server_state
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
-from quel.core.errors import QuelError, ServiceUnavailable, SettingsError
+from quel.core.errors import Misconfigured, QuelError, ReferenceUnavailable, ServiceUnavailable, SettingsError
 from quel.core.models import ModelStatus, model_for
 from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
@@ -23,6 +23,7 @@ from quel.operations.services import OperatorServices
 from quel.settings import REQUIRED
 
 _GEMINI_TIMEOUT_S = 15.0
+_AWAY = "Does it run, and is its address right?"
 
 
 def examine(services: OperatorServices) -> Iterator[Finding]:
@@ -39,6 +40,7 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Redis", _redis),
         ("Redis of the broker", _broker),
         ("Storage", _storage),
+        ("Storage bucket", _bucket),
         ("Gemini", _gemini),
         ("Provider quota", _quota),
         ("Pauses", _pauses),
@@ -57,7 +59,7 @@ def _guarded(
     except SettingsError as error:
         yield trouble(check, str(error))
     except QuelError as error:
-        yield trouble(check, f"{error} Does it run, and is its address right?")
+        yield trouble(check, str(error) if isinstance(error, Misconfigured) else f"{error} {_AWAY}")
 
 
 def _settings(services: OperatorServices) -> Iterator[Finding]:
@@ -133,12 +135,49 @@ def _storage(services: OperatorServices) -> Iterator[Finding]:
     services.storage.write_result(key, probe)
     try:
         read_back = services.storage.read_reference(key)
+        public = _read_publicly(services, key)
     finally:
         services.storage.delete_results([key])
     if read_back == probe:
         yield ok("Storage", f"an object was put into {services.settings.supabase_bucket}, read and deleted")
     else:
-        yield trouble("Storage", "What was read is not what was put: check SUPABASE_STORAGE_BASE_URL.")
+        yield trouble("Storage", f"What was read is not what was put: check {_PUBLIC}.")
+    if public not in (None, probe):
+        yield trouble(
+            "Storage public address",
+            f"The bucket is public, but not at {_PUBLIC} (where that is empty, SUPABASE_URL makes it): each"
+            " reference costs a second request. Set it right, or leave it empty.",
+        )
+
+
+_PUBLIC = "SUPABASE_STORAGE_BASE_URL"
+
+
+def _read_publicly(services: OperatorServices, key: str) -> bytes | None:
+    """The probe by its public address, b"" where it is not there; None where the bucket is not public."""
+    try:
+        if not services.storage.bucket_settings().public:
+            return None
+    except ServiceUnavailable:  # said by the check of the bucket itself
+        return None
+    try:
+        return services.storage.read_publicly(key)
+    except ReferenceUnavailable:
+        return b""
+
+
+def _bucket(services: OperatorServices) -> Iterator[Finding]:
+    name = services.settings.supabase_bucket
+    try:
+        settings = services.storage.bucket_settings()
+    except Misconfigured as error:
+        if error.fault != "storage_address":
+            raise
+        yield note(
+            "Storage bucket", "The gateway does not tell the bucket's own settings: look at them there."
+        )
+        return
+    yield from doctor.judge_bucket(name, settings)
 
 
 def _gemini(services: OperatorServices) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from quel.core.errors import NoRoom, ServiceUnavailable
+from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
@@ -49,6 +49,8 @@ def prepare_inputs(services: Services, job_id: UUID, *, tries: int = 0) -> tuple
             return _prepare(services, preparation, last_try=tries >= MOST_TRIES)
         except ServiceUnavailable as error:
             services.prepare_inputs.postpone(job_id)
+            if isinstance(error, Misconfigured):
+                emit(Event.STORAGE_NEEDS_OPERATOR, reason=error.fault, said=str(error))
             if tries < MOST_TRIES:
                 raise
             emit(Event.INPUTS_POSTPONED, code=error.code, reason=str(error), pause_s=PAUSE_S)

@@ -160,6 +160,7 @@ class FetchJobRows:
                 number=image.number,
                 seed=image.seed,
                 not_before=now,
+                created_at=now,
                 updated_at=now,
                 state=ImageState.STORED if is_stored else ImageState.PLANNED,
                 attach_id=stored[image.image_no] if is_stored else None,
