@@ -12,7 +12,6 @@ from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.attachment import AttachmentPath
-from quel.core.bucket_settings import BucketSettings
 from quel.core.closing import ClosedJob, Leftovers
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
@@ -68,12 +67,6 @@ class ObjectStorage(Protocol):
 
     def sizes_bytes(self, folder: str) -> dict[str, int]:
         """The objects directly in a folder with their sizes. Raises ServiceUnavailable."""
-
-    def read_publicly(self, path: str) -> bytes:
-        """An object quel wrote, by its public address. Raises ReferenceUnavailable, ServiceUnavailable."""
-
-    def bucket_settings(self) -> BucketSettings:
-        """What the bucket says of itself. Raises Misconfigured, ServiceUnavailable."""
 
     def delete_results(self, paths: list[str]) -> None:
         """Removes objects quel wrote; missing ones are no error. Raises ServiceUnavailable."""

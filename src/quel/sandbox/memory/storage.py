@@ -1,6 +1,5 @@
 """The bucket, in memory."""
 
-from quel.core.bucket_settings import BucketSettings
 from quel.core.errors import ReferenceUnavailable
 from quel.sandbox.memory.trouble import Trouble
 
@@ -43,15 +42,6 @@ class ObjectStorage:
             for path, data in self.objects.items()
             if path.startswith(prefix) and "/" not in path.removeprefix(prefix)
         }
-
-    def read_publicly(self, path: str) -> bytes:
-        """The object's bytes: the bucket is public."""
-        return self.read_reference(path)
-
-    def bucket_settings(self) -> BucketSettings:
-        """A public bucket without limits of its own."""
-        self.trouble.meet("bucket_settings")
-        return BucketSettings(public=True)
 
     def delete_results(self, paths: list[str]) -> None:
         """Removes objects quel wrote; missing ones are no error."""
