@@ -42,6 +42,7 @@ from quel.settings import MissingReference, Settings
 
 if TYPE_CHECKING:
     from quel.adapters.imaging import Workbench
+    from quel.adapters.storage import SupabaseStorage
 
 
 class Services:
@@ -178,17 +179,7 @@ class Services:
     @cached_property
     def storage(self) -> ports.ObjectStorage:
         """The bucket."""
-        from quel.adapters.storage import SupabaseStorage
-
-        self.settings.require("SUPABASE_URL", "SUPABASE_SERVICE_KEY")
-        storage = SupabaseStorage(
-            url=self.settings.supabase_url,
-            service_key=self.settings.supabase_service_key,
-            bucket=self.settings.supabase_bucket,
-            public_base_url=self.settings.storage_base_url,
-            max_reference_bytes=self.settings.max_reference_bytes,
-            connections=self._threads * DOWNLOADS_AT_ONCE,
-        )
+        storage = make_storage(self.settings, connections=self._threads * DOWNLOADS_AT_ONCE)
         self._closers.append(storage.close)
         return storage
 
@@ -261,4 +252,20 @@ def make_rules(settings: Settings) -> Rules:
         adopt_within_s=settings.adopt_within_s,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
         open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
+    )
+
+
+def make_storage(settings: Settings, *, connections: int, timeout_s: float = 30.0) -> "SupabaseStorage":
+    """The bucket, each try within `timeout_s`; its maker closes it. Raises SettingsError."""
+    from quel.adapters.storage import SupabaseStorage
+
+    settings.require("SUPABASE_URL", "SUPABASE_SERVICE_KEY")
+    return SupabaseStorage(
+        url=settings.supabase_url,
+        service_key=settings.supabase_service_key,
+        bucket=settings.supabase_bucket,
+        public_base_url=settings.storage_base_url,
+        max_reference_bytes=settings.max_reference_bytes,
+        timeout_s=timeout_s,
+        connections=connections,
     )

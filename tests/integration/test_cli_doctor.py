@@ -82,6 +82,30 @@ def test_what_does_not_answer_or_refuses_is_in_trouble(pipeline, settings, check
     assert "secret-word" not in printed
 
 
+@pytest.mark.parametrize(
+    ("bucket", "settings", "check", "state", "named"),
+    [
+        ({"allowed_mime_types": ["image/png"]}, {}, "Storage bucket", "trouble", "image/webp"),
+        ({"file_size_limit": 1_000_000}, {}, "Storage bucket", "trouble", "1 MB"),
+        ({"public": False}, {}, "Storage bucket", "ok", "private"),
+        ({}, {"SUPABASE_STORAGE_BASE_URL": "/files/"}, "Storage public address", "trouble", "BASE_URL"),
+        ({}, {"SUPABASE_BUCKET": "no-such-bucket"}, "Storage bucket", "trouble", "no such bucket"),
+        ({}, {"SUPABASE_URL": "/elsewhere"}, "Storage", "trouble", "not Storage's"),
+        ({}, {"SUPABASE_SERVICE_KEY": "wrong"}, "Storage bucket", "trouble", "SUPABASE_SERVICE_KEY"),
+    ],
+)
+def test_the_bucket_tells_what_is_wrong_with_it(pipeline, bucket, settings, check, state, named):
+    storage = pipeline.world.storage
+    storage.set_bucket(**bucket)
+    settings = {name: value if value[0] != "/" else storage.url + value for name, value in settings.items()}
+    try:
+        code, findings, _ = examine(pipeline, **settings)
+    finally:
+        storage.set_bucket(public=True, file_size_limit=None, allowed_mime_types=None)
+    assert (findings[check][0], code) == (state, int(state == "trouble"))
+    assert named in findings[check][1]
+
+
 def test_a_model_the_provider_does_not_know_is_named(pipeline):
     _, findings, _ = examine(pipeline, GEMINI_MODEL="gemini-that-was")
     assert "gemini-that-was" in findings["Gemini"][1]

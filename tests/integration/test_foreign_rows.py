@@ -22,6 +22,7 @@ def inputs(token):
         "modify": (None, {"maskDataUrl": PIXELS, "prompt": token, "layers": layers, "quantity": 2} | user),
         "modify of a path": ("fashion", {"maskDataUrl": PIXELS, "basePrompt": token} | user),
         "video": (None, {"imageBase64": PIXELS, "prompt": token} | user),
+        "video as JSON text": (None, json.dumps({"image_base64": PIXELS, "prompt": token} | user)),
         "video by path": ("video", {"prompt": token} | user),
         "unknown": ("fashion", {"script": token, "voiceId": 3, "aspect-ratio": "1:1"} | user),
     }
@@ -161,10 +162,13 @@ def aged(studio, job_ids, seconds):
 
 
 def ordinary_jobs(studio, token, number, **columns):
-    member = studio.member(1_000)
+    """The first of them has its input written as JSON text."""
+    member, data = studio.member(1_000), {"prompt": token}
     return {
-        number: studio.job("simple_general", {"prompt": token}, total_images=1, member=member, **columns)
-        for number in range(number)
+        no: studio.job(
+            "simple_general", data if no else json.dumps(data), total_images=1, member=member, **columns
+        )
+        for no in range(number)
     }
 
 

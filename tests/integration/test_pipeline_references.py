@@ -70,6 +70,27 @@ def test_what_cannot_be_had_is_left_out_and_named_and_the_job_goes_on(world, stu
     assert_books_agree(studio, job_id)
 
 
+def test_a_path_is_read_in_every_form_that_has_one_sensible_reading(world, studio, workers):
+    token, keys = uuid4().hex, ["forms/x.png", "forms//y.png", "forms/z.png "]
+    for number, key in enumerate(keys):
+        world.storage.put(key, picture(("red", "green", "blue")[number]))
+    route = f"{world.storage.url}/storage/v1"
+    paths = [
+        *(f"{route}/object/public/attachments/{key.replace(' ', '%20')}" for key in keys),
+        f"{route}/object/sign/attachments/forms/x.png?token=abc.def",
+        "/storage/v1/render/image/authenticated/attachments/forms/x.png?width=9",
+        *("attachments/forms/x.png", "/forms/x.png", "./forms/x.png", "forms/x.png?v=1", "forms%2Fx.png"),
+        *("forms//y.png", "forms/z.png ", " forms/x.png\n", "forms///x.png"),
+    ]
+    attach_ids = [studio.attachment_row(path) for path in paths]
+    job_id = job(studio, token, *attach_ids)
+    row = run(studio, job_id)
+    assert (row["job_status"], row["error_message"]) == ("completed", None)
+    assert {line["attach_id"] for line in fetched(workers, job_id)} == set(attach_ids)
+    assert "abc.def" not in workers.log.read_text()
+    assert not [call for call in world.storage.calls() if "abc.def" in call.target]
+
+
 def test_a_job_of_which_no_reference_is_left_fails_and_costs_nothing(world, studio, workers):
     token = uuid4().hex
     member = studio.member(100)

@@ -1,12 +1,14 @@
 """Redis over TLS, as quel's own commands speak it: by default with a password elsewhere, always verified."""
 
 import json
+import socket
 from contextlib import closing
 
 import pytest
 
+from quel.adapters.redis.databases import check_databases
 from quel.adapters.redis.server_state import read_server_state
-from quel.core.errors import ServiceUnavailable
+from quel.core.errors import ServiceUnavailable, SettingsError
 from quel.core.operations.doctor import State
 from quel.operations.doctor import examine
 from quel.operations.services import OperatorServices
@@ -93,3 +95,22 @@ def test_the_doctor_tells_of_tls_where_the_server_speaks_none(pipeline, server):
         finding = next(found for found in examine(services) if found.check == "Redis")
     assert (finding.state, "REDIS_USE_TLS" in finding.message) == (State.TROUBLE, True)
     assert PASSWORD not in finding.message
+
+
+def test_a_server_spoken_to_in_the_wrong_way_ends_every_start_with_the_cause(pipeline, server, front):
+    to_plain = f"rediss://:{PASSWORD}@127.0.0.1:{server.seat.port}/0"
+    to_tls = f"redis://:{PASSWORD}@127.0.0.1:{front.port}/0"
+    for url, cause in ((to_plain, "REDIS_URL asks for TLS,"), (to_tls, "REDIS_URL asks for no TLS,")):
+        with pytest.raises(SettingsError, match=cause) as told:
+            check_databases({"REDIS_URL": url})
+        assert PASSWORD not in str(told.value)
+    workers = pipeline.workers(ready=False, REDIS_URL=to_plain)
+    assert workers.wait(60) == 2
+    assert "quel cannot start: REDIS_URL asks for TLS," in workers.log.read_text()
+
+
+def test_a_server_that_says_nothing_at_all_is_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        check_databases({"REDIS_URL": f"rediss://127.0.0.1:{port}/0"})
+        check_databases({"REDIS_URL": f"redis://127.0.0.1:{port}/0"})

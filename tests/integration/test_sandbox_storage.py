@@ -259,4 +259,21 @@ def test_a_body_without_a_length_is_refused_plainly(owner):
 
 
 def test_other_addresses_are_not_found(storage, owner):
-    assert owner.get(f"{storage.url}/rest/v1/quel_attach").json()["statusCode"] == "404"
+    answer = owner.get(f"{storage.url}/rest/v1/quel_attach")
+    assert (answer.status_code, answer.json()["statusCode"]) == (404, 404)
+
+
+def test_a_bucket_tells_its_settings_and_keeps_to_them(storage, owner, stranger):
+    storage.set_bucket(public=False, file_size_limit=3, allowed_mime_types=["image/webp"])
+    told = owner.get(f"{storage.url}/storage/v1/bucket/attachments").json()
+    assert (told["public"], told["file_size_limit"], told["allowed_mime_types"]) == (False, 3, ["image/webp"])
+    assert truth_of(upload(owner)) == (400, "413", "EntityTooLarge")
+    assert truth_of(upload(owner, data=b"x", **{"Content-Type": "image/png"})) == (
+        400,
+        "415",
+        "InvalidMimeType",
+    )
+    assert upload(owner, data=b"x").status_code == 200
+    assert truth_of(stranger.get(f"/public/attachments/{RESULT}"))[1] == "404"
+    assert truth_of(owner.get(f"{storage.url}/storage/v1/bucket/none")) == (400, "404", "NoSuchBucket")
+    assert truth_of(stranger.get(f"{storage.url}/storage/v1/bucket/attachments"))[1] == "400"

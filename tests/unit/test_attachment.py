@@ -12,7 +12,7 @@ from quel.core.attachment import AttachmentPath, attachment_path
         ("a.png", None, AttachmentPath("a.png", "attach_file_path")),
         (None, "b.png", AttachmentPath("b.png", "attach_directory")),
         ("", "b.png", AttachmentPath("b.png", "attach_directory")),
-        (" \t\n", " b.png ", AttachmentPath("b.png", "attach_directory")),
+        (" \t\n", " b.png ", AttachmentPath(" b.png ", "attach_directory")),
         (None, None, None),
         ("  ", "", None),
     ],

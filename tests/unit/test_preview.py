@@ -8,7 +8,7 @@ import pytest
 
 from quel.core.fetch_job import IntakePolicy
 from quel.core.models import model_for
-from quel.core.operations.preview import Subject, preview
+from quel.core.operations.preview import Subject, preview, subject_of_row
 from quel.core.paths import PATHS
 from quel.core.request import decode_input
 
@@ -140,15 +140,7 @@ def test_every_row_ends_as_it_says_or_waits_for_the_world(file):
     row = decode_input(file.read_text("utf-8"))
     assert isinstance(row, dict)
     expect = row.get("expect", {"failed_by": None, "images": row["total_images"]})
-    found = look(
-        Subject(
-            UUID(row["job_id"]),
-            row["job_type"],
-            row["total_images"],
-            row["job_input_data"],
-            (row.get("quel_production_path"),),
-        )
-    )
+    found = look(subject_of_row(row))
     if expect["failed_by"] in ("kind", "input"):
         assert found.problems
     elif expect["failed_by"] is None:

@@ -51,7 +51,17 @@ def attach_ids(stage):
             ("0", 0),
             (-0.0, 0),
         ],
-        *[("+4", 4), ("１２", 12), ("1e1", 10), (".9", 0), (None, None), (10**400, 10**20), (1e300, 10**20)],
+        *[
+            ("+4", 4),
+            ("１２", 12),
+            ("1e1", 10),
+            (".9", 0),
+            (None, None),
+            ("", None),
+            (" ", None),
+            (10**400, 10**20),
+            (1e300, 10**20),
+        ],
     ],
 )
 def test_a_quantity_has_one_reading(given, read_as):
@@ -62,7 +72,6 @@ def test_a_quantity_has_one_reading(given, read_as):
     ("given", "shown"),
     [
         ("many", '"many"'),
-        ("", '""'),
         (-1, "-1"),
         ("-1", '"-1"'),
         (-0.5, "-0.5"),
@@ -137,10 +146,7 @@ def test_no_words_are_the_default_prompt(words):
         (0.75, "3:4"),
     ]
     + [("16：9", "16:9"), ("1:99999999", "9:16"), ("1e300:1", "21:9")]
-    + [
-        (bad, "16:9")
-        for bad in ("wide", "", "0:1", "1:0", "-9:-16", "9:16:1", ":", "nan:1", None, True, [9, 16])
-    ],
+    + [(bad, "16:9") for bad in ("wide", "", "0:1", "1:0", "-9:-16", "9:16:1", ":", "nan:1", None, True)],
 )
 def test_an_aspect_ratio_is_the_nearest_supported_one(given, read_as):
     stage = only_stage("simple_general", {"prompt": "x", "aspect-ratio": given})

@@ -9,7 +9,7 @@ import pytest
 from quel.core.job import JobPlan, JobRequest, JobType, Problem
 from quel.core.kind import MADE_HERE, foreign_reason, kind_of
 from quel.core.plan import make_plan
-from quel.core.request import decode_input, parse_request
+from quel.core.request import decode_input, parse_request, read_once_more
 
 ROWS = Path(__file__).parents[1] / "rows"
 FIXTURES = sorted((ROWS / "fixtures").glob("*.json"))
@@ -25,15 +25,19 @@ def read_row(file: Path) -> dict:
 
 def plan_of(row: dict) -> JobPlan | tuple[Problem, ...]:
     total_images = row["total_images"]
-    request = parse_request(row["job_type"], row["job_input_data"], total_images=total_images)
+    request = parse_request(row["job_type"], input_of(row), total_images=total_images)
     if not isinstance(request, JobRequest):
         return request
     job_id = uuid.UUID(row["job_id"])
     return make_plan(request, total_images=total_images, job_id=job_id, max_images=MAX_IMAGES)
 
 
+def input_of(row: dict) -> object:
+    return read_once_more(row["job_input_data"])
+
+
 def keys_of(row: dict) -> list[str] | None:
-    data = row["job_input_data"]
+    data = input_of(row)
     return list(data) if isinstance(data, dict) else None
 
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from quel.adapters.storage import SupabaseStorage
+from quel.core.bucket_settings import BucketSettings
 from quel.core.errors import (
     Misconfigured,
     ReferenceUnavailable,
@@ -96,6 +97,32 @@ def test_an_unsafe_path_is_unavailable_and_never_asked_for(path):
     assert script.requests == []
 
 
+def test_a_path_with_two_readings_is_asked_for_until_one_is_there():
+    script = Script(NOT_FOUND, NOT_FOUND, found())
+    assert script.storage().read_reference("attachments/a//b.png") == b"picture"
+    assert script.urls == [
+        f"GET {OBJECTS}/public/attachments/a//b.png",
+        f"GET {OBJECTS}/authenticated/attachments/a//b.png",
+        f"GET {OBJECTS}/public/attachments/attachments/a//b.png",
+    ]
+
+
+def test_a_signed_address_is_read_without_its_token():
+    script = Script(NOT_FOUND)
+    with pytest.raises(ReferenceUnavailable, match=r"^b\.png is not in storage \(404\)\.$"):
+        script.storage().read_reference(f"{OBJECTS}/sign/attachments/a/b.png?token=secret")
+    assert script.urls[0] == f"GET {OBJECTS}/public/attachments/a/b.png"
+    assert "secret" not in str(script.urls)
+
+
+def test_a_refused_key_is_told_at_the_first_reading():
+    refused = httpx.Response(400, json={"statusCode": "403", "error": "Unauthorized", "message": "…"})
+    script = Script(NOT_FOUND, refused)
+    with pytest.raises(Misconfigured):
+        script.storage().read_reference("attachments/a//b.png")
+    assert len(script.requests) == 2
+
+
 def test_a_reference_beyond_the_limit_is_unavailable():
     with pytest.raises(ReferenceUnavailable, match=r"^b\.png is larger than 1e-05 MB\.$"):
         Script(found(b"x" * 11)).storage(max_reference_bytes=10).read_reference("a/b.png")
@@ -156,7 +183,7 @@ def test_two_uploads_of_one_key_at_once_are_settled_by_another_try():
 
 def test_a_name_that_no_object_may_have_is_refused_for_good():
     script = Script(httpx.Response(400, json={"statusCode": "400", "error": "InvalidKey", "message": KEY}))
-    with pytest.raises(StorageRefused, match=r"Storage refuses 1\.webp \(400\): no object may have"):
+    with pytest.raises(StorageRefused, match=r"^Storage takes no file of this name\.$"):
         script.storage().write_result("folder/1.webp", b"webp")
     assert len(script.requests) == 1
 
@@ -184,7 +211,97 @@ def test_a_refusal_that_is_no_fault_of_the_picture_keeps_it_and_tells_the_operat
     assert str(refused.value).startswith(f"Storage refuses 1.webp ({status})")
     assert check in str(refused.value)
     assert KEY not in str(refused.value)
-    assert len(script.requests) == 1
+    assert refused.value.fault.startswith("storage_")
+    assert [request.method for request in script.requests].count("POST") == 1
+
+
+CODES = {
+    "InvalidMimeType": "storage_type",
+    "EntityTooLarge": "storage_size",
+    "NoSuchBucket": "storage_no_bucket",
+    "InvalidBucketName": "storage_no_bucket",
+    "InvalidJWT": "storage_access",
+    "AccessDenied": "storage_access",
+    "SignatureDoesNotMatch": "storage_access",
+    "TenantNotFound": "storage_address",
+    "S3Error": "storage_other",
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("status", ["400", "404", "418"])
+def test_storages_own_code_decides_before_every_status(code, status):
+    if CODES[code] == "storage_other" and status == "404":
+        status = "400"
+    body = {"statusCode": status, "error": "new words", "message": KEY, "code": code}
+    with pytest.raises(Misconfigured) as refused:
+        Script(httpx.Response(400, json=body)).storage().write_result("r/1.webp", b"webp")
+    assert refused.value.fault == CODES[code]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "told"),
+    [
+        ({"public": True, "file_size_limit": 3}, "It has 4 bytes; the bucket's limit is 3 bytes."),
+        ({"public": True, "file_size_limit": None}, "the limit is the project's or a gateway's."),
+        ({"public": True, "file_size_limit": 9}, "the limit is the project's or a gateway's."),
+        ({}, "the limit is the project's or a gateway's."),
+    ],
+)
+def test_a_picture_that_is_too_large_says_how_large_and_what_the_limit_is(bucket, told):
+    too_large = httpx.Response(413, text="<html>nginx</html>")
+    script = Script(too_large, httpx.Response(200, json=bucket))
+    with pytest.raises(Misconfigured, match="file size limit") as refused:
+        script.storage().write_result("r/1.webp", b"webp")
+    assert str(refused.value).endswith(told)
+    assert script.urls[1] == f"GET {URL}/storage/v1/bucket/attachments"
+
+
+@pytest.mark.parametrize(
+    ("told", "read_as"),
+    [
+        ({"public": False}, BucketSettings(public=False)),
+        ({"public": True, "file_size_limit": "5", "allowed_mime_types": []}, BucketSettings(True, 5)),
+        (
+            {"public": True, "allowed_mime_types": ["image/*"], "owner": "x"},
+            BucketSettings(True, None, ("image/*",)),
+        ),
+    ],
+)
+def test_a_bucket_tells_its_settings(told, read_as):
+    assert Script(httpx.Response(200, json=told)).storage().bucket_settings() == read_as
+
+
+@pytest.mark.parametrize("told", [b"", b"[]", b"{}", b"<html>", b'{"public": true, "file_size_limit": "?"}'])
+def test_a_bucket_that_tells_nothing_readable_is_a_neighbour_that_is_down(told):
+    with pytest.raises(ServiceUnavailable, match="bucket's settings"):
+        Script(found(told)).storage().bucket_settings()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fault"),
+    [
+        (httpx.Response(400, json={"statusCode": "404", "error": "Bucket not found"}), "storage_no_bucket"),
+        (
+            httpx.Response(404, json={"message": "Route GET:/x not found", "statusCode": 404}),
+            "storage_address",
+        ),
+        (httpx.Response(404, text="<html>nginx</html>"), "storage_address"),
+        (httpx.Response(400, json={"statusCode": "403", "message": "Invalid Compact JWS"}), "storage_access"),
+    ],
+)
+def test_a_wrong_key_an_unknown_bucket_and_a_missing_route_are_told_apart(refusal, fault):
+    with pytest.raises(Misconfigured) as refused:
+        Script(refusal).storage().bucket_settings()
+    assert refused.value.fault == fault
+
+
+@pytest.mark.parametrize(
+    ("allowed", "takes"),
+    [(None, True), (("image/webp",), True), (("image/*",), True), (("*/*",), True), (("image/png",), False)],
+)
+def test_a_bucket_takes_what_it_names(allowed, takes):
+    assert BucketSettings(True, None, allowed).takes("image/webp") is takes
 
 
 @pytest.mark.parametrize("page", [b"<html>nginx</html>", b""])

@@ -12,7 +12,7 @@ class AttachmentPath:
 
 
 def attachment_path(*, attach_file_path: str | None, attach_directory: str | None) -> AttachmentPath | None:
-    """The path that counts, without surrounding blanks; None where the row names no object."""
+    """The path that counts, as it stands; None where the row names no object."""
     columns = {"attach_file_path": attach_file_path, "attach_directory": attach_directory}
-    named = ((column, (path or "").strip()) for column, path in columns.items())
-    return next((AttachmentPath(path, column) for column, path in named if path), None)
+    named = ((column, path or "") for column, path in columns.items())
+    return next((AttachmentPath(path, column) for column, path in named if path.strip()), None)

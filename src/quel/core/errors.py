@@ -58,10 +58,14 @@ class ServiceUnavailable(QuelError):
 class Misconfigured(ServiceUnavailable):
     """A neighbour answers and refuses quel itself: nothing a customer sent is at fault, and nothing is lost.
 
-    What waits goes on when an operator has mended it.
+    What waits goes on when an operator has mended it. `fault` names the cause for logs and metrics.
     """
 
     code = "misconfigured"
+
+    def __init__(self, message: str, *, fault: str = "refused") -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class RowLocked(ServiceUnavailable):

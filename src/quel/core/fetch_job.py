@@ -16,6 +16,7 @@ class JobFacts:
     """A job's row and what hangs on it, read at one moment.
 
     `stored_attach_ids` are the distinct ids of generated_attach_ids: images another server already made.
+    `input_data` is job_input_data as `read_once_more` gives it.
     `members` holds the credits of each member with a row among quel_member_id, userId and the owner.
     """
 

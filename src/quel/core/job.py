@@ -66,12 +66,21 @@ class StageRequest:
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """A default that stands for what cannot be read: a sentence for the customer that names the key."""
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True)
 class JobRequest:
-    """A job's input, every job type and age brought to one shape."""
+    """A job's input, every job type and age brought to one shape; `replaced` is what it was read without."""
 
     job_type: JobType
     stages: tuple[StageRequest, ...]
     user_id: str | None
+    replaced: tuple[Replaced, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """What a row of the shared table is: a job that quel makes, or one that belongs to another program.
 
-Told from the job's type, its path and the names of its input's keys alone, before anything is parsed.
+Told from the job's type, its path and the names of its input's keys alone, in any spelling, before anything
+else of the input is parsed.
 """
 
 from collections.abc import Collection
 from enum import StrEnum
 
 from quel.core.job import JobType
+from quel.core.request.spelling import plain_key
 
 
 class Kind(StrEnum):
@@ -47,13 +49,16 @@ READ_KEYS = TELLING_KEYS | {
 }
 """The top-level keys that say what images to make."""
 
-COMMON_KEYS = frozenset({"userId", "aspect-ratio", "aspectRatio"})
+COMMON_KEYS = frozenset({"userId", "aspect-ratio"})
 """Keys that quel reads and that jobs of every kind carry: they tell nothing."""
 
-_MASK_KEY = "maskDataUrl"
-_VIDEO_KEY = "imageBase64"
-KNOWN_KEYS = READ_KEYS | COMMON_KEYS | {_MASK_KEY, _VIDEO_KEY}
-"""Every key that a kind is told by; of the others it only matters whether there is one."""
+_TELLING = frozenset(map(plain_key, TELLING_KEYS))
+_READ = frozenset(map(plain_key, READ_KEYS))
+_COMMON = frozenset(map(plain_key, COMMON_KEYS))
+_MASK = plain_key("maskDataUrl")
+_VIDEO = plain_key("imageBase64")
+KNOWN = _READ | _COMMON | {_MASK, _VIDEO}
+"""The keys that a kind is told by, as plain_key has them; of others it only matters whether there is one."""
 
 _BY_PATH = {kind.value: kind for kind in (Kind.MULTIVIEW, Kind.LANDING, Kind.VIDEO)}
 
@@ -65,13 +70,13 @@ def kind_of(job_type: str | None, path: str | None, keys: Collection[str] | None
     the path do not matter. What is merely wrong (an empty input, a list, text) counts as a job of images:
     its validation says what is wrong with it.
     """
-    names = frozenset(keys or ())
-    if _MASK_KEY in names:
+    names = frozenset(map(plain_key, keys or ()))
+    if _MASK in names:
         return Kind.MODIFY
     by_path = _BY_PATH.get((path or "").strip().lower())
     if by_path is not None:
         return by_path
-    if _VIDEO_KEY in names and not names & TELLING_KEYS:
+    if _VIDEO in names and not names & _TELLING:
         return Kind.VIDEO
     if job_type not in list(JobType) or _says_nothing_known(names):
         return Kind.UNKNOWN
@@ -79,7 +84,7 @@ def kind_of(job_type: str | None, path: str | None, keys: Collection[str] | None
 
 
 def _says_nothing_known(names: frozenset[str]) -> bool:
-    return bool(names - COMMON_KEYS) and not names & READ_KEYS
+    return bool(names - _COMMON) and not names & _READ
 
 
 def foreign_reason(kind: Kind) -> str:

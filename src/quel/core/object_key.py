@@ -1,4 +1,4 @@
-"""Turns a path out of a database row into the key of an object, or refuses it: no key leaves its bucket.
+"""What may be the key of an object, and how keys are written down: no key leaves its bucket.
 
 Keys hold no percent sign (Supabase allows letters, digits and `_ / ! . * ' ( ) & $ @ = ; : + , ?` and space),
 so one layer of percent-encoding is read as such and a second one is refused. Everything is quoted anew.
@@ -14,27 +14,30 @@ class UnsafePathError(ValueError):
     """The path names no object of the bucket; the message is a predicate."""
 
 
-def reference_key(path: str) -> str:
-    """The key of a reference: one leading slash is dropped, `upload-…` lives under `uploads/` (SPEC 1.5).
-
-    Raises UnsafePathError.
-    """
-    key = safe_key(path)
-    return f"uploads/{key}" if key.startswith("upload-") else key
-
-
 def safe_key(path: str) -> str:
-    """The decoded key, whose segments are plain names. Raises UnsafePathError."""
-    key = unquote(path.strip(), errors="replace").removeprefix("/")
-    if not key:
+    """The decoded key of an object quel writes, whose segments are plain names. Raises UnsafePathError."""
+    key = checked_key(unquote(path.strip(), errors="replace").removeprefix("/"))
+    if any(segment.strip() == "" for segment in key.split("/")):
+        raise UnsafePathError("is no plain path within the bucket")
+    return key
+
+
+def checked_key(key: str) -> str:
+    """The key itself. Raises UnsafePathError where a server could read it as something outside the bucket."""
+    if not key or key.isspace():
         raise UnsafePathError("is empty")
     if len(key) > _LONGEST_CHARACTERS:
         raise UnsafePathError("is too long")
     if "%" in key or "\\" in key or "\ufffd" in key or not key.isprintable():
         raise UnsafePathError("holds characters that no object's path has")
-    if any(segment.strip(" .") == "" for segment in key.split("/")):
+    if key.endswith("/") or any("." in name and not name.strip(" .") for name in key.split("/")):
         raise UnsafePathError("is no plain path within the bucket")
     return key
+
+
+def uploaded(key: str) -> str:
+    """A key that begins with `upload-` lives under `uploads/` (SPEC 1.5)."""
+    return f"uploads/{key}" if key.startswith("upload-") else key
 
 
 def quoted(key: str) -> str:
@@ -42,9 +45,11 @@ def quoted(key: str) -> str:
     return quote(key, safe="/")
 
 
-def logged_key(key: str) -> str:
-    """The key as logs may hold it: without a query, and a folder of one person (`user-…`) without the id."""
-    return re.sub(r"(?<![^/])user-[^/]+", "user-*", re.sub(r"[?#].*", "", key, flags=re.DOTALL))
+def logged_key(path: str) -> str:
+    """A key or stored path as logs may hold it: without host or query, `user-…` folders without the id."""
+    key = unquote(re.split("[?#]", path.strip(), maxsplit=1)[0], errors="replace")
+    key = re.sub(r"^(?:[a-z][a-z0-9+.-]*:)?//[^/]*", "", key, flags=re.IGNORECASE)
+    return re.sub(r"(?<![^/])user-[^/]+", "user-*", uploaded(key.removeprefix("/")))
 
 
 def shown_name(path: str) -> str:

@@ -14,6 +14,12 @@ LEASE_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """Between two tries at one image; doubled from try to try."""
 
+KEEP_TOO_LARGE_S = 24 * 3600.0
+"""From the planning of an image: so long an operator may raise a limit its picture exceeds; then it fails."""
+
+TOO_LARGE = "storage_size"
+"""The fault of a bucket or gateway that takes no file as large as the picture."""
+
 ENCODED = "image/webp; encoded=quel"
 """The type of an answer that is kept as the WebP it will be stored as."""
 
@@ -24,7 +30,7 @@ class OutputToPersist:
 
     `begun` says that it is this message's to store: no other one is at it, and its pause is over. `starts`
     counts the messages that began since the last orderly end, this one included. `object_bytes` is the size
-    of an object that is stored already.
+    of an object that is stored already. `age_s` counts from when the image was planned.
     """
 
     job_id: UUID
@@ -43,6 +49,12 @@ class OutputToPersist:
     begun: bool = True
     starts: int = 1
     object_bytes: int | None = None
+    age_s: float = 0.0
+
+    def outlasts(self, fault: str, pause_s: float) -> bool:
+        """Whether a picture that is too large has waited long enough, with pauses as long as they get."""
+        is_old = self.age_s > KEEP_TOO_LARGE_S and pause_s >= LONGEST_PAUSE_S
+        return fault == TOO_LARGE and is_old
 
 
 @dataclass(frozen=True)

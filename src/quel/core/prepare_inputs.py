@@ -31,6 +31,11 @@ class Preparation:
     states: tuple[tuple[int, ImageState], ...]
 
     @property
+    def replaced(self) -> tuple[str, ...]:
+        """What defaults stand for that the input says unreadably, as sentences."""
+        return tuple(replaced.message for replaced in self.plan.request.replaced)
+
+    @property
     def planned(self) -> frozenset[int]:
         """The image_nos that still need their pictures and prompt."""
         return frozenset(image_no for image_no, state in self.states if state is ImageState.PLANNED)

@@ -94,6 +94,7 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.REFERENCE_LEFT_OUT: lambda path, _: metrics.REFERENCES.labels(path, "left_out").inc(),
     Event.PROVIDER_ANSWERED: _provider_answered,
     Event.PROVIDER_WAITING: lambda _, told: metrics.QUOTA_WAITS.labels(told["quota"]).inc(),
+    Event.STORAGE_NEEDS_OPERATOR: lambda _, told: metrics.STORAGE_FAULTS.labels(told["reason"]).inc(),
     Event.IMAGE_STORED: _image_stored,
     Event.IMAGE_FAILED: lambda path, told: metrics.IMAGES.labels(path, "failed", told["code"]).inc(
         told.get("images", 1)

@@ -29,6 +29,7 @@ class Event(StrEnum):
     JOB_PARKED = "job.parked"
     JOB_FORWARDED = "job.forwarded"
     PATH_FALLBACK = "job.path_fallback"
+    INPUT_REPLACED = "job.input_replaced"
     PLAN_MADE = "job.plan_made"
     STAGE_STARTED = "stage.started"
     STAGE_FINISHED = "stage.finished"
@@ -42,6 +43,7 @@ class Event(StrEnum):
     PROVIDER_ANSWERED = "provider.answered"
     PROVIDER_WAITING = "provider.waiting"
     PROVIDER_NEEDS_OPERATOR = "provider.needs_operator"
+    STORAGE_NEEDS_OPERATOR = "storage.needs_operator"
     IMAGE_RETRIED = "image.retried"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
@@ -78,6 +80,7 @@ _WARNINGS = frozenset(
         Event.INGEST_RESCUED,
         Event.JOB_REFUSED,
         Event.PATH_FALLBACK,
+        Event.INPUT_REPLACED,
         Event.REFERENCE_LEFT_OUT,
         Event.INPUTS_LOST,
         Event.INPUTS_WAIT,
@@ -98,7 +101,9 @@ _WARNINGS = frozenset(
         Event.ACTOR_FAILED,
     }
 )
-_ERRORS = frozenset({Event.PROVIDER_NEEDS_OPERATOR, Event.MESSAGE_DEAD, Event.UNCOUNTED})
+_ERRORS = frozenset(
+    {Event.PROVIDER_NEEDS_OPERATOR, Event.STORAGE_NEEDS_OPERATOR, Event.MESSAGE_DEAD, Event.UNCOUNTED}
+)
 
 Observer = Callable[[Event, Mapping[str, Any]], None]
 """Hears each event with its fields and those of the block it happened in (`observe.logs.log_context`)."""

@@ -55,6 +55,9 @@ ACTOR_RUNS = Counter(
     "quel_stage_runs_total", "Runs of an actor: done, retried, failed.", ["actor", "outcome"]
 )
 DEAD_LETTERS = Counter("quel_dead_letters_total", "Messages given up and kept for an operator.", ["actor"])
+STORAGE_FAULTS = Counter(
+    "quel_storage_needs_operator_total", "Refusals of Storage that only an operator can mend.", ["reason"]
+)
 TROUBLES = Counter("quel_troubles_total", "Warnings about a neighbour that passed or will.", ["event"])
 
 WORKER_THREADS = Gauge(

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,18 +15,22 @@ from quel.adapters.postgres.schema.revision import read_revision
 from quel.adapters.redis.databases import check_databases
 from quel.adapters.redis.server_state import ServerState, read_server_state
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
-from quel.core.errors import QuelError, ServiceUnavailable, SettingsError
+from quel.adapters.storage import SupabaseStorage
+from quel.core.errors import Misconfigured, QuelError, ReferenceUnavailable, ServiceUnavailable, SettingsError
 from quel.core.models import ModelStatus, model_for
 from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
 from quel.operations.services import OperatorServices
+from quel.operations.side_by_side import DEADLINE_S, within_deadline
+from quel.services import make_storage
 from quel.settings import REQUIRED
 
-_GEMINI_TIMEOUT_S = 15.0
+_TIMEOUT_S = 5.0  # of one request: within the deadline of all
+_AWAY = "Does it run, and is its address right?"
 
 
 def examine(services: OperatorServices) -> Iterator[Finding]:
-    """Every check in order, the settings first. Raises nothing that a neighbour does.
+    """Every check in order, the settings first. Raises nothing that a neighbour does, waits for none long.
 
     One small object is put into the bucket and removed again; no image is made. Raises SettingsError where
     settings name a path that does not exist.
@@ -39,14 +43,21 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Redis", _redis),
         ("Redis of the broker", _broker),
         ("Storage", _storage),
+        ("Storage bucket", _bucket_settings),
         ("Gemini", _gemini),
         ("Provider quota", _quota),
         ("Pauses", _pauses),
         ("Sweep", _sweep),
         ("Jobs left alone", _left_alone),
     )
-    for check, ask in checks:
-        yield from _guarded(check, services, ask)
+    for check, findings in within_deadline({check: _asking(check, services, ask) for check, ask in checks}):
+        yield from findings or [trouble(check, f"It gave no answer within {DEADLINE_S:.0f} s. {_AWAY}")]
+
+
+def _asking(
+    check: str, services: OperatorServices, ask: Callable[[OperatorServices], Iterator[Finding]]
+) -> Callable[[], list[Finding]]:
+    return lambda: list(_guarded(check, services, ask))
 
 
 def _guarded(
@@ -57,7 +68,7 @@ def _guarded(
     except SettingsError as error:
         yield trouble(check, str(error))
     except QuelError as error:
-        yield trouble(check, f"{error} Does it run, and is its address right?")
+        yield trouble(check, str(error) if isinstance(error, Misconfigured) else f"{error} {_AWAY}")
 
 
 def _settings(services: OperatorServices) -> Iterator[Finding]:
@@ -130,15 +141,54 @@ def _broker(services: OperatorServices) -> Iterator[Finding]:
 
 def _storage(services: OperatorServices) -> Iterator[Finding]:
     key, probe = f"generated-images/doctor/{uuid4().hex}.webp", uuid4().bytes
-    services.storage.write_result(key, probe)
-    try:
-        read_back = services.storage.read_reference(key)
-    finally:
-        services.storage.delete_results([key])
+    with _bucket(services) as storage:
+        storage.write_result(key, probe)
+        try:
+            read_back = storage.read_reference(key)
+            public = _read_publicly(storage, key)
+        finally:
+            storage.delete_results([key])
     if read_back == probe:
         yield ok("Storage", f"an object was put into {services.settings.supabase_bucket}, read and deleted")
     else:
         yield trouble("Storage", "What was read is not what was put: check SUPABASE_STORAGE_BASE_URL.")
+    if public not in (None, probe):
+        yield trouble(
+            "Storage public address",
+            "The bucket is public, but not at SUPABASE_STORAGE_BASE_URL (where that is empty, SUPABASE_URL"
+            " makes it): each reference costs a second request. Set it right, or leave it empty.",
+        )
+
+
+def _bucket(services: OperatorServices) -> AbstractContextManager[SupabaseStorage]:
+    return closing(make_storage(services.settings, connections=1, timeout_s=_TIMEOUT_S))
+
+
+def _read_publicly(storage: SupabaseStorage, key: str) -> bytes | None:
+    """The probe by its public address, b"" where it is not there; None where the bucket is not public."""
+    try:
+        if not storage.bucket_settings().public:
+            return None
+    except ServiceUnavailable:  # said by the check of the bucket itself
+        return None
+    try:
+        return storage.read_publicly(key)
+    except ReferenceUnavailable:
+        return b""
+
+
+def _bucket_settings(services: OperatorServices) -> Iterator[Finding]:
+    try:
+        with _bucket(services) as storage:
+            settings = storage.bucket_settings()
+    except Misconfigured as error:
+        if error.fault != "storage_address":
+            raise
+        yield note(
+            "Storage bucket", "The gateway does not tell the bucket's own settings: look at them there."
+        )
+        return
+    yield from doctor.judge_bucket(services.settings.supabase_bucket, settings)
 
 
 def _gemini(services: OperatorServices) -> Iterator[Finding]:
@@ -149,7 +199,7 @@ def _gemini(services: OperatorServices) -> Iterator[Finding]:
         model=settings.gemini_model,
         base_url=settings.gemini_base_url,
         api_version=settings.gemini_api_version,
-        timeout_s=_GEMINI_TIMEOUT_S,
+        timeout_s=_TIMEOUT_S,
         concurrency=1,
     )
     answer = engine.check_model()

@@ -6,7 +6,6 @@ ways networks and servers fail, is decided by the reply's `delivery` and happens
 
 import json
 import math
-import posixpath
 import socket
 import threading
 import time
@@ -27,7 +26,10 @@ WAITING_CONNECTIONS = 256
 
 @dataclass(frozen=True)
 class Request:
-    """One request: `target` as it came, `path` percent-decoded with `.` and `..` resolved as gateways do."""
+    """One request: `target` as it came, `path` percent-decoded with `.` and `..` resolved as gateways do.
+
+    Empty segments stay: Storage makes objects whose names hold `//`.
+    """
 
     method: str
     target: str
@@ -168,7 +170,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             return None
         parts = urlsplit(self.path)
-        path = posixpath.normpath("/" + unquote(parts.path).lstrip("/"))
+        path = _resolved("/" + unquote(parts.path).lstrip("/"))
         body = self._body(length)
         if len(body) < length:
             raise ConnectionAbortedError("the client hung up within its request")
@@ -256,3 +258,13 @@ def _shut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         connection.close()
+
+
+def _resolved(path: str) -> str:
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            segments = segments[:-1] or [""]
+        elif segment != ".":
+            segments.append(segment)
+    return "/".join(segments) or "/"

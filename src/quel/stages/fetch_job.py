@@ -96,6 +96,8 @@ def _start(services: Services, facts: Facts, start: Start) -> tuple[StepMessage,
 
 
 def _tell_plan(facts: Facts, start: Start) -> None:
+    for replaced in start.plan.request.replaced:
+        emit(Event.INPUT_REPLACED, key=replaced.key)
     emit(
         Event.PLAN_MADE,
         type=facts.job_type,

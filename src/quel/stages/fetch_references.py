@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quel.core.attachment import AttachmentPath
 from quel.core.errors import Misconfigured, ReferenceUnavailable, ServiceUnavailable
 from quel.core.job import StageRequest
-from quel.core.object_key import logged_key, reference_key
+from quel.core.object_key import logged_key
 from quel.core.outcome import PictureBytes
 from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE, Preparation
@@ -130,7 +130,7 @@ def _fetch(
         attach_id=reference.attach_id,
         type=reference.type,
         category=reference.category,
-        object=logged_key(reference_key(stored.path)),
+        object=logged_key(stored.path),
         column=stored.column,
         mime_type=picture.mime_type,
         bytes=len(data),

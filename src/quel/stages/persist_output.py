@@ -7,16 +7,24 @@ was encoded once, or from the object that is stored already.
 
 from uuid import UUID, uuid4
 
-from quel.core.errors import QuelError, RowLocked, ServiceUnavailable, StorageRefused, UnreadablePicture
+from quel.core.errors import (
+    Misconfigured,
+    QuelError,
+    RowLocked,
+    ServiceUnavailable,
+    StorageRefused,
+    UnreadablePicture,
+)
 from quel.core.generate_image import InsufficientCredits
 from quel.core.job import JobStatus
-from quel.core.persist_output import ENCODED, Delivered, OutputToPersist, Stale
+from quel.core.persist_output import ENCODED, TOO_LARGE, Delivered, OutputToPersist, Stale
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.stages.job_end import finalize_when_done, log_progress
 
+_TOO_LARGE = "The finished picture is larger than the storage takes, so it could not be kept."
 _MARGIN_S = 0.5  # a message must not arrive before the pause in its row is over
 _ENDED_THE_PROCESS = (
     f"Storing the picture ended the process that worked on it {MOST_STARTS} times, so it was not tried again."
@@ -66,7 +74,7 @@ def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage
     except ServiceUnavailable as error:
         if answer.mime_type != ENCODED:
             _keep_encoded(services, delivery, webp)
-        return _postpone(services, delivery, error)
+        return _wait_or_fail(services, delivery, error)
     return _deliver(services, delivery, len(webp))
 
 
@@ -78,12 +86,26 @@ def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) ->
         emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
 
 
+def _wait_or_fail(
+    services: Services, delivery: OutputToPersist, error: ServiceUnavailable
+) -> tuple[StepMessage, ...]:
+    """A picture that is too large waits for an operator only so long: its bytes take room in the cache."""
+    messages = _postpone(services, delivery, error)
+    fault = error.fault if isinstance(error, Misconfigured) else ""
+    if not any(delivery.outlasts(fault, message.delay_s) for message in messages):
+        return messages
+    services.blobs.drop_output(delivery.job_id, delivery.image_no)
+    return _fail(services, delivery, TOO_LARGE, _TOO_LARGE)
+
+
 def _postpone(
     services: Services, delivery: OutputToPersist, error: QuelError, object_bytes: int | None = None
 ) -> tuple[StepMessage, ...]:
     messages = _let_go(services, delivery, object_bytes)
     for message in messages:
         emit(Event.IMAGE_POSTPONED, code=error.code, reason=str(error), pause_s=round(message.delay_s, 1))
+    if isinstance(error, Misconfigured):
+        emit(Event.STORAGE_NEEDS_OPERATOR, reason=error.fault, said=str(error))
     return messages
 
 

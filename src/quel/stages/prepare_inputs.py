@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from quel.core.errors import NoRoom, ServiceUnavailable
+from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
@@ -55,6 +55,8 @@ def prepare_inputs(
             return _prepare(services, preparation, last_try=tries >= MOST_TRIES)
         except ServiceUnavailable as error:
             services.prepare_inputs.postpone(job_id)
+            if isinstance(error, Misconfigured):
+                emit(Event.STORAGE_NEEDS_OPERATOR, reason=error.fault, said=str(error))
             if tries < MOST_TRIES:
                 raise
             emit(Event.INPUTS_POSTPONED, code=error.code, reason=str(error), pause_s=PAUSE_S)
@@ -63,7 +65,9 @@ def prepare_inputs(
 
 def _give_up(services: Services, preparation: Preparation) -> tuple[StepMessage, ...]:
     failed = [FailedImage(no, "ends_the_process", _ENDED_THE_PROCESS) for no in sorted(preparation.planned)]
-    services.prepare_inputs.finish(preparation.job_id, ready=(), failed=failed, warnings=(), input_images=0)
+    services.prepare_inputs.finish(
+        preparation.job_id, ready=(), failed=failed, warnings=preparation.replaced, input_images=0
+    )
     emit(Event.IMAGE_FAILED, code="ends_the_process", reason=_ENDED_THE_PROCESS, images=len(failed))
     return (StepMessage(Step.FINALIZE_JOB, preparation.job_id),)
 
@@ -84,7 +88,7 @@ def _prepare(services: Services, preparation: Preparation, *, last_try: bool) ->
         preparation.job_id,
         ready=work.ready,
         failed=work.failed,
-        warnings=gathered.warnings,
+        warnings=(*preparation.replaced, *gathered.warnings),
         input_images=len(gathered.pictures),
     )
     emit(

@@ -113,6 +113,21 @@ def test_an_unknown_path_falls_back_to_the_default_one(services, job, events):
     assert [entry["unknown_path"] for entry in events if entry["event"] == "job.path_fallback"] == ["opera"]
 
 
+def test_a_default_that_stands_for_something_unreadable_is_told_by_its_key_alone(studio, worker, job, events):
+    job_id = job(data={"prompt": "a mast", "aspect_ratio": "as tall as Ann", "userId": ["Ann"]})
+    studio.push(job_id)
+    worker.run()
+    told = [entry for entry in events if entry["event"] == "job.input_replaced"]
+    assert [entry["key"] for entry in told] == ["aspect_ratio", "userId"]
+    assert "Ann" not in str(events)
+    row = studio.job_row(job_id)
+    assert row.job_status is JobStatus.COMPLETED
+    assert row.error_message == (
+        'aspect_ratio cannot be read as an aspect ratio (it is "as tall as Ann"): 16:9 was used.'
+        " userId cannot be read as a name (it is a list): the job's own member was used."
+    )
+
+
 def test_an_unknown_path_is_refused_where_the_settings_say_so(services, studio, job):
     rule(services, reject_unknown_paths=True)
     job_id = job(path="opera")

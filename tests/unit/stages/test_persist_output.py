@@ -4,10 +4,10 @@ from uuid import uuid4
 
 import pytest
 
-from quel.core.errors import RowLocked, ServiceUnavailable, StorageRefused
+from quel.core.errors import Misconfigured, RowLocked, ServiceUnavailable, StorageRefused
 from quel.core.job import JobStatus
 from quel.core.outcome import PictureBytes
-from quel.core.persist_output import ENCODED
+from quel.core.persist_output import ENCODED, KEEP_TOO_LARGE_S
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
 from quel.sandbox.memory.persist_output import PersistOutputRows
 from quel.sandbox.memory.pictures import NO_PICTURE, made
@@ -15,6 +15,8 @@ from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output
 
 DOWN = ServiceUnavailable("Storage does not answer.")
+TOO_LARGE = Misconfigured("It is too large.", fault="storage_size")
+WRONG_TYPE = Misconfigured("The bucket takes no image/webp.", fault="storage_type")
 
 
 @pytest.fixture
@@ -176,6 +178,46 @@ def test_pauses_between_tries_double_up_to_a_minute(services, made_image):
         pauses.append(again.delay_s - 0.5)
         services.clock.advance(again.delay_s)
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+@pytest.mark.parametrize("refusal", [TOO_LARGE, WRONG_TYPE])
+def test_what_an_operator_must_mend_is_told_at_each_try_and_the_picture_waits(
+    services, studio, made_image, events, refusal
+):
+    job_id = made_image()
+    services.storage.trouble.plan("write_result", *[refusal] * 9)
+    for _ in range(9):
+        [again] = persist_output(services, job_id, 0)
+        services.clock.advance(again.delay_s)
+    told = [entry for entry in events if entry["event"] == "storage.needs_operator"]
+    assert [(entry["reason"], entry["said"]) for entry in told] == [(refusal.fault, str(refusal))] * 9
+    assert persist_output(services, job_id, 0) == finalize(job_id)
+    assert (studio.states(job_id), len(services.engine.requests)) == (["stored"], 1)
+
+
+def test_a_picture_that_is_too_large_for_a_day_fails_uncharged_in_plain_words(services, studio, made_image):
+    job_id = made_image()
+    services.clock.advance(KEEP_TOO_LARGE_S + 1)  # set back by hand, say: it still gets its minutes
+    services.storage.trouble.plan("write_result", *[TOO_LARGE] * 7)
+    for _ in range(6):
+        [again] = persist_output(services, job_id, 0)
+        services.clock.advance(again.delay_s)
+    assert persist_output(services, job_id, 0) == finalize(job_id)
+    failed = image(services, job_id)
+    assert (failed.state, failed.reason_code) == (ImageState.FAILED, "storage_size")
+    assert failed.reason == "The finished picture is larger than the storage takes, so it could not be kept."
+    assert (studio.job_row(job_id).failed_images, balance(services, studio, job_id)) == (1, 1_000)
+    assert not services.blobs.outputs
+
+
+def test_another_refusal_waits_for_longer_than_a_day(services, studio, made_image):
+    job_id = made_image()
+    services.clock.advance(KEEP_TOO_LARGE_S + 1)
+    services.storage.trouble.plan("write_result", *[WRONG_TYPE] * 9)
+    for _ in range(9):
+        [again] = persist_output(services, job_id, 0)
+        services.clock.advance(again.delay_s)
+    assert studio.states(job_id) == ["made"]
 
 
 def test_a_message_that_comes_during_the_pause_changes_nothing(services, made_image):

@@ -12,6 +12,7 @@ _CAUSES = (
     (r"connection refused", "nobody listens at its address"),
     (r"no such file or directory", "there is no such socket"),
     (r"certificate|not support ssl|ssl error|ssl off|sslmode", "TLS could not be agreed on"),
+    (r"invalid response to ssl|expected authentication request|frontend protocol", "that is no PostgreSQL"),
     (r"too many (?:clients|connections)|remaining connection|max_client_conn", "it has no connection left"),
     (r"starting up|shutting down|recovery", "it is starting or stopping"),
     (r"timeout|timed out", "it does not answer in time"),

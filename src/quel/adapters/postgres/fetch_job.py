@@ -16,7 +16,7 @@ from quel.core import credits
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start, as_uuid
 from quel.core.job import JobStatus
 from quel.core.kind import Kind
-from quel.core.request import user_id_of
+from quel.core.request import read_once_more, user_id_of
 from quel.core.request.values import attach_ids
 
 _LOAD = (
@@ -97,7 +97,8 @@ def _load(connection: Connection, job_id: UUID) -> JobFacts | None:
     row = connection.execute(_LOAD, {"job_id": job_id}).one_or_none()
     if row is None:
         return None
-    candidates = [row.quel_member_id, row.owner_id, as_uuid(user_id_of(row.job_input_data))]
+    input_data = read_once_more(row.job_input_data)
+    candidates = [row.quel_member_id, row.owner_id, as_uuid(user_id_of(input_data))]
     members = connection.execute(_MEMBERS, {"ids": [id for id in candidates if id]}).all()
     organization = None
     if row.org_id is not None:
@@ -107,7 +108,7 @@ def _load(connection: Connection, job_id: UUID) -> JobFacts | None:
         status=JobStatus(row.status),
         job_type=row.job_type,
         total_images=row.total_images,
-        input_data=row.job_input_data,
+        input_data=input_data,
         production_id=row.production_id,
         member_id=row.quel_member_id,
         job_path=row.job_path,

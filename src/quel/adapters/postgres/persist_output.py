@@ -47,7 +47,8 @@ _THIS_IMAGE = (
 )
 
 _IMAGE = """
-SELECT {starts} AS starts, i.object_bytes, i.state, i.path, i.stage, i.broken_answers,
+SELECT {starts} AS starts, extract(epoch FROM now() - i.created_at)::float8 AS age_s,
+       i.object_bytes, i.state, i.path, i.stage, i.broken_answers,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
 FROM quel.image i
@@ -156,6 +157,7 @@ class PersistOutputRows:
             begun=row.starts is not None,
             starts=row.starts or 0,
             object_bytes=row.object_bytes,
+            age_s=row.age_s,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:

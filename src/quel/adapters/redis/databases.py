@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from quel.adapters.redis.tls_mismatch import tls_mismatch
 from quel.core.errors import SettingsError
 from quel.core.redis_url import with_database
 
@@ -19,8 +20,9 @@ _TIMEOUT_S = 2.0
 def check_databases(urls: Mapping[str, str]) -> None:
     """Asks each server once whether it has the database of its URL; `urls` is by variable.
 
-    Raises SettingsError naming the variable whose server answers and has no such database, or runs in
-    cluster mode: there BLMOVE between two lists, transactions and scripts fail, which quel is built on.
+    Raises SettingsError naming the variable whose server answers and has no such database, speaks TLS where
+    the URL has none or the other way round, or runs in cluster mode: there BLMOVE between two lists,
+    transactions and scripts fail, which quel is built on.
     """
     for variable, url in urls.items():
         problem = _problem(url)
@@ -42,8 +44,10 @@ def _problem(url: str) -> str | None:
         refusal = _refusal(client, number)
         client.ping()  # a server that is busy with a script refuses everything, and only for now
         in_cluster = "cluster" in refusal.lower() or _runs_as_cluster(client)
-    except RedisError:
+    except ResponseError:
         return None
+    except RedisError:
+        return tls_mismatch(url)
     finally:
         client.close()
     if in_cluster:

@@ -9,54 +9,110 @@ import json
 import re
 from enum import Enum
 
+from quel.core.errors import Misconfigured
+
 _ACCESS = re.compile(
     r"jw[ste]\b|signature|token|api ?key|unauthori[sz]ed|not authori[sz]ed|permission|row-level|accessdenied"
 )
+_NO_ROUTE = re.compile(r"\broute (?:get|post|put|delete|head):\S* not found")
 
 
 class Refusal(Enum):
-    """A cause, with the sentence's end that tells an operator what to check."""
+    """A cause: its fixed name, and the end of a sentence that tells an operator what to check."""
 
-    NO_OBJECT = "there is no such object"
-    BAD_KEY = "no object may have this name"
-    ACCESS = "the key is refused: an operator must check SUPABASE_SERVICE_KEY and the bucket's policies"
-    NO_BUCKET = "there is no such bucket: an operator must check SUPABASE_BUCKET"
-    TYPE = "the bucket takes no image/webp: an operator must add it to the bucket's allowed MIME types"
-    SIZE = "it is larger than the bucket or a gateway takes: an operator must raise the file size limit"
-    QUOTA = "the project is over its quota or unpaid: an operator must look at its plan"
-    ADDRESS = "the address is not Storage's: an operator must check SUPABASE_URL"
-    OTHER = "for a reason that is new to quel: an operator must look at Storage's own log"
+    NO_OBJECT = ("no_object", "there is no such object")
+    BAD_KEY = ("bad_key", "no object may have this name")
+    ACCESS = (
+        "access",
+        "the key is refused: an operator must check SUPABASE_SERVICE_KEY and the bucket's policies",
+    )
+    NO_BUCKET = ("no_bucket", "there is no such bucket: an operator must check SUPABASE_BUCKET")
+    TYPE = (
+        "type",
+        "the bucket takes no image/webp: an operator must add it to the bucket's allowed MIME types",
+    )
+    SIZE = (
+        "size",
+        "it is larger than the bucket or a gateway takes: an operator must raise the file size limit",
+    )
+    QUOTA = ("quota", "the project is over its quota or unpaid: an operator must look at its plan")
+    ADDRESS = ("address", "the address is not Storage's: an operator must check SUPABASE_URL")
+    OTHER = ("other", "for a reason that is new to quel: an operator must look at Storage's own log")
 
+    def __init__(self, fault: str, told: str) -> None:
+        self.fault = fault
+        self.told = told
+
+
+_CODES = {
+    # Storage's own codes, as its releases name them; in lower case.
+    "nosuchkey": Refusal.NO_OBJECT,
+    "invalidkey": Refusal.BAD_KEY,
+    "nosuchbucket": Refusal.NO_BUCKET,
+    "invalidbucketname": Refusal.NO_BUCKET,
+    "invalidmimetype": Refusal.TYPE,
+    "entitytoolarge": Refusal.SIZE,
+    "invalidjwt": Refusal.ACCESS,
+    "accessdenied": Refusal.ACCESS,
+    "expiredtoken": Refusal.ACCESS,
+    "invalidsignature": Refusal.ACCESS,
+    "signaturedoesnotmatch": Refusal.ACCESS,
+    "tenantnotfound": Refusal.ADDRESS,
+}
 
 FOR_THE_OPERATOR = frozenset({Refusal.ACCESS, Refusal.NO_BUCKET, Refusal.QUOTA, Refusal.ADDRESS})
 """Refusals of a read that say nothing about the object."""
 
+NO_SUCH_OBJECT = frozenset({Refusal.NO_OBJECT, Refusal.BAD_KEY})
+"""Refusals of a read that another reading of the path may not meet."""
+
 
 def read_refusal(status: int, body: bytes) -> Refusal:
     """Why a request was refused. `status` is the verdict's: the body's where it has one, else HTTP's."""
-    words = _words(body)
+    error = _error(body)
+    by_code = _CODES.get(str(error.get("code", "")).lower())
+    if by_code is not None:
+        return by_code
+    words = " ".join(str(error.get(name, "")) for name in ("code", "error", "message")).lower()
+    return _by_words(status, words) or _by_status(status)
+
+
+def for_the_operator(what: str, status: int, why: Refusal, limit: str = "") -> Misconfigured:
+    """The error that says what was refused and what to check; `limit` is a further sentence."""
+    return Misconfigured(
+        f"Storage refuses {what} ({status}): {why.told}.{limit}", fault=f"storage_{why.fault}"
+    )
+
+
+def _by_words(status: int, words: str) -> Refusal | None:
+    """Older releases and the parts of a body that have no code."""
     if "nosuchbucket" in words or "bucket not found" in words:
         return Refusal.NO_BUCKET
     if "invalidkey" in words or "invalid key" in words:
         return Refusal.BAD_KEY
-    if status == 415 or "invalidmimetype" in words or "mime type" in words:
+    if "invalid_mime_type" in words or "mime type" in words:
         return Refusal.TYPE
-    if status == 413 or "entitytoolarge" in words:
-        return Refusal.SIZE
-    if status == 402:
-        return Refusal.QUOTA
-    if status in (401, 403) or (status != 404 and _ACCESS.search(words)):
-        return Refusal.ACCESS
-    if status == 404:
-        return Refusal.NO_OBJECT
-    return Refusal.ADDRESS if status < 400 or status == 405 else Refusal.OTHER
+    if _NO_ROUTE.search(words):
+        return Refusal.ADDRESS
+    return Refusal.ACCESS if status not in (402, 404, 413, 415) and _ACCESS.search(words) else None
 
 
-def _words(body: bytes) -> str:
+def _by_status(status: int) -> Refusal:
+    known = {
+        401: Refusal.ACCESS,
+        402: Refusal.QUOTA,
+        403: Refusal.ACCESS,
+        404: Refusal.NO_OBJECT,
+        405: Refusal.ADDRESS,
+        413: Refusal.SIZE,
+        415: Refusal.TYPE,
+    }
+    return known.get(status, Refusal.ADDRESS if status < 400 else Refusal.OTHER)
+
+
+def _error(body: bytes) -> dict[str, object]:
     try:
         error = json.loads(body)
     except (ValueError, RecursionError):
-        return ""
-    if not isinstance(error, dict):
-        return ""
-    return " ".join(str(error.get(name, "")) for name in ("code", "error", "message")).lower()
+        return {}
+    return error if isinstance(error, dict) else {}

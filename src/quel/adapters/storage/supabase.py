@@ -15,11 +15,20 @@ import httpx
 
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
-from quel.adapters.storage.refusal import FOR_THE_OPERATOR, Refusal, read_refusal
+from quel.adapters.storage.refusal import (
+    FOR_THE_OPERATOR,
+    NO_SUCH_OBJECT,
+    Refusal,
+    for_the_operator,
+    read_refusal,
+)
+from quel.adapters.storage.told import limit_told, settings_in, size_in
 from quel.adapters.storage.verdict import Kind, Verdict, judge
-from quel.core.errors import Misconfigured, ReferenceUnavailable, ServiceUnavailable, StorageRefused
-from quel.core.object_key import UnsafePathError, quoted, reference_key, safe_key, shown_name
+from quel.core.bucket_settings import BucketSettings
+from quel.core.errors import ReferenceUnavailable, ServiceUnavailable, StorageRefused
+from quel.core.object_key import UnsafePathError, quoted, safe_key, shown_name
 from quel.core.retry import RetryPolicy, pause_s
+from quel.core.stored_path import Bucket, reference_keys
 
 _PATIENCE = RetryPolicy(max_attempts=4, first_pause_s=0.1, longest_pause_s=1.0)
 
@@ -56,10 +65,13 @@ class SupabaseStorage:
         sleep: Callable[[float], None] = time.sleep,
         random_fraction: Callable[[], float] = random.random,
     ) -> None:
-        self._objects_url = f"{http_url(url, 'SUPABASE_URL').rstrip('/')}/storage/v1/object"
+        api_url = f"{http_url(url, 'SUPABASE_URL').rstrip('/')}/storage/v1"
+        self._objects_url = f"{api_url}/object"
+        self._bucket_url = f"{api_url}/bucket/{quote(bucket, safe='')}"
         self._bucket = quote(bucket, safe="")
         public_url = public_base_url or f"{self._objects_url}/public/{self._bucket}"
         self._public_url = http_url(public_url, "SUPABASE_STORAGE_BASE_URL").rstrip("/")
+        self._named = Bucket(bucket, url, self._public_url)
         key = header_secret(service_key, "SUPABASE_SERVICE_KEY")
         self._key_headers = {"authorization": f"Bearer {key}", "apikey": key}
         self._max_reference_bytes = max_reference_bytes
@@ -72,25 +84,33 @@ class SupabaseStorage:
     def read_reference(self, path: str) -> bytes:
         """The bytes of the object a row of quel_attach names: publicly, else with the service key.
 
+        Where the path can be read in several ways, the first that names an object counts.
         Raises ReferenceUnavailable for good, ServiceUnavailable for now, Misconfigured where Storage refuses
         quel itself: that says nothing about the object.
         """
         try:
-            key = quoted(reference_key(path))
+            keys = reference_keys(path, self._named)
         except UnsafePathError as problem:
             raise ReferenceUnavailable(f"The stored path of {shown_name(path)} {problem}.") from None
-        verdict, body = self._send("GET", f"{self._public_url}/{key}", {})
-        if verdict.kind is Kind.REFUSED and verdict != _TOO_LARGE:
-            url = f"{self._objects_url}/authenticated/{self._bucket}/{key}"
-            verdict, body = self._send("GET", url, self._key_headers)
+        for key in keys:
+            verdict, body = self._read(quoted(key))
+            if verdict.kind is not Kind.REFUSED or read_refusal(verdict.status, body) not in NO_SUCH_OBJECT:
+                break
         if verdict == _TOO_LARGE or len(body) > self._max_reference_bytes:
             limit = f"{self._max_reference_bytes / 1e6:g} MB"
             raise ReferenceUnavailable(f"{shown_name(path)} is larger than {limit}.")
         if verdict.kind is Kind.REFUSED:
             if (why := read_refusal(verdict.status, body)) in FOR_THE_OPERATOR:
-                raise Misconfigured(_refusal(shown_name(path), verdict, why))
+                raise for_the_operator(shown_name(path), verdict.status, why)
             raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({verdict.status}).")
         return body
+
+    def _read(self, key: str) -> tuple[Verdict, bytes]:
+        verdict, body = self._send("GET", f"{self._public_url}/{key}", {})
+        if verdict.kind is Kind.REFUSED and verdict != _TOO_LARGE:
+            url = f"{self._objects_url}/authenticated/{self._bucket}/{key}"
+            verdict, body = self._send("GET", url, self._key_headers)
+        return verdict, body
 
     def write_result(self, path: str, data: bytes) -> None:
         """Puts a WebP at `path`, replacing what is there.
@@ -114,8 +134,10 @@ class SupabaseStorage:
             why = read_refusal(verdict.status, body)
             if why is Refusal.NO_OBJECT:  # none is asked for: it is the route that is not there
                 why = Refusal.ADDRESS
-            error = StorageRefused if why is Refusal.BAD_KEY else Misconfigured
-            raise error(_refusal(shown_name(path), verdict, why))
+            if why is Refusal.BAD_KEY:
+                raise StorageRefused("Storage takes no file of this name.")
+            limit = self._limit_told(len(data)) if why is Refusal.SIZE else ""
+            raise for_the_operator(shown_name(path), verdict.status, why, limit)
 
     def delete_results(self, paths: list[str]) -> None:
         """Removes objects quel wrote, if they are there. Raises ServiceUnavailable, also for a refusal."""
@@ -126,7 +148,7 @@ class SupabaseStorage:
             verdict, answer = self._send("DELETE", f"{self._objects_url}/{self._bucket}", headers, body)
             if verdict.kind is Kind.REFUSED and verdict.status != 404:
                 why = read_refusal(verdict.status, answer)
-                raise Misconfigured(_refusal("to delete objects", verdict, why))
+                raise for_the_operator("to delete objects", verdict.status, why)
 
     def stored_size_bytes(self, path: str) -> int | None:
         """The size of an object quel wrote, None for none. Raises ServiceUnavailable, Misconfigured."""
@@ -135,8 +157,8 @@ class SupabaseStorage:
         if verdict.kind is Kind.REFUSED:
             if (why := read_refusal(verdict.status, body)) is Refusal.NO_OBJECT:
                 return None
-            raise Misconfigured(_refusal(shown_name(path), verdict, why))
-        return _size_in(body)
+            raise for_the_operator(shown_name(path), verdict.status, why)
+        return size_in(body)
 
     def sizes_bytes(self, folder: str) -> dict[str, int]:
         """Objects directly in a folder with their sizes. Raises ServiceUnavailable, also for a refusal."""
@@ -148,12 +170,38 @@ class SupabaseStorage:
             verdict, body = self._send("POST", url, headers, json.dumps(page).encode())
             if verdict.kind is Kind.REFUSED:
                 why = read_refusal(verdict.status, body)
-                raise Misconfigured(_refusal("to list objects", verdict, why))
+                raise for_the_operator("to list objects", verdict.status, why)
             entries = json.loads(body)
             sizes |= {f"{folder}/{each['name']}": each["metadata"]["size"] for each in entries if each["id"]}
             if len(entries) < _LIST_AT_ONCE:
                 break
         return sizes
+
+    def read_publicly(self, path: str) -> bytes:
+        """An object quel wrote, by its public address and without the key.
+
+        Raises ReferenceUnavailable where it is not there, ServiceUnavailable for now.
+        """
+        verdict, body = self._send("GET", f"{self._public_url}/{_own_key(path)}", {})
+        if verdict.kind is Kind.REFUSED:
+            raise ReferenceUnavailable(f"Nothing is found by the public address ({verdict.status}).")
+        return body
+
+    def bucket_settings(self) -> BucketSettings:
+        """What the bucket says of itself. Raises Misconfigured, and ServiceUnavailable for now."""
+        verdict, body = self._send("GET", self._bucket_url, self._key_headers)
+        if verdict.kind is Kind.REFUSED:
+            why = read_refusal(verdict.status, body)
+            if why is Refusal.NO_OBJECT:  # no object is asked for
+                why = Refusal.ADDRESS
+            raise for_the_operator("to tell the bucket's settings", verdict.status, why)
+        return settings_in(body)
+
+    def _limit_told(self, size_bytes: int) -> str:
+        try:
+            return limit_told(size_bytes, self.bucket_settings().file_size_limit_bytes)
+        except ServiceUnavailable:
+            return limit_told(size_bytes, None)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -196,21 +244,9 @@ def _own_key(path: str) -> str:
         raise StorageRefused(f"The path of {shown_name(path)} {problem}.") from None
 
 
-def _refusal(what: str, verdict: Verdict, why: Refusal) -> str:
-    return f"Storage refuses {what} ({verdict.status}): {why.value}."
-
-
 def _outage(verdict: Verdict) -> str:
     if verdict == _LATE:
         return "Storage did not answer in time."
     if verdict == _UNREACHABLE:
         return "Storage could not be reached."
     return f"Storage cannot answer at the moment ({verdict.status})."
-
-
-def _size_in(body: bytes) -> int:
-    try:
-        info = json.loads(body)
-        return int(info["size"])
-    except (ValueError, TypeError, KeyError):
-        raise ServiceUnavailable("Storage does not tell the size of an object.") from None

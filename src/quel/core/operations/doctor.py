@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quel.core.bucket_settings import BucketSettings
 from quel.core.kind import MADE_HERE, Kind
 from quel.core.operator_fault import operator_fault
 from quel.core.redis_room import RESERVE_BYTES, memory_problem
@@ -15,6 +16,9 @@ OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
 SWEEP_SILENT_AFTER_S = 180.0
 """The sweep runs every minute; after three of them somebody should look."""
+
+LARGEST_1K_BYTES, LARGEST_4K_BYTES = 2_000_000, 12_000_000
+"""Of a WebP at quality 90: pure noise takes 0.66 bytes a pixel (measured), a photograph a tenth of that."""
 
 _COSTS = {
     "IMAGE_PER_PRICE": "an image costs {} credits",
@@ -128,6 +132,36 @@ def judge_redis_room(
             " what fills the server.",
         )
     return ok(check, f"{left // 2**20} MiB of maxmemory are left")
+
+
+def judge_bucket(name: str, settings: BucketSettings) -> Iterator[Finding]:
+    """Whether the bucket takes what quel puts in, and how its objects are read."""
+    found = [*_judge_type(name, settings), *_judge_size(settings.file_size_limit_bytes)]
+    seen = "public" if settings.public else "private: references are read with the service key"
+    yield from found or [ok(_BUCKET, f"{name} is {seen}, and takes image/webp")]
+
+
+_BUCKET = "Storage bucket"
+
+
+def _judge_type(name: str, settings: BucketSettings) -> Iterator[Finding]:
+    if not settings.takes("image/webp"):
+        allowed = ", ".join(settings.allowed_mime_types or ())
+        yield trouble(
+            _BUCKET,
+            f"{name} takes no image/webp, only {allowed}: add it to the bucket's allowed MIME types. Pictures"
+            " that are made wait meanwhile, none is lost.",
+        )
+
+
+def _judge_size(limit_bytes: int | None) -> Iterator[Finding]:
+    if limit_bytes is not None and limit_bytes < LARGEST_4K_BYTES:
+        tell = trouble if limit_bytes < LARGEST_1K_BYTES else note
+        yield tell(
+            _BUCKET,
+            f"The bucket's file size limit is {limit_bytes / 1e6:g} MB: a WebP of 1K takes up to"
+            f" {LARGEST_1K_BYTES / 1e6:g} MB, one of 4K up to {LARGEST_4K_BYTES / 1e6:g} MB. Raise it.",
+        )
 
 
 def judge_gate(gate: Mapping[str, str], closed_for_s: float) -> Finding:

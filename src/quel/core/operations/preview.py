@@ -20,7 +20,7 @@ from quel.core.plan import make_plan
 from quel.core.prompting.picture import PictureSpec, SortedReferences
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
-from quel.core.request import parse_request
+from quel.core.request import parse_request, read_once_more
 
 _NO_ID = UUID(int=0)
 
@@ -52,7 +52,7 @@ def subject_of_row(row: Mapping[str, Any]) -> Subject:
         job_id=as_uuid(str(row.get("job_id"))) or _NO_ID,
         job_type=row.get("job_type"),
         total_images=total_images,
-        input_data=row.get("job_input_data"),
+        input_data=read_once_more(row.get("job_input_data")),
         paths=(path if isinstance(path, str) else None,),
     )
 
@@ -163,7 +163,7 @@ def _possible(
         credits=len(possible) * policy.price,
         model=model.id,
         cost_usd=round(len(possible) * model.price_usd, 5),
-        warnings=_warnings(choice, policy, sorted_, images),
+        warnings=_warnings(plan.request, choice, policy, sorted_, images),
         problems=() if possible else tuple(dict.fromkeys(i.problem for i in images if i.problem)),
     )
 
@@ -210,6 +210,7 @@ def _image(
 
 
 def _warnings(
+    request: JobRequest,
     choice: PathChoice,
     policy: IntakePolicy,
     sorted_: Sequence[SortedReferences],
@@ -220,6 +221,7 @@ def _warnings(
         sentences.append(f'The path "{choice.fell_back_from}" is not known: {choice.path} is used.')
     if choice.path in policy.disabled_paths:
         sentences.append(f"The path {choice.path} is switched off: its jobs wait until it is on again.")
+    sentences += [replaced.message for replaced in request.replaced]
     sentences += [reason for references in sorted_ for reason in references.left_out]
     sentences += [f"Image {image.image} would fail: {image.problem}" for image in images if image.problem]
     return tuple(dict.fromkeys(sentences))

@@ -7,7 +7,7 @@ from quel.core.aspect import DEFAULT_ASPECT_RATIO, AspectRatio
 from quel.core.job import ItemRequest, JobType, RequestedReference, StageRequest
 from quel.core.request import values
 from quel.core.request.fields import Fields
-from quel.core.request.references import read_merged, read_references
+from quel.core.request.references import ID_KEYS, read_merged, read_references
 
 DEFAULT_PROMPT = "best quality, masterpiece"
 DEFAULT_ANGLE = "front"
@@ -49,12 +49,12 @@ class _Job:
 
 
 def read_stages(job_type: JobType, fields: Fields, total_images: int) -> tuple[StageRequest, ...]:
-    """At least one stage with at least one item; what cannot be read is noted in the fields' problems."""
+    """At least one stage with at least one item; what cannot be read is noted in the fields' findings."""
     job = _Job(
         fields=fields,
         ordered=total_images if total_images > 0 else None,
         prompt=fields.text("basePrompt", "prompt") or DEFAULT_PROMPT,
-        aspect_ratio=fields.aspect_ratio() or DEFAULT_ASPECT_RATIO,
+        aspect_ratio=fields.aspect_ratio(DEFAULT_ASPECT_RATIO),
         angle=_angle(fields) or DEFAULT_ANGLE,
         shot=_shot(fields) or DEFAULT_SHOT,
         pre_edited=fields.flag("isPreEdited"),
@@ -73,7 +73,7 @@ def _combination(job: _Job, fields: Fields) -> ItemRequest:
         angle=_angle(fields) or job.angle,
         shot=_shot(fields) or job.shot,
         quantity=fields.quantity("quantity"),
-        fx=fields.text("fx"),
+        fx=fields.label("fx"),
     )
 
 
@@ -100,7 +100,7 @@ def _stage(job: _Job, fields: Fields, merged: tuple[RequestedReference, ...]) ->
     )
     return StageRequest(
         prompt=fields.text("prompt") or job.prompt,
-        aspect_ratio=fields.aspect_ratio() or job.aspect_ratio,
+        aspect_ratio=fields.aspect_ratio(job.aspect_ratio),
         references=read_references(fields, "individualImageAttachIds") or merged,
         items=(item,),
         negative_prompt=fields.text("negative_prompt") or "",
@@ -128,16 +128,16 @@ def _portrait(job: _Job, where: str, entry: object) -> StageRequest:
     if not isinstance(entry, dict):
         return job.stage((RequestedReference(values.attach_id(entry), None, where),), job.item(1))
     fields = job.fields.inner(where, entry)
-    picture = RequestedReference(values.attach_id(fields.value("mergedAttachId")), None, where)
+    picture = RequestedReference(fields.attach_id("mergedAttachId", *ID_KEYS), None, where)
     return job.stage((picture,), job.item(1), prompt=fields.text("wrappingPrompt"))
 
 
 def _angle(fields: Fields) -> str | None:
-    return fields.text("angle", "cameraAngle")
+    return fields.label("angle", "cameraAngle")
 
 
 def _shot(fields: Fields) -> str | None:
-    return fields.text("shot", "shotType")
+    return fields.label("shot", "shotType")
 
 
 _FORMS: dict[JobType, Callable[[_Job], tuple[StageRequest, ...]]] = {

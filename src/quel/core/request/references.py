@@ -6,6 +6,9 @@ from quel.core.request.fields import Fields
 
 MERGED_KEY = "mergedImageAttachId"
 
+ID_KEYS = ("attachId", "id")
+"""What an entry names its picture by: the first that says something."""
+
 
 def read_references(fields: Fields, list_key: str) -> tuple[RequestedReference, ...]:
     """The pictures under `list_key`; where it names none, the one picture under mergedImageAttachId."""
@@ -14,19 +17,16 @@ def read_references(fields: Fields, list_key: str) -> tuple[RequestedReference, 
 
 
 def read_merged(fields: Fields) -> tuple[RequestedReference, ...]:
-    """The picture under mergedImageAttachId, without a type; none where the key says nothing."""
-    value = fields.value(MERGED_KEY)
-    if values.is_nothing(value):
-        return ()
-    return (RequestedReference(values.attach_id(value), None, fields.key(MERGED_KEY)),)
+    """The picture under mergedImageAttachId; none where the key says nothing."""
+    return tuple(_reference(fields, where, entry) for where, entry in fields.entries(MERGED_KEY))
 
 
 def _reference(fields: Fields, where: str, entry: object) -> RequestedReference:
     if not isinstance(entry, dict):
         return RequestedReference(values.attach_id(entry), None, where)
     picked = fields.inner(where, entry)
-    kind = picked.text("type")
-    return RequestedReference(values.attach_id(picked.value("attachId")), kind and kind.lower(), where)
+    kind = picked.label("type")
+    return RequestedReference(picked.attach_id(*ID_KEYS), kind and kind.lower(), where)
 
 
 def _each_once(asks: list[RequestedReference]) -> tuple[RequestedReference, ...]:

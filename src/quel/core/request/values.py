@@ -4,13 +4,22 @@ import math
 import re
 
 from quel.core.aspect import AspectRatio, nearest_aspect_ratio
+from quel.core.request.spelling import plain_key
 
 LARGEST_NUMBER = 10**20  # beyond every 64-bit id and every limit, and short enough to print
 LARGEST_ATTACH_ID = 2**63 - 1  # quel_attach.attach_id is a bigint
 SHOWN_CHARACTERS = 40
+LONGEST_RATIO_CHARACTERS = 200
 
 _NUMBER = re.compile(r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?")
-_RATIO_SIGN = re.compile(r"[:：/x×*]", re.IGNORECASE)
+_RATIO_SIGN = "[:：∶/x×*]"
+_BETWEEN = re.compile(_RATIO_SIGN, re.IGNORECASE)
+# Among other words: no part of a longer number, of a name such as "v9:16", or of a row of three ("9:16:1").
+_SIDE = r"(\d{1,9}+(?:\.\d{1,9}+)?+)"
+_AMONG_WORDS = re.compile(
+    rf"(?<![\w.:：∶/×*+-]){_SIDE}\s*{_RATIO_SIGN}\s*{_SIDE}(?!\d|\.\d|\s*{_RATIO_SIGN}\s*[\d-])",
+    re.IGNORECASE,
+)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes neither NUL nor half a surrogate pair
 _FLAG_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -78,13 +87,37 @@ def plain_text(value: object) -> str | None:
     return str(math.floor(found) if found == math.floor(found) else found)
 
 
+def only(value: object) -> object:
+    """The entry of a list of one; any other value as it is."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
 def aspect_ratio(value: object) -> AspectRatio | None:
-    """The supported ratio nearest to "4:3", "4x3", "4/3", "1.85:1", or a plain width over height."""
-    sides = _RATIO_SIGN.split(value, maxsplit=2) if isinstance(value, str) else [value]
-    width, height = (number(side) for side in (*sides, 1)[:2])
-    if width is None or height is None or width <= 0 or height <= 0 or len(sides) > 2:
+    """The supported ratio nearest to what the value says; None where it says none, or two different ones.
+
+    Read are "4:3", "4x3", "4/3", "1.85:1", the same among other words ("9:16 (vertical)", "1080x1920 px"),
+    a plain width over height, two numbers in a list, and an object with `width` and `height` (or `w`, `h`).
+    """
+    value = only(value)
+    if isinstance(value, list):
+        return _ratio_of(*value) if len(value) == 2 else None
+    if isinstance(value, dict):
+        by_name = {plain_key(key): side for key, side in value.items()}
+        return _ratio_of(by_name.get("width", by_name.get("w")), by_name.get("height", by_name.get("h")))
+    if not isinstance(value, str):
+        return _ratio_of(value, 1)
+    sides = _BETWEEN.split(value, maxsplit=2)
+    if len(sides) <= 2 and all(number(side) is not None for side in sides):
+        return _ratio_of(*(*sides, 1)[:2])
+    found = {_ratio_of(*pair) for pair in _AMONG_WORDS.findall(value[:LONGEST_RATIO_CHARACTERS])}
+    return found.pop() if len(found) == 1 else None
+
+
+def _ratio_of(width: object, height: object) -> AspectRatio | None:
+    wide, high = number(width), number(height)
+    if wide is None or high is None or wide <= 0 or high <= 0:
         return None
-    return nearest_aspect_ratio(width, height)
+    return nearest_aspect_ratio(wide, high)
 
 
 def is_nothing(value: object) -> bool:

@@ -17,7 +17,7 @@ from quel.core.fetch_job import (
 from quel.core.job import JobStatus
 from quel.core.kind import Kind
 from quel.core.pipeline import ImageState
-from quel.core.request import user_id_of
+from quel.core.request import read_once_more, user_id_of
 from quel.core.request.values import attach_ids
 from quel.sandbox.memory.accounts import balance, held
 from quel.sandbox.memory.image_moves import move
@@ -64,13 +64,14 @@ class FetchJobRows:
         production = self._tables.productions.get(job.production_id) if job.production_id else None
         organization = self._organization(job)
         owner_id = organization.owner_id if organization else None
-        candidates = {job.quel_member_id, owner_id, as_uuid(user_id_of(job.job_input_data))}
+        input_data = read_once_more(job.job_input_data)
+        candidates = {job.quel_member_id, owner_id, as_uuid(user_id_of(input_data))}
         return JobFacts(
             job_id=job.job_id,
             status=job.job_status,
             job_type=job.job_type,
             total_images=job.total_images,
-            input_data=job.job_input_data,
+            input_data=input_data,
             production_id=job.production_id,
             member_id=job.quel_member_id,
             job_path=job.quel_production_path,
@@ -159,6 +160,7 @@ class FetchJobRows:
                 number=image.number,
                 seed=image.seed,
                 not_before=now,
+                created_at=now,
                 updated_at=now,
                 state=ImageState.STORED if is_stored else ImageState.PLANNED,
                 attach_id=stored[image.image_no] if is_stored else None,

@@ -87,6 +87,7 @@ class PersistOutputRows:
             begun=begun,
             starts=image.starts if begun else 0,
             object_bytes=image.object_bytes,
+            age_s=(self._tables.clock.now - image.created_at).total_seconds(),
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:

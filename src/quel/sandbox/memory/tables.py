@@ -141,6 +141,7 @@ class PipelineImage:
     number: int
     seed: int
     not_before: datetime
+    created_at: datetime
     updated_at: datetime
     state: ImageState = ImageState.PLANNED
     turn: int = 0

@@ -29,7 +29,8 @@ class StorageCall:
     """One request, in order of answering from number 0.
 
     `target` is the address as it came, `path` the object after decoding. `operation` is "upload", "read",
-    "info", "delete" or "list"; `outcome` "served" or the name of a fault; `status` what went over the wire.
+    "info", "delete", "list" or "bucket"; `outcome` "served" or the name of a fault; `status` what
+    went over the wire.
     """
 
     number: int
@@ -78,6 +79,10 @@ class Storage(Client):
     def get(self, path: str, bucket: str = DEFAULT_BUCKET) -> bytes:
         """An object's bytes. Raises SandboxError when there is none."""
         return base64.b64decode(self.control("get", bucket=bucket, path=path))
+
+    def set_bucket(self, bucket: str = DEFAULT_BUCKET, **settings: bool | int | list[str] | None) -> None:
+        """Changes `public`, `file_size_limit` (bytes) or `allowed_mime_types`, until the reset."""
+        self.control("bucket", bucket=bucket, **settings)
 
     def remove(self, path: str, bucket: str = DEFAULT_BUCKET) -> bool:
         """Removes an object; whether there was one."""

@@ -53,11 +53,18 @@ def duplicate() -> Reply:
     return refusal(409, "Duplicate", "The resource already exists", "ResourceAlreadyExists")
 
 
+def wrong_type(mime_type: str) -> Reply:
+    """An upload of a type that the bucket does not take."""
+    message = f"mime type {mime_type} is not supported"
+    return refusal(415, "invalid_mime_type", message, "InvalidMimeType")
+
+
 def too_large() -> Reply:
     """An upload beyond the limit of the bucket."""
     return refusal(413, "Payload too large", "The object exceeded the maximum allowed size", "EntityTooLarge")
 
 
 def unknown_route(method: str, path: str) -> Reply:
-    """A route Storage does not have."""
-    return refusal(404, "Not Found", f"Route {method}:{path} not found")
+    """A route Storage does not have: the only 404 it puts on the wire as it is."""
+    body = {"message": f"Route {method}:{path} not found", "error": "Not Found", "statusCode": 404}
+    return Reply(HTTPStatus.NOT_FOUND, json.dumps(body).encode())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from quel.sandbox.http_server import Request
 
 PREFIX = "/storage/v1/object/"
+BUCKETS = "/storage/v1/bucket/"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ def read_route(request: Request) -> Asked | None:
 
     A leading `public`, `authenticated`, `info` or `list` is a route, never a bucket, as in the real one.
     """
+    if request.method == "GET" and request.path.startswith(BUCKETS):
+        return Asked("bucket", request.path.removeprefix(BUCKETS), "", request)
     if not request.path.startswith(PREFIX):
         return None
     first, _, rest = request.path.removeprefix(PREFIX).partition("/")

@@ -53,13 +53,28 @@ class StoredObject:
         }
 
 
+@dataclass(frozen=True)
+class BucketLimits:
+    """A bucket's own settings, by the names Storage gives them; None is no limit of its own."""
+
+    public: bool = True
+    file_size_limit: int | None = None
+    allowed_mime_types: list[str] | None = None
+
+    def takes(self, mime_type: str) -> bool:
+        """As the real one compares: whole types, and families written `image/*`."""
+        wanted = {mime_type, f"{mime_type.split('/')[0]}/*", "*/*"}
+        return not self.allowed_mime_types or not wanted.isdisjoint(self.allowed_mime_types)
+
+
 class StorageSimulator(Simulator):
     """Storage with some buckets; `service_key` may do everything, others may read public objects."""
 
     def __init__(self, service_key: str, buckets: list[str]) -> None:
         super().__init__()
         self._service_key = service_key
-        self._buckets = buckets
+        self._names = buckets
+        self._buckets = {name: BucketLimits() for name in buckets}
         self._objects: dict[tuple[str, str], StoredObject] = {}
         self._operations: dict[str, Callable[[Asked], Reply]] = {
             "upload": self._upload,
@@ -68,19 +83,22 @@ class StorageSimulator(Simulator):
             "info": self._info,
             "delete": self._delete,
             "list": self._list,
+            "bucket": self._bucket,
         }
         self.controls |= {
             "objects": lambda: [stored.described() for stored in self._snapshot()],
             "put": self._put,
             "get": self._get,
+            "bucket": self._set_bucket,
             "remove": lambda bucket, path: self._objects.pop((bucket, path), None) is not None,
         }
 
     def reset(self) -> None:
-        """As at the start: no objects either."""
+        """As at the start: no objects either, and every bucket public and without limits."""
         super().reset()
         with self.lock:
             self._objects.clear()
+            self._buckets = {name: BucketLimits() for name in self._names}
 
     def serve(self, request: Request) -> Reply:
         """One request of Storage's protocol."""
@@ -128,7 +146,10 @@ class StorageSimulator(Simulator):
         request = asked.request
         if not VALID_KEY.fullmatch(asked.path):
             return errors.invalid_key(asked.path)
-        if len(request.body) > MAX_OBJECT_BYTES:
+        limits, mime_type = self._buckets[asked.bucket], request.headers.get("Content-Type", "")
+        if not limits.takes(mime_type):
+            return errors.wrong_type(mime_type)
+        if len(request.body) > (limits.file_size_limit or MAX_OBJECT_BYTES):
             return errors.too_large()
         stored = StoredObject(
             asked.bucket,
@@ -152,7 +173,16 @@ class StorageSimulator(Simulator):
 
     def _read_public(self, asked: Asked) -> Reply:
         stored = self._objects.get((asked.bucket, asked.path))
-        return _download(stored) if stored and stored.public else errors.object_not_found()
+        limits = self._buckets.get(asked.bucket)
+        is_public = limits is not None and limits.public
+        return _download(stored) if stored and stored.public and is_public else errors.object_not_found()
+
+    def _bucket(self, asked: Asked) -> Reply:
+        return Reply.of_json({"id": asked.bucket, "name": asked.bucket} | vars(self._buckets[asked.bucket]))
+
+    def _set_bucket(self, bucket: str, **settings: Any) -> None:
+        with self.lock:
+            self._buckets[bucket] = replace(self._buckets[bucket], **settings)
 
     def _info(self, asked: Asked) -> Reply:
         stored = self._objects.get((asked.bucket, asked.path))
