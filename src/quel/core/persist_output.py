@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.credits import PayerKind
+from quel.core.engines import GEMINI
 from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
@@ -43,6 +44,7 @@ class OutputToPersist:
     begun: bool = True
     starts: int = 1
     object_bytes: int | None = None
+    engine: str = GEMINI
 
 
 @dataclass(frozen=True)

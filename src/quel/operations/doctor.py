@@ -19,10 +19,12 @@ from quel.core.errors import QuelError, ServiceUnavailable, SettingsError
 from quel.core.models import ModelStatus, model_for
 from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
+from quel.operations.comfy_doctor import examine_comfy
 from quel.operations.services import OperatorServices
 from quel.settings import REQUIRED
 
 _GEMINI_TIMEOUT_S = 15.0
+_GEMINI_KEY = "GEMINI_API_KEY"
 
 
 def examine(services: OperatorServices) -> Iterator[Finding]:
@@ -31,7 +33,7 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
     One small object is put into the bucket and removed again; no image is made. Raises SettingsError where
     settings name a path that does not exist.
     """
-    _ = services.rules
+    _check_paths(services)
     checks: tuple[tuple[str, Callable[[OperatorServices], Iterator[Finding]]], ...] = (
         (doctor.SETTINGS, _settings),
         ("Defaults", _defaults),
@@ -41,12 +43,34 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Storage", _storage),
         ("Gemini", _gemini),
         ("Provider quota", _quota),
+        ("ComfyUI", examine_comfy),
         ("Pauses", _pauses),
         ("Sweep", _sweep),
         ("Jobs left alone", _left_alone),
     )
     for check, ask in checks:
         yield from _guarded(check, services, ask)
+
+
+def _check_paths(services: OperatorServices) -> None:
+    """Raises SettingsError; what is wrong with engines and workflows is a finding of its own."""
+    try:
+        _ = services.rules
+    except SettingsError:
+        if not _problem_of_engines(services):
+            raise
+
+
+def _problem_of_engines(services: OperatorServices) -> bool:
+    try:
+        _ = services.engine_settings
+    except SettingsError:
+        return True
+    return False
+
+
+def _uses_gemini(services: OperatorServices) -> bool:
+    return _problem_of_engines(services) or services.engine_settings.uses_gemini
 
 
 def _guarded(
@@ -61,7 +85,8 @@ def _guarded(
 
 
 def _settings(services: OperatorServices) -> Iterator[Finding]:
-    services.settings.require(*REQUIRED)
+    required = [name for name in REQUIRED if name != _GEMINI_KEY or _uses_gemini(services)]
+    services.settings.require(*required)
     yield ok(doctor.SETTINGS, "every one that is required is there")
 
 
@@ -143,7 +168,9 @@ def _storage(services: OperatorServices) -> Iterator[Finding]:
 
 def _gemini(services: OperatorServices) -> Iterator[Finding]:
     settings = services.settings
-    settings.require("GEMINI_API_KEY")
+    if not _uses_gemini(services):
+        return
+    settings.require(_GEMINI_KEY)
     engine = GeminiEngine(
         api_key=settings.gemini_api_key,
         model=settings.gemini_model,
@@ -162,6 +189,8 @@ def _gemini(services: OperatorServices) -> Iterator[Finding]:
 
 
 def _quota(services: OperatorServices) -> Iterator[Finding]:
+    if not _uses_gemini(services):
+        return
     yield doctor.judge_gate(services.quota.state(), services.quota.closed_for_s())
 
 

@@ -47,7 +47,7 @@ _THIS_IMAGE = (
 )
 
 _IMAGE = """
-SELECT {starts} AS starts, i.object_bytes, i.state, i.path, i.stage, i.broken_answers,
+SELECT {starts} AS starts, i.object_bytes, i.state, i.path, i.stage, i.broken_answers, i.engine,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
 FROM quel.image i
@@ -156,6 +156,7 @@ class PersistOutputRows:
             begun=row.starts is not None,
             starts=row.starts or 0,
             object_bytes=row.object_bytes,
+            engine=row.engine,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
@@ -245,5 +246,5 @@ def _record(delivery: OutputToPersist, balance: int, size_bytes: int) -> dict[st
         "production_id": delivery.production_id,
         "org_id": organization,
         "used_by": delivery.ledger_member_id if organization else None,
-        "api_provider": credits.API_PROVIDER,
+        "api_provider": credits.API_PROVIDERS[delivery.engine],
     }

@@ -158,6 +158,8 @@ class FetchJobRows:
                 item=image.item,
                 number=image.number,
                 seed=image.seed,
+                engine=start.plan.route.maker.engine,
+                workflow=start.plan.route.maker.workflow,
                 not_before=now,
                 updated_at=now,
                 state=ImageState.STORED if is_stored else ImageState.PLANNED,
