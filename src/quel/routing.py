@@ -31,10 +31,12 @@ class EngineSettings:
     servers: Mapping[str, ServerSection]
     makers: tuple[Maker, ...]
 
-    @property
-    def uses_gemini(self) -> bool:
-        """Whether a route or a fallback names it."""
-        return any(maker.engine == GEMINI for maker in self.makers)
+
+def names_gemini(settings: Settings) -> bool:
+    """Whether a path's route or its fallback names Gemini; no file is read for it."""
+    default = settings.routes.get(_DEFAULT, RouteSection())
+    routes = [settings.routes.get(path, default) for path in PATHS]
+    return any(GEMINI in (route.engine, route.fallback) for route in routes)
 
 
 def read_engine_settings(settings: Settings) -> EngineSettings:

@@ -9,7 +9,7 @@ import pytest
 from quel.core.engines import Maker, Route
 from quel.core.errors import SettingsError
 from quel.core.paths import PATHS
-from quel.routing import read_engine_settings, secret_of
+from quel.routing import names_gemini, read_engine_settings, secret_of
 from quel.settings import read_settings
 
 SHIPPED = Path(__file__).parents[2] / "workflows"
@@ -63,11 +63,14 @@ def test_a_route_names_engine_workflow_and_fallback(engines):
     assert (capability.max_pictures, capability.takes_negative) == (3, True)
 
 
-def test_gemini_is_needed_only_where_a_route_names_it(engines):
+def test_gemini_is_needed_only_where_a_route_names_it(engines, tmp_path):
     alone = WHOLE.split("routes:")[0] + "routes: {default: {engine: comfyui, workflow: text}}"
-    assert not engines(alone).uses_gemini
-    assert engines(alone + "\n").makers == (Maker("comfyui", "edit"), Maker("comfyui", "text"))
-    assert engines(WHOLE).uses_gemini
+    assert engines(alone).makers == (Maker("comfyui", "edit"), Maker("comfyui", "text"))
+    environment = {"QUEL_CONFIG": str(tmp_path / "quel.yaml")}
+    assert not names_gemini(read_settings(environment))
+    assert engines(WHOLE).makers == (Maker("comfyui", "edit"), Maker("comfyui", "text"), Maker("gemini"))
+    assert names_gemini(read_settings(environment))
+    assert names_gemini(read_settings({}))
 
 
 def test_a_secret_is_read_from_the_variable_that_is_named(engines, tmp_path):

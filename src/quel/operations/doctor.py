@@ -21,6 +21,7 @@ from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
 from quel.operations.comfy_doctor import examine_comfy
 from quel.operations.services import OperatorServices
+from quel.routing import names_gemini
 from quel.settings import REQUIRED
 
 _GEMINI_TIMEOUT_S = 15.0
@@ -69,10 +70,6 @@ def _problem_of_engines(services: OperatorServices) -> bool:
     return False
 
 
-def _uses_gemini(services: OperatorServices) -> bool:
-    return _problem_of_engines(services) or services.engine_settings.uses_gemini
-
-
 def _guarded(
     check: str, services: OperatorServices, ask: Callable[[OperatorServices], Iterator[Finding]]
 ) -> Iterator[Finding]:
@@ -85,7 +82,7 @@ def _guarded(
 
 
 def _settings(services: OperatorServices) -> Iterator[Finding]:
-    required = [name for name in REQUIRED if name != _GEMINI_KEY or _uses_gemini(services)]
+    required = [name for name in REQUIRED if name != _GEMINI_KEY or names_gemini(services.settings)]
     services.settings.require(*required)
     yield ok(doctor.SETTINGS, "every one that is required is there")
 
@@ -168,7 +165,7 @@ def _storage(services: OperatorServices) -> Iterator[Finding]:
 
 def _gemini(services: OperatorServices) -> Iterator[Finding]:
     settings = services.settings
-    if not _uses_gemini(services):
+    if not names_gemini(settings):
         return
     settings.require(_GEMINI_KEY)
     engine = GeminiEngine(
@@ -189,7 +186,7 @@ def _gemini(services: OperatorServices) -> Iterator[Finding]:
 
 
 def _quota(services: OperatorServices) -> Iterator[Finding]:
-    if not _uses_gemini(services):
+    if not names_gemini(services.settings):
         return
     yield doctor.judge_gate(services.quota.state(), services.quota.closed_for_s())
 

@@ -13,7 +13,7 @@ from quel.core.errors import QuelError, SettingsError
 from quel.core.pipeline import Step
 from quel.core.redis_room import memory_problem
 from quel.observe.events import Event, emit
-from quel.routing import read_engine_settings
+from quel.routing import names_gemini
 from quel.settings import Settings
 
 NEEDS: dict[Step, tuple[str, ...]] = {
@@ -30,8 +30,8 @@ _IDLE_POLL_MS = 100  # how soon an idle thread notices that it is to stop
 
 
 def needed_by_engines(settings: Settings, steps: Collection[Step]) -> frozenset[str]:
-    """The key of Gemini, where images are made and a route names it. Raises SettingsError."""
-    calls = Step.GENERATE_IMAGE in steps and read_engine_settings(settings).uses_gemini
+    """The key of Gemini, where images are made and a route names it."""
+    calls = Step.GENERATE_IMAGE in steps and names_gemini(settings)
     return frozenset({"GEMINI_API_KEY"}) if calls else frozenset()
 
 

@@ -60,8 +60,8 @@ def _literal(
     spec = _spec(told, name)
     if spec is None or link_of(value) is not None:
         return
-    choices = _choices(spec)
-    if choices is not None and choices and value not in choices:
+    choices = None if _options(spec).get("image_upload") else _choices(spec)
+    if choices is not None and value not in choices:
         yield f'{graph.file}: the server lacks "{value}", which "{kind}" (node {node}) names as {name}.'
     elif (bound := _out_of_bounds(spec, value)) is not None:
         yield f'{graph.file}: {name} of "{kind}" (node {node}) is {value}, and {bound}.'
