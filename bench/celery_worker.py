@@ -15,6 +15,7 @@ from celery import Celery, signals
 
 from quel.actors.admission.controller import AdmissionController
 from quel.actors.admission.lease_renewal import LeaseRenewal
+from quel.core.engines import Maker
 from quel.core.errors import QuelError
 from quel.core.pipeline import Step, StepMessage
 from quel.observe.logs import configure_logs, log_context
@@ -80,8 +81,8 @@ def _start(sender: Any, **_signal: Any) -> None:
         backlog=lambda: int(queues.llen(Step.GENERATE_IMAGE.value)),
         handful=threads,
     )
-    renewal = LeaseRenewal(keep_leases=services.generate_image.renew, keep_slots=services.quota.keep)
-    services.install(admission, renewal)
+    renewal = LeaseRenewal(keep_leases=services.generate_image.renew)
+    services.install({Maker(): admission}, renewal)
     stop = threading.Event()
     threading.Thread(target=admission.run, args=(stop,), daemon=True).start()
     for thread in renewal.threads(stop):

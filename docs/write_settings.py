@@ -76,6 +76,35 @@ worker:
 
 Without a file, and for paths it does not name, nothing is limited and everything is enabled.
 
+```yaml
+engines:
+  comfyui:
+    servers:                       # one GPU is one server, which makes one image of quel's at a time
+      - {name: gpu-a, url: "http://10.0.0.5:8188"}
+      - {name: gpu-b, url: "https://gpu.example/comfy", auth: bearer, secret: MY_GPU_TOKEN}
+    poll_s: 0.5                    # between two questions after a running prompt
+    lost_after_s: 60               # a server that is silent for longer has lost the prompt it was given
+workflows:
+  my-look:
+    file: edit_pictures.json       # or variants: [a.json, b.json]: the first that fits an image is taken
+    servers: [gpu-a]               # all, where it is left out
+    timeout_s: 300                 # from the start of an execution; QUEL_COMFY_TIMEOUT_S where it is left out
+    wait_s: 120                    # the longest wait behind other people's prompts
+    usd_per_hour: 1.10             # of the GPU; usd_per_image is added to it
+    megapixels: 1.0                # of a picture; its sides are multiples of size_step (16)
+    escape_weights: false          # `(` is a bracket; true where the node is a CLIPTextEncode
+    slots: {prompt: "5.prompt"}    # beside those that nodes' titles name
+    refusals: ["unsafe content"]   # patterns of an error's text by which a safety node refuses an image
+routes:
+  default: {engine: gemini}
+  beauty: {engine: comfyui, workflow: my-look, fallback: gemini, fallback_after_s: 5m}
+```
+
+`auth` is `none`, `bearer`, `basic` or `header:<name>`, and `secret` the name of the environment variable
+with the credential (for `basic` it holds `user:password`). A route names what makes a path's images, from
+the claim of a job on; GEMINI_API_KEY is needed only where a route or a fallback names gemini. Files are
+relative to the settings file. [operate/comfyui.md](operate/comfyui.md) tells how to bring a workflow.
+
 `timeout` shortens the wait of one blocking read of a raw list. It cannot lengthen it: no read waits longer
 than a second, whatever it says, so that a worker that is told to end does so soon; the next read follows at
 once. An id that is pushed meanwhile ends the wait, so a long one would bring no id sooner.

@@ -4,8 +4,10 @@ Each is connected to when it is first used, so that each actor group runs with o
 libraries of Storage, provider and codec are imported then as well: most actor groups need none of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import redis
@@ -30,17 +32,20 @@ from quel.adapters.redis.queues import Queues
 from quel.adapters.redis.quota import GeminiQuota
 from quel.adapters.redis.rejected import RejectedEntries
 from quel.core import ports
+from quel.core.engines import COMFYUI, GEMINI, Maker
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
-from quel.core.models import model_for
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
 from quel.core.rules import Rules
+from quel.core.services import Lane
+from quel.routing import EngineSettings, read_engine_settings, secret_of
 from quel.settings import MissingReference, Settings
 
 if TYPE_CHECKING:
+    from quel.adapters.comfy.places import ComfyServers
     from quel.adapters.imaging import Workbench
     from quel.adapters.storage import SupabaseStorage
 
@@ -54,23 +59,32 @@ class Services:
 
     def __init__(self, settings: Settings, *, threads: int = 1, patient: bool = True) -> None:
         self.settings = settings
-        self._threads = threads
+        self._threads = self._callers = threads
         self._patient = patient
-        self._admission: ports.AdmissionController | None = None
+        self._admissions: Mapping[Maker, ports.AdmissionController] | None = None
         self._lease_renewal: ports.LeaseRenewal | None = None
         self._closers: list[Callable[[], object]] = []
 
     @cached_property
     def rules(self) -> Rules:
         """The settings as the stages need them. Raises SettingsError (see `make_rules`)."""
-        return make_rules(self.settings)
+        return make_rules(self.settings, self.engine_settings)
+
+    @cached_property
+    def engine_settings(self) -> EngineSettings:
+        """Routes, workflows and servers. Raises SettingsError."""
+        return read_engine_settings(self.settings)
+
+    def admission(self, maker: Maker) -> ports.AdmissionController:
+        """A maker's admission controller; only workers that serve generate_image have them."""
+        if self._admissions is None:
+            raise SettingsError("This process does not serve generate_image.")
+        return self._admissions[maker]
 
     @property
-    def admission(self) -> ports.AdmissionController:
-        """The admission controller; only workers that serve generate_image have one."""
-        if self._admission is None:
-            raise SettingsError("This process does not serve generate_image.")
-        return self._admission
+    def callers(self) -> int:
+        """How many threads call engines."""
+        return self._callers
 
     @property
     def lease_renewal(self) -> ports.LeaseRenewal:
@@ -79,9 +93,19 @@ class Services:
             raise SettingsError("This process does not serve generate_image.")
         return self._lease_renewal
 
-    def install(self, admission: ports.AdmissionController, lease_renewal: ports.LeaseRenewal) -> None:
-        """Gives the process its admission controller and the renewal of its leases."""
-        self._admission, self._lease_renewal = admission, lease_renewal
+    def install(
+        self,
+        admissions: Mapping[Maker, ports.AdmissionController],
+        lease_renewal: ports.LeaseRenewal,
+        *,
+        callers: int | None = None,
+    ) -> None:
+        """Gives the process an admission controller a maker, and the renewal of its leases.
+
+        `callers` is the number of its threads that call engines.
+        """
+        self._admissions, self._lease_renewal = admissions, lease_renewal
+        self._callers = callers or self._threads
 
     @cached_property
     def database(self) -> Database:
@@ -143,7 +167,7 @@ class Services:
 
     @cached_property
     def quota(self) -> ports.Quota:
-        """The provider's quota."""
+        """Gemini's quota."""
         return GeminiQuota(
             self.redis,
             rpm=self.settings.gemini_rpm,
@@ -151,7 +175,7 @@ class Services:
             concurrency=self.settings.gemini_concurrency,
             call_timeout_s=self.settings.gemini_timeout_s,
             blob_budget_bytes=self.settings.blob_budget_bytes,
-            calls_begun=lambda window_s, day_s: ProviderCalls(self.database).begun(window_s, day_s),
+            calls_begun=lambda window_s, day_s: ProviderCalls(self.database, GEMINI).begun(window_s, day_s),
         )
 
     @cached_property
@@ -185,7 +209,7 @@ class Services:
 
     @cached_property
     def engine(self) -> ports.Engine:
-        """The provider. A second engine would be chosen here, by the model's row in the model table."""
+        """Gemini."""
         from quel.adapters.gemini.engine import GeminiEngine
 
         self.settings.require("GEMINI_API_KEY")
@@ -200,6 +224,57 @@ class Services:
         )
         self._closers.append(engine.close)
         return engine
+
+    @cached_property
+    def comfy_servers(self) -> "ComfyServers":
+        """The ComfyUI servers. Raises SettingsError for an address or a credential that is missing."""
+        from quel.adapters.comfy.client import ComfyClient
+        from quel.adapters.comfy.places import ComfyServers
+
+        clients = {}
+        for name, server in self.engine_settings.servers.items():
+            secret = secret_of(server, self.settings)
+            clients[name] = ComfyClient(server, secret, connections=self._threads)
+            self._closers.append(clients[name].close)
+        return ComfyServers(self.redis, clients)
+
+    def _comfy_engine(self, maker: Maker) -> ports.Engine:
+        from quel.adapters.comfy.engine import ComfyEngine
+
+        comfy, workflow = self.settings.comfy, self.engine_settings.workflows[maker.workflow]
+        return ComfyEngine(
+            workflow,
+            self.comfy_servers,
+            poll_s=comfy.poll_s,
+            lost_after_s=comfy.lost_after_s,
+            bench=self._bench,
+        )
+
+    def _comfy_quota(self, maker: Maker) -> ports.Quota:
+        from quel.adapters.comfy.places import ComfyPlaces
+
+        return ComfyPlaces(
+            self.comfy_servers,
+            self.engine_settings.workflows[maker.workflow].servers,
+            maker.workflow,
+            outputs_full=lambda: self.quota.outputs_full(),
+        )
+
+    def engine_of(self, maker: Maker) -> ports.Engine:
+        """A maker's engine."""
+        engines = {GEMINI: lambda _: self.engine, COMFYUI: self._comfy_engine}
+        return engines[maker.engine](maker)
+
+    def quota_of(self, maker: Maker) -> ports.Quota:
+        """A maker's quota."""
+        quotas = {GEMINI: lambda _: self.quota, COMFYUI: self._comfy_quota}
+        return quotas[maker.engine](maker)
+
+    @cached_property
+    def lanes(self) -> Sequence[Lane]:
+        """One a maker that a route names or that a plan may still name."""
+        makers = self.engine_settings.makers
+        return [EngineLane(self, maker, others=len(makers) > 1) for maker in makers]
 
     @cached_property
     def imaging(self) -> ports.Imaging:
@@ -221,8 +296,46 @@ class Services:
             self._closers.pop()()
 
 
-def make_rules(settings: Settings) -> Rules:
+class EngineLane:
+    """One maker, wired when it is first used; where there are `others`, one thread is left to them."""
+
+    def __init__(self, services: Services, maker: Maker, *, others: bool) -> None:
+        self.maker = maker
+        self._services, self._left = services, int(others)
+        self._lock = Lock()
+        self._waiting = 0
+
+    @cached_property
+    def engine(self) -> ports.Engine:
+        """The engine."""
+        return self._services.engine_of(self.maker)
+
+    @cached_property
+    def quota(self) -> ports.Quota:
+        """Its quota."""
+        return self._services.quota_of(self.maker)
+
+    @property
+    def admission(self) -> ports.AdmissionController:
+        """Its admission controller; only workers that serve generate_image have one."""
+        return self._services.admission(self.maker)
+
+    @contextmanager
+    def thread(self) -> Iterator[bool]:
+        """Whether one more thread may wait for it: one is left to the other lanes."""
+        with self._lock:
+            is_free = self._waiting < max(1, self._services.callers - self._left)
+            self._waiting += is_free
+        try:
+            yield is_free
+        finally:
+            with self._lock:
+                self._waiting -= is_free
+
+
+def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rules:
     """The stages' rules. Raises SettingsError where a setting names a path that does not exist."""
+    engines = engines or read_engine_settings(settings)
     known = frozenset(PATHS)
     for name, paths in (
         ("QUEL_DEFAULT_PATH", {settings.default_path}),
@@ -243,10 +356,10 @@ def make_rules(settings: Settings) -> Rules:
             reject_unknown_paths=settings.unknown_path == "reject",
             price=settings.image_per_price,
             max_images=settings.max_images_per_job,
+            routing=engines.routing,
         ),
         retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
         model=settings.gemini_model,
-        max_pictures=model_for(settings.gemini_model).max_pictures,
         stuck_after_s=settings.stuck_after_s,
         max_recoveries=settings.max_recoveries,
         adopt_within_s=settings.adopt_within_s,

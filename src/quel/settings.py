@@ -20,7 +20,7 @@ from quel.core.database_url import client_url
 from quel.core.errors import SettingsError
 from quel.core.models import API_VERSION
 from quel.core.redis_url import check_options, check_parts, url_of_parts, with_database
-from quel.settings_file import PathLimits, SettingsFile
+from quel.settings_file import ComfySection, PathLimits, RouteSection, SettingsFile, WorkflowSection
 
 DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
 _BROKER_DATABASE = 1
@@ -101,6 +101,12 @@ class Settings(BaseModel):
     """Seconds after which a provider call is given up."""
     gemini_max_attempts: Positive = Field(10, alias="QUEL_GEMINI_MAX_ATTEMPTS")
     """Failing calls after which an image has failed; waiting for quota counts for none."""
+    comfy_servers: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="QUEL_COMFY_SERVERS")
+    """Addresses of ComfyUI servers, with commas between; replaces the settings file's servers."""
+    comfy_token: str = Field("", alias="QUEL_COMFY_TOKEN", repr=False)
+    """The bearer token that a proxy in front of the servers of QUEL_COMFY_SERVERS asks for."""
+    comfy_timeout_s: Seconds = Field(300.0, alias="QUEL_COMFY_TIMEOUT_S")
+    """Seconds after which an execution of a workflow without a `timeout_s` of its own is given up."""
 
     image_per_price: NotNegative = Field(5, alias="IMAGE_PER_PRICE")
     """Credits an image costs."""
@@ -152,6 +158,11 @@ class Settings(BaseModel):
     otel_sdk_disabled: bool = Field(False, alias="OTEL_SDK_DISABLED")
     """`true` writes no traces, whatever the two above say."""
     path_limits: Mapping[str, PathLimits] = Field(default_factory=dict, alias="path_limits")
+    comfy: ComfySection = Field(ComfySection(), alias="comfy", repr=False)
+    workflows: Mapping[str, WorkflowSection] = Field(default_factory=dict, alias="workflows")
+    routes: Mapping[str, RouteSection] = Field(default_factory=dict, alias="routes")
+    comfy_secrets: Mapping[str, str] = Field(default_factory=dict, alias="comfy_secrets", repr=False)
+    config_folder: str = Field("", alias="config_folder")
 
     def require(self, *names: str) -> None:
         """Raises SettingsError naming every variable of `names` that has no value."""
@@ -180,6 +191,12 @@ class Settings(BaseModel):
     def redis_urls(self) -> dict[str, str]:
         """Both Redis databases, each under the variable that moves it."""
         return {"REDIS_URL": self.redis, "QUEL_BROKER_REDIS_URL": self.broker_redis}
+
+    @property
+    def longest_call_s(self) -> float:
+        """The longest that one call to any engine may take."""
+        comfy = [(flow.timeout_s or self.comfy_timeout_s) + flow.wait_s for flow in self.workflows.values()]
+        return max([self.gemini_timeout_s, *comfy])
 
     @property
     def costly_defaults(self) -> dict[str, Any]:
@@ -230,6 +247,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises SettingsError with a sentence that names the variable or key.
     """
     values = _file_values(environment.get("QUEL_CONFIG", ""))
+    values["comfy_secrets"] = {
+        server.secret: environment.get(server.secret, "").strip()
+        for server in values.get("comfy", ComfySection()).servers
+        if server.secret
+    }
     values |= {name: environment[name].strip() for name in VARIABLES if environment.get(name, "").strip()}
     try:
         settings = Settings.model_validate(values)
@@ -257,12 +279,19 @@ def _file_values(path: str) -> dict[str, Any]:
         file = SettingsFile.model_validate({} if content is None else content)
     except ValidationError as error:
         raise SettingsError(f"The settings file {path}: {_sentence(error)}") from None
-    return _as_settings(file)
+    return _as_settings(file, Path(path.strip()).parent)
 
 
-def _as_settings(file: SettingsFile) -> dict[str, Any]:
+def _as_settings(file: SettingsFile, folder: Path) -> dict[str, Any]:
     worker = file.worker
-    values: dict[str, Any] = {"path_limits": worker.modules, "ingest_block_s": worker.redis.timeout}
+    values: dict[str, Any] = {
+        "path_limits": worker.modules,
+        "ingest_block_s": worker.redis.timeout,
+        "comfy": file.engines.comfyui,
+        "workflows": file.workflows,
+        "routes": file.routes,
+        "config_folder": str(folder),
+    }
     if worker.redis.queue_name:
         values["QUEL_INGEST_QUEUES"] = tuple(dict.fromkeys((*DEFAULT_INGEST_QUEUES, worker.redis.queue_name)))
     if worker.fallback.default_path:

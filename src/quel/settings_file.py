@@ -54,7 +54,63 @@ class WorkerSection(_Shape):
     fallback: FallbackSection = FallbackSection()
 
 
+class ServerSection(_Shape):
+    """One ComfyUI server, which is one GPU. `secret` names the environment variable with its credential.
+
+    `auth` is none, bearer, basic (the variable holds `user:password`) or `header:<its name>`.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    url: str
+    auth: Annotated[str, Field(pattern=r"^(none|bearer|basic|header:[A-Za-z0-9-]+)$")] = "none"
+    secret: str = ""
+
+
+class ComfySection(_Shape):
+    """The ComfyUI servers, and how often a running prompt is asked for."""
+
+    servers: tuple[ServerSection, ...] = ()
+    poll_s: Annotated[float, Field(gt=0, le=10), BeforeValidator(_duration_s)] = 0.5
+    lost_after_s: Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_duration_s)] = 60.0
+
+
+class EnginesSection(_Shape):
+    """The engines that are set in the file; Gemini is set by variables alone."""
+
+    comfyui: ComfySection = ComfySection()
+
+
+class WorkflowSection(_Shape):
+    """One workflow. Files are relative to the settings file; without `servers` all of them run it."""
+
+    file: str = ""
+    variants: tuple[str, ...] = ()
+    servers: tuple[str, ...] | None = None
+    timeout_s: Annotated[float | None, Field(gt=0, allow_inf_nan=False), BeforeValidator(_duration_s)] = None
+    wait_s: Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_duration_s)] = 120.0
+    usd_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    usd_per_image: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    megapixels: Annotated[float, Field(gt=0, le=64)] = 1.0
+    size_step: Annotated[int, Field(ge=1, le=256)] = 16
+    escape_weights: bool | None = None
+    slots: dict[str, Annotated[str, Field(pattern=r"^[^.]+\.[^.]+$")]] = Field(default_factory=dict)
+    refusals: tuple[str, ...] = ()
+
+
+class RouteSection(_Shape):
+    """What makes a path's images, and what does when that is out."""
+
+    engine: Literal["gemini", "comfyui"] = "gemini"
+    workflow: str = ""
+    fallback: Literal["gemini", "comfyui"] | None = None
+    fallback_workflow: str = ""
+    fallback_after_s: Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_duration_s)] = 300.0
+
+
 class SettingsFile(_Shape):
     """The whole file."""
 
     worker: WorkerSection = WorkerSection()
+    engines: EnginesSection = EnginesSection()
+    workflows: dict[str, WorkflowSection] = Field(default_factory=dict)
+    routes: dict[str, RouteSection] = Field(default_factory=dict)

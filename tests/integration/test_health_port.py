@@ -51,8 +51,8 @@ def test_one_port_tells_the_sum_over_all_processes_of_a_command(pipeline: Pipeli
     counted = scrape(port)
     assert counted["quel_images_total", "stored", "fashion", ""] == 12
     assert counted["quel_credits_taken_total", "fashion"] == 60
-    assert round(counted["quel_provider_cost_dollars_total", "fashion"], 4) == round(12 * 0.0336, 4)
-    assert counted["quel_provider_calls_total", "", "fashion", "made"] == 12
+    assert round(counted["quel_provider_cost_dollars_total", "gemini", "fashion"], 4) == round(12 * 0.0336, 4)
+    assert counted["quel_provider_calls_total", "", "gemini", "fashion", "made"] == 12
     assert counted["quel_stage_duration_seconds_count", "persist_output", "fashion"] == 12
     assert counted["quel_worker_threads", "wanted"] == counted["quel_worker_threads", "alive"] == 8
     assert counted["quel_jobs_received_total", "jobs:queue"] == 4

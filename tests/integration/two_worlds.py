@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from quel.core import ports
+from quel.core.engines import Maker
 from quel.core.pipeline import Step, StepMessage
 from quel.core.services import Services as AnyServices
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
@@ -200,7 +201,7 @@ class TrueServices(Services):
     def __init__(self, environment: dict[str, str], world: World) -> None:
         super().__init__(read_settings(environment))
         self._world = world
-        self.install(AdmissionController(Clock()), LeaseRenewal())
+        self.install({Maker(): AdmissionController(Clock())}, LeaseRenewal())
 
     @cached_property
     def queues(self) -> ports.Queues:

@@ -48,16 +48,18 @@ def test_a_job_that_is_passed_on_is_counted_by_its_kind() -> None:
 
 
 def test_every_paid_call_adds_its_cost_and_its_seconds() -> None:
-    calls = Growth("quel_provider_calls_total", path="eats", status="made", code="")
-    cost = Growth("quel_provider_cost_dollars_total", path="eats")
-    seconds = Growth("quel_provider_call_duration_seconds_sum", path="eats", status="made")
+    calls = Growth("quel_provider_calls_total", path="eats", engine="gemini", status="made", code="")
+    cost = Growth("quel_provider_cost_dollars_total", path="eats", engine="gemini")
+    seconds = Growth("quel_provider_call_duration_seconds_sum", path="eats", engine="gemini", status="made")
     emit(Event.PROVIDER_ANSWERED, path="eats", status="made", code=None, seconds=7.5, cost_usd=0.0336)
     assert (calls.by, cost.by, seconds.by) == (1, 0.0336, 7.5)
 
 
 def test_a_failing_call_is_counted_by_its_code_and_costs_nothing() -> None:
-    calls = Growth("quel_provider_calls_total", path="eats", status="transient", code="overloaded")
-    cost = Growth("quel_provider_cost_dollars_total", path="eats")
+    calls = Growth(
+        "quel_provider_calls_total", path="eats", engine="gemini", status="transient", code="overloaded"
+    )
+    cost = Growth("quel_provider_cost_dollars_total", path="eats", engine="gemini")
     emit(Event.PROVIDER_ANSWERED, path="eats", status="transient", code="overloaded", seconds=1, cost_usd=0.0)
     assert (calls.by, cost.by) == (1, 0)
 

@@ -54,7 +54,7 @@ def prepare_inputs(job_id: str) -> None:
     queue_name=Step.GENERATE_IMAGE,
     priority=30,  # behind the stages that finish what has been paid for
     max_retries=3,
-    time_limit=round(settings().gemini_timeout_s * 1000) + 5 * _MINUTE_MS,
+    time_limit=round(settings().longest_call_s * 1000) + 5 * _MINUTE_MS,
 )
 def generate_image(job_id: str, image_no: int) -> None:
     """One provider call for the image whose turn it is."""

@@ -27,7 +27,7 @@ class Runtime:
         services = Services(settings, threads=threads + _SPARE_CONNECTIONS)
         _ = services.rules  # settings that contradict each other end the start
         if Step.GENERATE_IMAGE in steps:
-            _ = services.engine
+            _ = [lane.engine for lane in services.lanes]
         if steps & {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}:
             _ = services.storage, services.imaging
         self._services, self.steps = services, steps

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from quel.core.engines import COMFYUI, GEMINI
+
 MAX_BALANCE_AFTER = 2_147_483_647
 """The ledger's balance_after is a 32-bit integer; balances are 64-bit (SPEC 6)."""
 
 TRANSACTION_TYPE = "DEDUCT"
-API_PROVIDER = "gemini-banana"
+API_PROVIDERS = {GEMINI: "gemini-banana", COMFYUI: "comfyui"}
+"""What the ledger calls each engine; whatever counts quel's charges counts all of them."""
 
 
 class PayerKind(StrEnum):

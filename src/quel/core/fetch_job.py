@@ -1,10 +1,11 @@
 """What to do with a job id that arrived: decided from the row alone, before anything is spent."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choose_payer
+from quel.core.engines import Routing
 from quel.core.job import JobPlan, JobStatus, Problem
 from quel.core.kind import MADE_HERE, Kind, kind_of
 from quel.core.plan import make_plan
@@ -50,6 +51,7 @@ class IntakePolicy:
     reject_unknown_paths: bool
     price: int
     max_images: int
+    routing: Routing = field(default_factory=Routing)
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
     plan = _plan(facts, policy)
     if not isinstance(plan, JobPlan):
         return Refuse("bad_input", " ".join(problem.message for problem in plan[:_MOST_PROBLEMS]))
-    return _with_payer(facts, policy, choice, plan)
+    routed = replace(plan, route=policy.routing.route(choice.path))
+    return _with_payer(facts, policy, choice, routed)
 
 
 _MOST_PROBLEMS = 5  # enough to mend an input by; a hostile one could name thousands

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.job import JobStatus
+from quel.core.submission import Submission
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,7 @@ class ClaimedImage:
     """An image that this worker holds the lease of, with everything one provider call needs.
 
     `attempts` counts its failing calls so far, `broken_answers` those without a readable picture. `lease`
-    is the owner token that proves the hold.
+    is the owner token that proves the hold. `submission` is what was last handed to a server for it.
     """
 
     job_id: UUID
@@ -27,6 +28,9 @@ class ClaimedImage:
     attempts: int
     broken_answers: int
     lease: str
+    negative_prompt: str = ""
+    roles: tuple[str, ...] = ()
+    submission: Submission | None = None
 
 
 @dataclass(frozen=True)

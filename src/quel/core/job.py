@@ -1,9 +1,10 @@
 """What a job is, as values: the request a customer made and the plan quel makes of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from quel.core.aspect import AspectRatio
+from quel.core.engines import Route
 
 
 class JobType(StrEnum):
@@ -109,8 +110,12 @@ class ImagePlan:
 
 @dataclass(frozen=True)
 class JobPlan:
-    """Every image a job will make, in order; `ordered` is the total_images the customer sees."""
+    """Every image a job will make, in order; `ordered` is the total_images the customer sees.
+
+    `route` is its path's as it was when the job was claimed.
+    """
 
     request: JobRequest
     images: tuple[ImagePlan, ...]
     ordered: int
+    route: Route = field(default_factory=Route)

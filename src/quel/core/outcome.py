@@ -19,12 +19,17 @@ class PictureBytes:
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """Everything an engine needs to make one image. Pictures are sent in this order, the prompt last."""
+    """Everything an engine needs to make one image. Pictures are sent in this order, the prompt last.
+
+    `roles` are the pictures' categories; `negative_prompt` is empty where the prompt says what to avoid.
+    """
 
     prompt: str
     pictures: tuple[PictureBytes, ...]
     aspect_ratio: AspectRatio
     seed: int
+    negative_prompt: str = ""
+    roles: tuple[str, ...] = ()
 
 
 class QuotaScope(StrEnum):
@@ -103,7 +108,16 @@ class Broken:
     message: str
 
 
-Outcome = Made | Refused | Wait | Stalled | Transient | Broken
+@dataclass(frozen=True)
+class Postponed:
+    """This image alone waits for so long; nothing failed, and no attempt is spent."""
+
+    code: str
+    message: str
+    delay_s: float
+
+
+Outcome = Made | Refused | Wait | Stalled | Transient | Broken | Postponed
 
 
 class Blame(StrEnum):
@@ -126,7 +140,7 @@ def blame(outcome: Outcome) -> Blame | None:
             return Blame.CUSTOMER
         case Broken():
             return Blame.PICTURE
-        case Wait() | Transient():
+        case Wait() | Transient() | Postponed():
             return Blame.PROVIDER
         case _:
             assert_never(outcome)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.credits import PayerKind
+from quel.core.engines import GEMINI
 from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
@@ -50,6 +51,7 @@ class OutputToPersist:
     starts: int = 1
     object_bytes: int | None = None
     age_s: float = 0.0
+    engine: str = GEMINI
 
     def outlasts(self, fault: str, pause_s: float) -> bool:
         """Whether a picture that is too large has waited long enough, with pauses as long as they get."""

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.attachment import AttachmentPath
+from quel.core.call import Call
 from quel.core.closing import ClosedJob, Leftovers
+from quel.core.engines import Maker
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.kind import Kind
@@ -23,7 +25,10 @@ from quel.core.persist_output import OutputToPersist, PersistEnd
 from quel.core.pipeline import Step
 from quel.core.prepare_inputs import FailedImage, Preparation, Prepared, ReadyImage
 from quel.core.quota import Later, Slot, Verdict
+from quel.core.submission import Submission
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
+
+GEMINI_MAKER = Maker()
 
 
 class Clock(Protocol):
@@ -39,7 +44,7 @@ class Clock(Protocol):
 class Engine(Protocol):
     """Makes images. The one seam another engine comes in by."""
 
-    def generate(self, request: GenerateRequest) -> Outcome:
+    def generate(self, request: GenerateRequest, call: Call) -> Outcome:
         """One call to the provider within its deadline; never raises for anything the provider does."""
 
 
@@ -137,11 +142,16 @@ class PrepareInputsRows(Protocol):
 class GenerateImageRows(Protocol):
     """The rows of generate_image: whose turn it is."""
 
-    def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
-        """Leases the image whose turn it is among those of the open paths.
+    def claim(
+        self, lease: str, open_paths: OpenPaths, maker: Maker = GEMINI_MAKER
+    ) -> ClaimedImage | Unpayable | None:
+        """Leases the image whose turn it is among those of the open paths that `maker` makes.
 
         `lease` is the owner of the slot its call will be made with.
         """
+
+    def note_submission(self, claimed: ClaimedImage, submission: Submission) -> bool:
+        """Writes down what is about to be handed to a server; False when the lease was lost meanwhile."""
 
     def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
         """Fails the job's images that nothing was spent on yet; None where the payer can pay by now."""
@@ -163,8 +173,8 @@ class GenerateImageRows(Protocol):
     def renew(self, leases: Sequence[str]) -> None:
         """Prolongs leases that are still held."""
 
-    def due(self, most: int) -> int:
-        """How many images could go at this moment but for quota and limits, counted up to `most`."""
+    def due(self, most: int, maker: Maker = GEMINI_MAKER) -> int:
+        """How many of the maker's images could go at this moment but for quota and limits, up to `most`."""
 
 
 class PersistOutputRows(Protocol):
@@ -303,8 +313,8 @@ class AdmissionController(Protocol):
 class LeaseRenewal(Protocol):
     """Keeps what a running call holds alive."""
 
-    def held(self, lease: str, slot: Slot) -> AbstractContextManager[None]:
-        """Renews the image's lease and the slot for as long as the block runs."""
+    def held(self, lease: str, slot: Slot, quota: Quota) -> AbstractContextManager[None]:
+        """Renews the image's lease, and the slot at its quota, for as long as the block runs."""
 
 
 class Pause(Protocol):

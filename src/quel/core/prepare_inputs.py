@@ -1,9 +1,11 @@
 """What prepare_inputs knows of a job, and what it hands to the images."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from quel.core.aspect import AspectRatio
+from quel.core.engines import Maker
 from quel.core.job import JobPlan, JobStatus
 from quel.core.pipeline import ImageState
 
@@ -22,13 +24,18 @@ PAUSE_S = 60.0
 
 @dataclass(frozen=True)
 class Preparation:
-    """A claimed job: its plan and where each of its images stands."""
+    """A claimed job: its plan, where each of its images stands, and what makes it."""
 
     job_id: UUID
     path: str
     status: JobStatus
     plan: JobPlan
     states: tuple[tuple[int, ImageState], ...]
+    makers: Mapping[int, Maker] = field(default_factory=dict)
+
+    def maker(self, image_no: int) -> Maker:
+        """What makes an image: the plan's route said, unless it was rerouted since."""
+        return self.makers.get(image_no, self.plan.route.maker)
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -50,6 +57,8 @@ class ReadyImage:
     picture_keys: tuple[str, ...]
     aspect_ratio: AspectRatio
     seed: int
+    negative_prompt: str = ""
+    roles: tuple[str, ...] = ()
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -58,6 +67,8 @@ class ReadyImage:
             "picture_keys": list(self.picture_keys),
             "aspect_ratio": [self.aspect_ratio.width, self.aspect_ratio.height],
             "seed": self.seed,
+            "negative_prompt": self.negative_prompt,
+            "roles": list(self.roles),
         }
 
 

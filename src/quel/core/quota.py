@@ -14,7 +14,7 @@ class Slot:
     """Permission for one call, `wait_s` from its reservation: at `due_at_s` on the monotonic clock.
 
     `attention`: the gate wants to hear how it went. `known` tells from which counts it was reserved; empty
-    where there is no limit.
+    where there is no limit. `place` names the server that the call goes to, where there are several.
     """
 
     owner: str
@@ -23,6 +23,7 @@ class Slot:
     attention: bool
     due_at_s: float
     known: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Later:
 
     `reason` is the limit that is reached (minute, day, concurrency, probe), what the gate was closed for (a
     Verdict or an OperatorFault), the room that is missing (blobs, memory), that the counts were lost (lost),
-    or what a process knows by itself: known, paused, path, provider.
+    what a process knows by itself (known, paused, path, provider, threads), or of an engine's servers that
+    all have a call (places) or are away (servers).
     """
 
     wait_s: float

@@ -16,6 +16,7 @@ from quel.core.outcome import (
     Made,
     Outcome,
     PictureBytes,
+    Postponed,
     QuotaScope,
     Refused,
     Stalled,
@@ -103,6 +104,8 @@ def decide(
             return WaitForOperator(fault)
         case Refused(code, message, account):
             return GiveUp(code, message, account)
+        case Postponed(code, message, delay_s):
+            return TryAgain(delay_s, attempts, broken, code, message)
         case Transient() | Broken():
             return _again_or_give_up(outcome, attempts, broken, policy, random_fraction)
         case _:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from quel.core.engines import Capability, Maker, Routing
 from quel.core.fetch_job import IntakePolicy
 from quel.core.open_paths import OpenPaths
 from quel.core.retry import RetryPolicy
@@ -11,15 +12,23 @@ from quel.core.retry import RetryPolicy
 class Rules:
     """What a stage goes by. Durations are in seconds.
 
-    `max_pictures` is what the provider's model takes.
+    `model` is Gemini's; `routing` says what each maker can do.
     """
 
     intake: IntakePolicy
     retry: RetryPolicy
     model: str
-    max_pictures: int
     fail_on_missing_reference: bool
     stuck_after_s: float
     max_recoveries: int
     adopt_within_s: float
     open_paths: OpenPaths
+
+    @property
+    def routing(self) -> Routing:
+        """Which engine makes which path's images."""
+        return self.intake.routing
+
+    def capability(self, maker: Maker) -> Capability | None:
+        """What a maker can do; None where it is not configured."""
+        return self.routing.capability(maker)

@@ -3,10 +3,36 @@
 `quel.services` wires the real neighbours, `quel.sandbox.memory` those of a world in memory.
 """
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from quel.core import ports
+from quel.core.engines import Maker
 from quel.core.rules import Rules
+
+
+class Lane(Protocol):
+    """One maker with what decides whether a call to it may begin; nothing of it is another lane's."""
+
+    @property
+    def maker(self) -> Maker:
+        """Whose images it makes."""
+
+    @property
+    def engine(self) -> ports.Engine:
+        """The engine."""
+
+    @property
+    def quota(self) -> ports.Quota:
+        """Its quota."""
+
+    @property
+    def admission(self) -> ports.AdmissionController:
+        """Its admission controller; only where generate_image is served."""
+
+    def thread(self) -> AbstractContextManager[bool]:
+        """Whether one more of the process's threads may wait for it: one is left to the other lanes."""
 
 
 class Services(Protocol):
@@ -53,12 +79,8 @@ class Services(Protocol):
         """The cache of bytes."""
 
     @property
-    def quota(self) -> ports.Quota:
-        """The provider's quota."""
-
-    @property
-    def admission(self) -> ports.AdmissionController:
-        """The admission controller; only where generate_image is served."""
+    def lanes(self) -> Sequence[Lane]:
+        """One a maker that is configured."""
 
     @property
     def lease_renewal(self) -> ports.LeaseRenewal:
@@ -83,10 +105,6 @@ class Services(Protocol):
     @property
     def storage(self) -> ports.ObjectStorage:
         """The bucket."""
-
-    @property
-    def engine(self) -> ports.Engine:
-        """The provider."""
 
     @property
     def imaging(self) -> ports.Imaging:

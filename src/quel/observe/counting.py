@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from quel.core.engines import GEMINI
 from quel.core.job import JobStatus
 from quel.core.paths import PATHS
 from quel.observe import metrics
@@ -56,6 +57,10 @@ def _path(told: Fields) -> str:
     return path if path in PATHS else UNKNOWN  # a label must not grow with what customers write
 
 
+def _engine(told: Fields) -> str:
+    return str(told.get("engine", GEMINI))
+
+
 def _job_finished(path: str, told: Fields) -> None:
     outcome = told["outcome"]
     metrics.JOBS.labels(path, outcome).inc()
@@ -71,10 +76,10 @@ def _job_refused(path: str, told: Fields) -> None:
 
 
 def _provider_answered(path: str, told: Fields) -> None:
-    status = told["status"]
-    metrics.PROVIDER_CALLS.labels(path, status, told["code"] or "").inc()
-    metrics.PROVIDER_SECONDS.labels(path, status).observe(told["seconds"])
-    metrics.PROVIDER_COST.labels(path).inc(told["cost_usd"])
+    status, engine = told["status"], _engine(told)
+    metrics.PROVIDER_CALLS.labels(path, engine, status, told["code"] or "").inc()
+    metrics.PROVIDER_SECONDS.labels(path, engine, status).observe(told["seconds"])
+    metrics.PROVIDER_COST.labels(path, engine).inc(told["cost_usd"])
 
 
 def _image_stored(path: str, told: Fields) -> None:
@@ -93,8 +98,8 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.REFERENCE_FETCHED: lambda path, _: metrics.REFERENCES.labels(path, "fetched").inc(),
     Event.REFERENCE_LEFT_OUT: lambda path, _: metrics.REFERENCES.labels(path, "left_out").inc(),
     Event.PROVIDER_ANSWERED: _provider_answered,
-    Event.PROVIDER_WAITING: lambda _, told: metrics.QUOTA_WAITS.labels(told["quota"]).inc(),
     Event.STORAGE_NEEDS_OPERATOR: lambda _, told: metrics.STORAGE_FAULTS.labels(told["reason"]).inc(),
+    Event.PROVIDER_WAITING: lambda _, told: metrics.QUOTA_WAITS.labels(_engine(told), told["quota"]).inc(),
     Event.IMAGE_STORED: _image_stored,
     Event.IMAGE_FAILED: lambda path, told: metrics.IMAGES.labels(path, "failed", told["code"]).inc(
         told.get("images", 1)

@@ -35,15 +35,21 @@ IMAGE_RETRIES = Counter("quel_image_retries_total", "Images tried again at the p
 REFERENCES = Counter("quel_references_total", "References fetched or left out.", ["path", "outcome"])
 CREDITS = Counter("quel_credits_taken_total", "Credits taken for delivered images.", ["path"])
 
-PROVIDER_CALLS = Counter("quel_provider_calls_total", "Answers of the provider.", ["path", "status", "code"])
+PROVIDER_CALLS = Counter(
+    "quel_provider_calls_total", "Answers of the provider.", ["path", "engine", "status", "code"]
+)
 PROVIDER_SECONDS = Histogram(
     "quel_provider_call_duration_seconds",
     "One provider call.",
-    ["path", "status"],
-    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120),
+    ["path", "engine", "status"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 300),
 )
-PROVIDER_COST = Counter("quel_provider_cost_dollars_total", "US dollars the provider asks.", ["path"])
-QUOTA_WAITS = Counter("quel_quota_waits_total", "Calls kept waiting by a quota or the provider.", ["quota"])
+PROVIDER_COST = Counter(
+    "quel_provider_cost_dollars_total", "US dollars the provider asks.", ["path", "engine"]
+)
+QUOTA_WAITS = Counter(
+    "quel_quota_waits_total", "Calls kept waiting by a quota or the provider.", ["engine", "quota"]
+)
 
 ACTOR_SECONDS = Histogram(
     "quel_stage_duration_seconds",

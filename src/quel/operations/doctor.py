@@ -20,13 +20,16 @@ from quel.core.errors import Misconfigured, QuelError, ReferenceUnavailable, Ser
 from quel.core.models import ModelStatus, model_for
 from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
+from quel.operations.comfy_doctor import examine_comfy
 from quel.operations.services import OperatorServices
 from quel.operations.side_by_side import DEADLINE_S, within_deadline
+from quel.routing import names_gemini
 from quel.services import make_storage
 from quel.settings import REQUIRED
 
 _TIMEOUT_S = 5.0  # of one request: within the deadline of all
 _AWAY = "Does it run, and is its address right?"
+_GEMINI_KEY = "GEMINI_API_KEY"
 
 
 def examine(services: OperatorServices) -> Iterator[Finding]:
@@ -35,7 +38,7 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
     One small object is put into the bucket and removed again; no image is made. Raises SettingsError where
     settings name a path that does not exist.
     """
-    _ = services.rules
+    _check_paths(services)
     checks: tuple[tuple[str, Callable[[OperatorServices], Iterator[Finding]]], ...] = (
         (doctor.SETTINGS, _settings),
         ("Defaults", _defaults),
@@ -46,6 +49,7 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Storage bucket", _bucket_settings),
         ("Gemini", _gemini),
         ("Provider quota", _quota),
+        ("ComfyUI", examine_comfy),
         ("Pauses", _pauses),
         ("Sweep", _sweep),
         ("Jobs left alone", _left_alone),
@@ -60,6 +64,23 @@ def _asking(
     return lambda: list(_guarded(check, services, ask))
 
 
+def _check_paths(services: OperatorServices) -> None:
+    """Raises SettingsError; what is wrong with engines and workflows is a finding of its own."""
+    try:
+        _ = services.rules
+    except SettingsError:
+        if not _problem_of_engines(services):
+            raise
+
+
+def _problem_of_engines(services: OperatorServices) -> bool:
+    try:
+        _ = services.engine_settings
+    except SettingsError:
+        return True
+    return False
+
+
 def _guarded(
     check: str, services: OperatorServices, ask: Callable[[OperatorServices], Iterator[Finding]]
 ) -> Iterator[Finding]:
@@ -72,7 +93,8 @@ def _guarded(
 
 
 def _settings(services: OperatorServices) -> Iterator[Finding]:
-    services.settings.require(*REQUIRED)
+    required = [name for name in REQUIRED if name != _GEMINI_KEY or names_gemini(services.settings)]
+    services.settings.require(*required)
     yield ok(doctor.SETTINGS, "every one that is required is there")
 
 
@@ -193,7 +215,9 @@ def _bucket_settings(services: OperatorServices) -> Iterator[Finding]:
 
 def _gemini(services: OperatorServices) -> Iterator[Finding]:
     settings = services.settings
-    settings.require("GEMINI_API_KEY")
+    if not names_gemini(settings):
+        return
+    settings.require(_GEMINI_KEY)
     engine = GeminiEngine(
         api_key=settings.gemini_api_key,
         model=settings.gemini_model,
@@ -212,6 +236,8 @@ def _gemini(services: OperatorServices) -> Iterator[Finding]:
 
 
 def _quota(services: OperatorServices) -> Iterator[Finding]:
+    if not names_gemini(services.settings):
+        return
     yield doctor.judge_gate(services.quota.state(), services.quota.closed_for_s())
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import dramatiq
     from redis import Redis
 
+    from quel.adapters.comfy.places import ComfyServers
     from quel.adapters.postgres.database import Database
     from quel.adapters.postgres.operations.audit import AuditRows
     from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from quel.adapters.redis.rejected import RejectedEntries
     from quel.core import ports
     from quel.core.rules import Rules
+    from quel.routing import EngineSettings
     from quel.services import Services
     from quel.settings import Settings
 
@@ -69,6 +71,16 @@ class OperatorServices:
     def quota(self) -> "ports.Quota":
         """The provider's quota."""
         return self._of_steps.quota
+
+    @cached_property
+    def engine_settings(self) -> "EngineSettings":
+        """Routes, workflows and servers. Raises SettingsError."""
+        return self._of_steps.engine_settings
+
+    @cached_property
+    def comfy_servers(self) -> "ComfyServers":
+        """The ComfyUI servers. Raises SettingsError."""
+        return self._of_steps.comfy_servers
 
     @cached_property
     def rules(self) -> "Rules":

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from uuid import UUID
 
+from quel.core.call import Call
 from quel.core.errors import UnreadablePicture
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
@@ -29,7 +30,7 @@ from quel.core.outcome import (
 from quel.core.pipeline import Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
-from quel.core.services import Services
+from quel.core.services import Lane, Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.stages.job_end import finalize_when_done, log_progress
@@ -40,30 +41,62 @@ _NO_TURN_FOR_S = 1.0
 
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
-    """Makes the image whose turn it is. The ids say which one became ready, not which one is made."""
+    """Makes the image whose turn it is. The ids say which one became ready, not which one is made.
+
+    Where there are several makers, they are asked in any order until one has an image that may go.
+    """
+    lanes = list(services.lanes)
     open_paths = _open_paths(services)
     if open_paths == OnlyPaths(()):
-        services.admission.wait(Later(_PAUSED_FOR_S, "paused"))
+        for lane in lanes:
+            lane.admission.wait(Later(_PAUSED_FOR_S, "paused"))
         return ()
-    slot = _reserve(services)
-    if isinstance(slot, Later):
-        services.admission.wait(slot)
-        return ()
-    services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
-    claimed, messages = _take(services, slot, open_paths)
-    if claimed is None:
-        services.quota.give_back(slot)
-        if open_paths != EveryPath():  # images may wait for their path; else there is simply none
-            services.admission.wait(Later(_NO_TURN_FOR_S, "path"))
-        return messages
-    with (
-        services.lease_renewal.held(claimed.lease, slot),
-        log_context(job_id=claimed.job_id, image=claimed.image_no, path=claimed.path, stage=claimed.stage),
-    ):
-        messages += _make(services, claimed, slot)
-    if services.admission.call_ended():
-        messages += (StepMessage(Step.GENERATE_IMAGE, job_id, image_no),)
+    if len(lanes) > 1:
+        lanes = [lane for lane in lanes if services.generate_image.due(1, lane.maker)]
+        random.shuffle(lanes)
+    again = StepMessage(Step.GENERATE_IMAGE, job_id, image_no)
+    messages: tuple[StepMessage, ...] = ()
+    for lane in lanes:
+        with lane.thread() as is_free:
+            if not is_free:
+                lane.admission.wait(Later(_NO_TURN_FOR_S, "threads"))
+                continue
+            is_made, more = _serve(services, lane, open_paths, again)
+        messages += more
+        if is_made:
+            break
     return messages
+
+
+def _serve(
+    services: Services, lane: Lane, open_paths: OpenPaths, again: StepMessage
+) -> tuple[bool, tuple[StepMessage, ...]]:
+    """Makes one image of the lane's, if one may go; whether it did, and what it led to."""
+    slot = _reserve(lane)
+    if isinstance(slot, Later):
+        lane.admission.wait(slot)
+        return False, ()
+    services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
+    claimed, messages = _take(services, lane, slot, open_paths)
+    if claimed is None:
+        lane.quota.give_back(slot)
+        if open_paths != EveryPath():  # images may wait for their path; else there is simply none
+            lane.admission.wait(Later(_NO_TURN_FOR_S, "path"))
+        return False, messages
+    with (
+        services.lease_renewal.held(claimed.lease, slot, lane.quota),
+        log_context(
+            job_id=claimed.job_id,
+            image=claimed.image_no,
+            path=claimed.path,
+            stage=claimed.stage,
+            engine=lane.maker.engine,
+        ),
+    ):
+        messages += _make(services, lane, claimed, slot)
+    if lane.admission.call_ended():
+        messages += (again,)
+    return True, messages
 
 
 def _open_paths(services: Services) -> OpenPaths:
@@ -71,38 +104,43 @@ def _open_paths(services: Services) -> OpenPaths:
     return without_paused(rules.open_paths, services.pause.paused_paths(), rules.intake.known_paths)
 
 
-def _reserve(services: Services) -> Slot | Later:
-    later_or_slot = services.admission.ask(services.quota.reserve)
+def _reserve(lane: Lane) -> Slot | Later:
+    later_or_slot = lane.admission.ask(lane.quota.reserve)
     if isinstance(later_or_slot, Later) and later_or_slot.reason != "known":
-        emit(Event.PROVIDER_WAITING, quota=later_or_slot.reason, wait_s=round(later_or_slot.wait_s, 3))
+        emit(
+            Event.PROVIDER_WAITING,
+            engine=lane.maker.engine,
+            quota=later_or_slot.reason,
+            wait_s=round(later_or_slot.wait_s, 3),
+        )
     return later_or_slot
 
 
-def _make(services: Services, claimed: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
+def _make(services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
     if claimed.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(claimed.job_id):
-        services.quota.give_back(slot)
+        lane.quota.give_back(slot)
         return _not_wanted(services, claimed)
     pictures, answer = services.blobs.inputs_and_output(
         claimed.picture_keys, claimed.job_id, claimed.image_no
     )
     if answer is not None:  # a worker died between keeping the bytes and saying so
-        services.quota.give_back(slot)
+        lane.quota.give_back(slot)
         return _made(services, claimed, 0.0)
     shown = [picture for picture in pictures if picture is not None]
     if len(shown) < len(pictures):
-        services.quota.give_back(slot)
+        lane.quota.give_back(slot)
         emit(Event.INPUTS_LOST)
         services.generate_image.reset(claimed)
         return (StepMessage(Step.PREPARE_INPUTS, claimed.job_id),)
-    begun = services.quota.begin(slot)
+    begun = lane.quota.begin(slot)
     if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
         services.generate_image.reschedule(
             claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
         )
-        services.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
+        lane.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
         return ()
-    outcome = _call(services, claimed, shown)
-    return _follow(services, claimed, begun, outcome)
+    outcome = _call(services, lane, claimed, begun, shown)
+    return _follow(services, lane, claimed, begun, outcome)
 
 
 def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage, ...]:
@@ -114,11 +152,11 @@ def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage,
 
 
 def _take(
-    services: Services, slot: Slot, open_paths: OpenPaths
+    services: Services, lane: Lane, slot: Slot, open_paths: OpenPaths
 ) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
     """The image whose turn it is, passing over payers without the credits, and what those lead to."""
     messages: tuple[StepMessage, ...] = ()
-    while isinstance(claimed := services.generate_image.claim(slot.owner, open_paths), Unpayable):
+    while isinstance(claimed := services.generate_image.claim(slot.owner, open_paths, lane.maker), Unpayable):
         messages += _unpayable(services, claimed)
     return claimed, messages
 
@@ -136,16 +174,36 @@ def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, .
         return finalize_when_done(unpayable.job_id, failed.progress)
 
 
-def _call(services: Services, claimed: ClaimedImage, pictures: Sequence[PictureBytes]) -> Outcome:
+def _call(
+    services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot, pictures: Sequence[PictureBytes]
+) -> Outcome:
+    capability = services.rules.capability(lane.maker)
     emit(
         Event.PROVIDER_CALLED,
-        model=services.rules.model,
+        model=capability.model if capability else str(lane.maker),
         prompt_length=len(claimed.prompt),
         pictures=len(pictures),
     )
-    request = GenerateRequest(claimed.prompt, tuple(pictures), claimed.aspect_ratio, claimed.seed)
+    request = GenerateRequest(
+        claimed.prompt,
+        tuple(pictures),
+        claimed.aspect_ratio,
+        claimed.seed,
+        claimed.negative_prompt,
+        claimed.roles,
+    )
+    call = Call(
+        job_id=claimed.job_id,
+        image_no=claimed.image_no,
+        owner=slot.owner,
+        place=slot.place,
+        earlier=claimed.submission,
+        submitted=lambda submission: services.generate_image.note_submission(claimed, submission),
+        wanted=lambda: _is_wanted(services, claimed),
+        attempts=claimed.attempts,
+    )
     began = services.clock.monotonic_s()
-    outcome = services.engine.generate(request)
+    outcome = lane.engine.generate(request, call)
     emit(
         Event.PROVIDER_ANSWERED,
         status=type(outcome).__name__.lower(),
@@ -157,8 +215,15 @@ def _call(services: Services, claimed: ClaimedImage, pictures: Sequence[PictureB
     return outcome
 
 
+def _is_wanted(services: Services, claimed: ClaimedImage) -> bool:
+    if services.cancellations.is_cancelled(claimed.job_id):
+        return False
+    image = services.persist_output.load(claimed.job_id, claimed.image_no)
+    return image is not None and image.job_status is JobStatus.PROCESSING
+
+
 def _follow(
-    services: Services, claimed: ClaimedImage, slot: Slot, outcome: Outcome
+    services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot, outcome: Outcome
 ) -> tuple[StepMessage, ...]:
     decision = _decide(services, claimed, outcome)
     if isinstance(decision, Succeed):  # before anything that can fail: these bytes have been paid for
@@ -166,7 +231,7 @@ def _follow(
             keep_answer(services, claimed, decision.picture)
         except UnreadablePicture as error:
             decision = _decide(services, claimed, Broken(error.code, str(error)))
-    _report(services, slot, outcome)
+    _report(lane, slot, outcome)
     match decision:
         case Succeed(_, cost_usd):
             return _made(services, claimed, cost_usd)
@@ -178,7 +243,7 @@ def _follow(
             services.generate_image.reschedule(
                 claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
             )
-            services.admission.wait(Later(services.admission.closed_for_s() or _NO_TURN_FOR_S, "provider"))
+            lane.admission.wait(Later(lane.admission.closed_for_s() or _NO_TURN_FOR_S, "provider"))
             return ()
         case GiveUp(code, message, account):
             return _give_up(services, claimed, code, message, account)
@@ -222,15 +287,15 @@ def _give_up(
     return finalize_when_done(claimed.job_id, progress)
 
 
-def _report(services: Services, slot: Slot, outcome: Outcome) -> None:
+def _report(lane: Lane, slot: Slot, outcome: Outcome) -> None:
     verdict, pause_s = _verdict(outcome)
-    closed_for_s = services.quota.report(slot, verdict, pause_s=pause_s)
+    closed_for_s = lane.quota.report(slot, verdict, pause_s=pause_s)
     said = getattr(outcome, "said", "")
     if isinstance(outcome, Stalled):
         emit(Event.PROVIDER_NEEDS_OPERATOR, code=outcome.code, reason=outcome.fault.sentence, said=said)
     if closed_for_s > 0:
         emit(Event.PROVIDER_WAITING, quota=verdict.value, wait_s=round(closed_for_s, 3), said=said)
-        services.admission.closed(closed_for_s)
+        lane.admission.closed(closed_for_s)
 
 
 def _verdict(outcome: Outcome) -> tuple[Verdict | OperatorFault, float]:

@@ -1,8 +1,9 @@
 """prepare_inputs: references fetched once a job, pictures drawn once a stage, one message an image."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
+from quel.core.engines import Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
@@ -51,16 +52,20 @@ def prepare_inputs(
             return ()
         if starts > tries + MOST_STARTS:
             return _give_up(services, preparation)
-        try:
-            return _prepare(services, preparation, last_try=tries >= MOST_TRIES)
-        except ServiceUnavailable as error:
-            services.prepare_inputs.postpone(job_id)
-            if isinstance(error, Misconfigured):
-                emit(Event.STORAGE_NEEDS_OPERATOR, reason=error.fault, said=str(error))
-            if tries < MOST_TRIES:
-                raise
-            emit(Event.INPUTS_POSTPONED, code=error.code, reason=str(error), pause_s=PAUSE_S)
-            return (StepMessage(Step.PREPARE_INPUTS, job_id, delay_s=PAUSE_S),)
+        return _try_to_prepare(services, preparation, tries)
+
+
+def _try_to_prepare(services: Services, preparation: Preparation, tries: int) -> tuple[StepMessage, ...]:
+    try:
+        return _prepare(services, preparation, last_try=tries >= MOST_TRIES)
+    except ServiceUnavailable as error:
+        services.prepare_inputs.postpone(preparation.job_id)
+        if isinstance(error, Misconfigured):
+            emit(Event.STORAGE_NEEDS_OPERATOR, reason=error.fault, said=str(error))
+        if tries < MOST_TRIES:
+            raise
+        emit(Event.INPUTS_POSTPONED, code=error.code, reason=str(error), pause_s=PAUSE_S)
+        return (StepMessage(Step.PREPARE_INPUTS, preparation.job_id, delay_s=PAUSE_S),)
 
 
 def _give_up(services: Services, preparation: Preparation) -> tuple[StepMessage, ...]:
@@ -115,6 +120,10 @@ def _drop_if_ended(services: Services, job_id: UUID, work: "_Work") -> None:
         services.blobs.drop_job(job_id, sorted(keys), images=0)
 
 
+def _engine_gone(maker: Maker) -> str:
+    return f"It was to be made by {maker}, which is not configured any more."
+
+
 @dataclass
 class _Work:
     """Collects what becomes of each image; pictures are drawn once for all images that share them."""
@@ -124,7 +133,7 @@ class _Work:
     gathered: FetchedReferences
     ready: list[ReadyImage] = field(default_factory=list)
     failed: list[FailedImage] = field(default_factory=list)
-    _arranged: dict[tuple[int, int], tuple[Arrangement, tuple[str, ...]]] = field(default_factory=dict)
+    _arranged: dict[tuple[int, int, Maker], tuple[Arrangement, tuple[str, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._path = PATHS[self.preparation.path]
@@ -141,22 +150,34 @@ class _Work:
         if references.problem is not None:
             self.failed.append(FailedImage(image.image_no, "no_references", references.problem))
             return
-        arrangement, keys = self._arrange(image, stage, references)
+        maker = self.preparation.maker(image.image_no)
+        capability = self.services.rules.capability(maker)
+        if capability is None:
+            self.failed.append(FailedImage(image.image_no, "engine_gone", _engine_gone(maker)))
+            return
+        arrangement, keys = self._arrange(image, stage, references, maker, capability)
         if arrangement.problem is not None:
             self.failed.append(FailedImage(image.image_no, "no_references_left", arrangement.problem))
             return
-        prompt = self._prompt(image, stage, arrangement.pictures)
-        self.ready.append(ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed))
+        negative = " ".join(stage.negative_prompt.split()) if capability.takes_negative else ""
+        told = replace(stage, negative_prompt="") if negative else stage
+        prompt = self._prompt(image, told, arrangement.pictures)
+        roles = tuple(picture.category for picture in arrangement.pictures)
+        asked = ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed, negative, roles)
+        self.ready.append(asked)
 
     def _arrange(
-        self, image: ImagePlan, stage: StageRequest, references: StageReferences
+        self,
+        image: ImagePlan,
+        stage: StageRequest,
+        references: StageReferences,
+        maker: Maker,
+        capability: Capability,
     ) -> tuple[Arrangement, tuple[str, ...]]:
-        item = (image.stage, image.item)
+        item = (image.stage, image.item, maker)
         if item not in self._arranged:
             shot = stage.items[image.item].shot
-            arrangement = arrange(
-                self._path, references.usable, shot, max_pictures=self.services.rules.max_pictures
-            )
+            arrangement = arrange(self._path, references.usable, shot, max_pictures=capability.max_pictures)
             keys = tuple(self._store.key(picture, stage.aspect_ratio) for picture in arrangement.pictures)
             self._arranged[item] = arrangement, keys
         return self._arranged[item]

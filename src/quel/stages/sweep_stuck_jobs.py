@@ -80,7 +80,9 @@ def _look_around(services: Services, jobs: OpenJobs) -> SweepContext:
         stuck_after_s=rules.stuck_after_s,
         max_recoveries=rules.max_recoveries,
         flow_silent_s=jobs.flow_silent_s,
-        gate_closed=services.quota.closed_for_s() > 0 or services.quota.outputs_full(),
+        gate_closed=any(
+            lane.quota.closed_for_s() > 0 or lane.quota.outputs_full() for lane in services.lanes
+        ),
         closed_paths=services.pause.paused_paths() | frozenset(rules.intake.disabled_paths),
         inputs_full=services.blobs.inputs_full(),
     )

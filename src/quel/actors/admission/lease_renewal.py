@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from quel.core.errors import QuelError
+from quel.core.ports import Quota
 from quel.core.quota import Slot
 from quel.observe.events import Event, emit
 
@@ -15,20 +16,18 @@ KEEP_EVERY_S = 8.0  # leases last 30 s: three renewals may fail
 
 
 class LeaseRenewal:
-    """One a process, shared by its worker threads; `keep_leases` and `keep_slots` may raise QuelError."""
+    """One a process, shared by its worker threads; `keep_leases` and quotas' `keep` may raise QuelError."""
 
-    def __init__(
-        self, *, keep_leases: Callable[[list[str]], None], keep_slots: Callable[[list[str]], None]
-    ) -> None:
-        self._keep_leases, self._keep_slots = keep_leases, keep_slots
+    def __init__(self, *, keep_leases: Callable[[list[str]], None]) -> None:
+        self._keep_leases = keep_leases
         self._lock = threading.Lock()
-        self._held: dict[str, str] = {}
+        self._held: dict[str, tuple[str, Quota]] = {}
 
     @contextmanager
-    def held(self, lease: str, slot: Slot) -> Iterator[None]:
-        """Renews the lease and the slot for as long as the block runs."""
+    def held(self, lease: str, slot: Slot, quota: Quota) -> Iterator[None]:
+        """Renews the lease, and the slot at its quota, for as long as the block runs."""
         with self._lock:
-            self._held[lease] = slot.owner
+            self._held[lease] = slot.owner, quota
         try:
             yield
         finally:
@@ -57,6 +56,6 @@ class LeaseRenewal:
 
     def _renew_slots(self) -> None:
         with self._lock:
-            owners = list(self._held.values())
-        if owners:
-            self._keep_slots(owners)
+            held = list(self._held.values())
+        for quota in {id(quota): quota for _, quota in held}.values():
+            quota.keep([owner for owner, its_quota in held if its_quota is quota])

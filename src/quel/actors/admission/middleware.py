@@ -1,4 +1,4 @@
-"""Gives every process that serves generate_image its admission controller and the renewal of its leases."""
+"""Gives a process that serves generate_image an admission controller a maker, and renews its leases."""
 
 import threading
 from uuid import UUID
@@ -9,6 +9,7 @@ from quel.actors.admission.controller import AdmissionController
 from quel.actors.admission.lease_renewal import LeaseRenewal
 from quel.actors.runtime import runtime
 from quel.adapters.redis.messages import send
+from quel.core.engines import Maker
 from quel.core.pipeline import Step, StepMessage
 from quel.services import Services
 from quel.settings import Settings
@@ -17,7 +18,7 @@ _ANY = UUID(int=0)  # such a message names no image: whose turn it is decides wh
 
 
 class AdmissionMiddleware(dramatiq.Middleware):
-    """Starts and stops both with the worker."""
+    """Starts and stops them with the worker."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -29,11 +30,15 @@ class AdmissionMiddleware(dramatiq.Middleware):
         if Step.GENERATE_IMAGE not in runtime.steps:
             return
         services = runtime.services
-        controller = _controller(broker, services, worker.worker_threads)
-        renewal = LeaseRenewal(keep_leases=services.generate_image.renew, keep_slots=services.quota.keep)
-        services.install(controller, renewal)
+        makers = services.engine_settings.makers
+        controllers = {maker: _controller(broker, services, worker.worker_threads, maker) for maker in makers}
+        renewal = LeaseRenewal(keep_leases=services.generate_image.renew)
+        services.install(controllers, renewal, callers=worker.worker_threads)
         self._threads = [
-            threading.Thread(target=controller.run, args=(self._stop,), name="admission", daemon=True),
+            *(
+                threading.Thread(target=each.run, args=(self._stop,), name=f"admission-{maker}", daemon=True)
+                for maker, each in controllers.items()
+            ),
             *renewal.threads(self._stop),
         ]
         for thread in self._threads:
@@ -46,13 +51,15 @@ class AdmissionMiddleware(dramatiq.Middleware):
             thread.join(timeout=5)
 
 
-def _controller(broker: dramatiq.Broker, services: Services, threads: int) -> AdmissionController:
+def _controller(
+    broker: dramatiq.Broker, services: Services, threads: int, maker: Maker
+) -> AdmissionController:
     def notify(number: int) -> None:
         send(broker, (StepMessage(Step.GENERATE_IMAGE, _ANY, 0) for _ in range(number)))
 
     return AdmissionController(
         notify=notify,
-        due=services.generate_image.due,
+        due=lambda most: services.generate_image.due(most, maker),
         backlog=lambda: services.queues.backlog(Step.GENERATE_IMAGE),
         handful=threads,
     )

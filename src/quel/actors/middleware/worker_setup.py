@@ -1,6 +1,7 @@
 """A worker process: tuned for slow calls, given its neighbours, stopped where a setting will not do."""
 
 import os
+from collections.abc import Collection
 
 import dramatiq
 
@@ -12,19 +13,26 @@ from quel.core.errors import QuelError, SettingsError
 from quel.core.pipeline import Step
 from quel.core.redis_room import memory_problem
 from quel.observe.events import Event, emit
+from quel.routing import names_gemini
 from quel.settings import Settings
 
 NEEDS: dict[Step, tuple[str, ...]] = {
     Step.FETCH_JOB: (),
     Step.PREPARE_INPUTS: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
-    Step.GENERATE_IMAGE: ("GEMINI_API_KEY",),
+    Step.GENERATE_IMAGE: (),
     Step.PERSIST_OUTPUT: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
     Step.FINALIZE_JOB: (),
     Step.SWEEP_STUCK_JOBS: (),
 }
-"""The settings each actor group cannot do without, beside DATABASE_URL."""
+"""The settings each actor group cannot do without, beside DATABASE_URL and those of the engines it calls."""
 
 _IDLE_POLL_MS = 100  # how soon an idle thread notices that it is to stop
+
+
+def needed_by_engines(settings: Settings, steps: Collection[Step]) -> frozenset[str]:
+    """The key of Gemini, where images are made and a route names it."""
+    calls = Step.GENERATE_IMAGE in steps and names_gemini(settings)
+    return frozenset({"GEMINI_API_KEY"}) if calls else frozenset()
 
 
 def served_steps(worker: dramatiq.Worker) -> frozenset[Step]:
@@ -49,7 +57,7 @@ class WorkerSetup(dramatiq.Middleware):
         try:
             steps = served_steps(worker)
             needed = {"DATABASE_URL"}.union(*(NEEDS[step] for step in steps))
-            self._settings.require(*sorted(needed))
+            self._settings.require(*sorted(needed | needed_by_engines(self._settings, steps)))
             check_databases(self._settings.redis_urls)
             runtime.start(self._settings, threads=worker.worker_threads, steps=steps)
         except SettingsError as error:

@@ -18,6 +18,7 @@ from quel.adapters.gemini.model_check import ModelCheck, failed_check, judge_mod
 from quel.adapters.gemini.single_request import SingleRequestTransport
 from quel.adapters.http_settings import header_secret, http_url
 from quel.adapters.imaging import Workbench, check_readable
+from quel.core.call import Call
 from quel.core.models import API_VERSION, model_for
 from quel.core.outcome import GenerateRequest, Outcome
 
@@ -76,7 +77,7 @@ class GeminiEngine:
             ),
         )
 
-    def generate(self, request: GenerateRequest) -> Outcome:
+    def generate(self, request: GenerateRequest, call: Call | None = None) -> Outcome:  # noqa: ARG002
         """One call to the provider within its deadline; never raises for anything the provider does."""
         answer = self._requests.reply_to(lambda headers: self._send(request, headers))
         if not isinstance(answer, HttpAnswer):

@@ -3,6 +3,7 @@
 from quel.adapters.imaging.budget import MemoryBudget
 from quel.adapters.imaging.pillow_imaging import PillowImaging
 from quel.adapters.imaging.readable import check_readable
+from quel.adapters.imaging.uniform import is_uniform
 from quel.adapters.imaging.workbench import Workbench
 
-__all__ = ["MemoryBudget", "PillowImaging", "Workbench", "check_readable"]
+__all__ = ["MemoryBudget", "PillowImaging", "Workbench", "check_readable", "is_uniform"]

@@ -16,9 +16,11 @@ from quel.adapters.postgres.held_credits import BALANCE
 from quel.adapters.postgres.image_state import ONE_IMAGE, PUT_BACK_UNPAID, TAKE, move
 from quel.adapters.postgres.provider_calls import record_call
 from quel.core.aspect import AspectRatio
+from quel.core.engines import Maker
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths
+from quel.core.submission import Submission
 
 LEASE_S = 30
 """Seconds; a killed worker's image is free again after it."""
@@ -44,6 +46,7 @@ FROM before, public.quel_production_jobs j, quel.job q
 WHERE i.job_id = before.job_id AND i.image_no = before.image_no
   AND j.job_id = i.job_id AND q.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
+          i.submission,
           coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id, before.moved_at,
           {balance} AS balance, {on_their_way} AS on_their_way
 """
@@ -71,9 +74,11 @@ SELECT {balance} AS balance, {on_their_way} AS on_their_way FROM quel.job q WHER
     )
 )
 
+_MADE_BY = "r.engine = :engine AND r.workflow = :workflow"
+
 _TAKE_ANY = _take(f"""
     SELECT r.job_id, r.image_no, r.updated_at AS moved_at FROM quel.image r
-    WHERE {TAKE.applies("r")} AND r.not_before <= now()
+    WHERE {TAKE.applies("r")} AND {_MADE_BY} AND r.not_before <= now()
     ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED""")  # noqa: S608 - constants of ours
 
 _TAKE_WITHIN_LIMITS = _take(f"""
@@ -81,7 +86,7 @@ _TAKE_WITHIN_LIMITS = _take(f"""
     FROM jsonb_to_recordset(CAST(:limits AS jsonb)) AS p(path text, most int)
     CROSS JOIN LATERAL (
         SELECT r.job_id, r.image_no, r.turn, r.updated_at AS moved_at FROM quel.image r
-        WHERE r.path = p.path AND {TAKE.applies("r")} AND r.not_before <= now()
+        WHERE r.path = p.path AND {TAKE.applies("r")} AND {_MADE_BY} AND r.not_before <= now()
         ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c
     WHERE p.most IS NULL OR p.most > (
@@ -108,12 +113,14 @@ FROM waiting WHERE i.job_id = waiting.job_id AND i.image_no = waiting.image_no
 _CREDITS_MAY_COME_BACK_S = 3.0
 
 
-def claim_image(connection: Connection, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
-    """Leases the image whose turn it is to `lease`, or None when none may go now.
+def claim_image(
+    connection: Connection, lease: str, open_paths: OpenPaths, maker: Maker
+) -> ClaimedImage | Unpayable | None:
+    """Leases the image whose turn it is at `maker` to `lease`, or None when none may go now.
 
     An image that its payer cannot pay for is put back for a moment, with the payer's others: Unpayable.
     """
-    values: dict[str, object] = {"lease": lease, "lease_s": LEASE_S}
+    values: dict[str, object] = {"lease": lease, "lease_s": LEASE_S} | asdict(maker)
     if isinstance(open_paths, EveryPath):
         row = connection.execute(_TAKE_ANY, values).one_or_none()
     else:
@@ -124,7 +131,7 @@ def claim_image(connection: Connection, lease: str, open_paths: OpenPaths) -> Cl
         return None
     unpayable = _unpayable(connection, row)
     if unpayable is None:
-        record_call(connection, lease)
+        record_call(connection, lease, maker.engine)
     return unpayable or _claimed(row)
 
 
@@ -163,4 +170,7 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         attempts=row.attempts,
         broken_answers=row.broken_answers,
         lease=row.lease_owner,
+        negative_prompt=row.request.get("negative_prompt", ""),
+        roles=tuple(row.request.get("roles", ())),
+        submission=Submission.from_json(row.submission),
     )

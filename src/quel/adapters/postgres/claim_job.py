@@ -5,7 +5,7 @@ open jobs may still cost.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -73,8 +73,10 @@ _FREEZE = (
 )
 
 _INSERT_IMAGES = text(f"""
-INSERT INTO quel.image AS i (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id)
-SELECT :job_id, r.image_no, :path, :customer, r.stage, r.item, r.number, r.seed, r.state, r.attach_id
+INSERT INTO quel.image AS i (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id,
+                             engine, workflow)
+SELECT :job_id, r.image_no, :path, :customer, r.stage, r.item, r.number, r.seed, r.state, r.attach_id,
+       :engine, :workflow
 FROM jsonb_to_recordset(CAST(:images AS jsonb))
      AS r(image_no int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
 ON CONFLICT (job_id, image_no) DO UPDATE SET {PLAN_ANEW.set} WHERE {PLAN_ANEW.applies()}
@@ -143,6 +145,7 @@ def _write_plan(connection: Connection, facts: JobFacts, start: Start, price: in
     connection.execute(_FREEZE, frozen)
     connection.execute(_NO_LONGER_PENDING, {"claimed": facts.job_id})
     images = {"job_id": facts.job_id, "path": start.path.path, "customer": customer}
+    images |= asdict(start.plan.route.maker)
     connection.execute(_INSERT_IMAGES, images | {"images": json.dumps(_image_rows(start.plan, stored))})
 
 

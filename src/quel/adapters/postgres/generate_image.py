@@ -1,6 +1,8 @@
 """What becomes of a claimed image, and how leases are renewed."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text
@@ -22,9 +24,12 @@ from quel.adapters.postgres.image_state import (
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PipelineJob
 from quel.core.credits import PayerKind, ran_dry
+from quel.core.engines import Maker
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import OpenPaths
+from quel.core.ports import GEMINI_MAKER
+from quel.core.submission import Submission
 
 _FAIL_UNPAYABLE = move(FAIL_UNPAYABLE, OF_JOB)
 
@@ -49,8 +54,15 @@ _FAIL = move(FAIL_TO_GENERATE, ONE_IMAGE)
 
 _DUE = text("""
 SELECT count(*) FROM (
-    SELECT 1 FROM quel.image WHERE state = 'ready' AND not_before <= now() LIMIT :most) due
+    SELECT 1 FROM quel.image
+    WHERE state = 'ready' AND engine = :engine AND workflow = :workflow AND not_before <= now()
+    LIMIT :most) due
 """)
+
+_NOTE_SUBMISSION = text(f"""
+UPDATE quel.image i SET submission = CAST(:submission AS jsonb)
+WHERE {ONE_IMAGE} AND i.state = 'generating' AND i.lease_owner = :lease
+""")  # noqa: S608 - constants of ours
 
 
 class GenerateImageRows:
@@ -59,13 +71,20 @@ class GenerateImageRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
-        """Leases the image whose turn it is to `lease`, or None when none may go now.
+    def claim(
+        self, lease: str, open_paths: OpenPaths, maker: Maker = GEMINI_MAKER
+    ) -> ClaimedImage | Unpayable | None:
+        """Leases the image whose turn it is at `maker` to `lease`, or None when none may go now.
 
         `lease` is the owner of the slot the call is made with: what is leased counts as a call under way.
         An image that its payer cannot pay for is put back for a moment, with the payer's others: Unpayable.
         """
-        return self._database.run(lambda connection: claim_image(connection, lease, open_paths))
+        return self._database.run(lambda connection: claim_image(connection, lease, open_paths, maker))
+
+    def note_submission(self, claimed: ClaimedImage, submission: Submission) -> bool:
+        """Writes down what is about to be handed to a server; False when the lease was lost meanwhile."""
+        values = {"submission": json.dumps(submission.to_json()), "lease": claimed.lease}
+        return self._update(_NOTE_SUBMISSION, claimed, **values)
 
     def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
         """Fails the job's images that nothing was spent on yet.
@@ -132,9 +151,10 @@ class GenerateImageRows:
 
         return self._database.run(work)
 
-    def due(self, most: int) -> int:
-        """How many images could go at this moment but for quota and limits, counted up to `most`."""
-        return self._database.run(lambda connection: connection.scalar(_DUE, {"most": most}) or 0)
+    def due(self, most: int, maker: Maker = GEMINI_MAKER) -> int:
+        """How many of the maker's images could go at this moment but for quota and limits, up to `most`."""
+        values = {"most": most} | asdict(maker)
+        return self._database.run(lambda connection: connection.scalar(_DUE, values) or 0)
 
     def _update(self, statement: Any, claimed: ClaimedImage, **values: object) -> bool:
         keys = {"job_id": claimed.job_id, "image_no": claimed.image_no}

@@ -112,6 +112,9 @@ FAIL_TO_PREPARE = Transition(
     "fail to prepare", frozenset({PLANNED}), FAILED, {"reason_code": "r.code", "reason": "r.reason"}
 )
 
+# What was handed to a server has been judged: the next take has another name there.
+_ENDED = "jsonb_set(i.submission, '{ended}', 'true')"
+
 # generate_image
 TAKE = Transition(
     "take",
@@ -172,7 +175,11 @@ MAKE_AGAIN = Transition(
     "make again",
     frozenset({MADE}),
     READY,
-    {"broken_answers": "i.broken_answers + :broken", "not_before": "now()"},
+    {
+        "broken_answers": "i.broken_answers + :broken",
+        "not_before": "now()",
+        "submission": f"CASE WHEN :broken > 0 THEN {_ENDED} ELSE i.submission END",
+    },
 )
 RUN_DRY = Transition("run dry", OPEN_STATES, FAILED, _REASON)
 
@@ -184,4 +191,4 @@ GIVE_UP = Transition("give up", OPEN_STATES, FAILED, _REASON)
 FREE = Transition("free", frozenset({GENERATING}), READY, {"not_before": "now()"}, Lease.LAPSED)
 
 # quel retry
-RETRY = Transition("retry", frozenset({FAILED, CANCELLED}), PLANNED, _FROM_THE_START)
+RETRY = Transition("retry", frozenset({FAILED, CANCELLED}), PLANNED, _FROM_THE_START | {"submission": _ENDED})

@@ -48,7 +48,7 @@ _THIS_IMAGE = (
 
 _IMAGE = """
 SELECT {starts} AS starts, extract(epoch FROM now() - i.created_at)::float8 AS age_s,
-       i.object_bytes, i.state, i.path, i.stage, i.broken_answers,
+       i.object_bytes, i.state, i.path, i.stage, i.broken_answers, i.engine,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
 FROM quel.image i
@@ -158,6 +158,7 @@ class PersistOutputRows:
             starts=row.starts or 0,
             object_bytes=row.object_bytes,
             age_s=row.age_s,
+            engine=row.engine,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
@@ -247,5 +248,5 @@ def _record(delivery: OutputToPersist, balance: int, size_bytes: int) -> dict[st
         "production_id": delivery.production_id,
         "org_id": organization,
         "used_by": delivery.ledger_member_id if organization else None,
-        "api_provider": credits.API_PROVIDER,
+        "api_provider": credits.API_PROVIDERS[delivery.engine],
     }

@@ -15,13 +15,14 @@ from quel.adapters.postgres.progress import lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PipelineImage, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Attach, Job
 from quel.core.attachment import AttachmentPath, attachment_path
+from quel.core.engines import Maker
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
 from quel.core.prepare_inputs import LEASE_S, FailedImage, Preparation, Prepared, ReadyImage
 
 _LOAD = text("""
 SELECT q.plan, q.path, coalesce(j.job_status, 'pending') AS job_status, q.price,
-       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no)
+       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.engine, i.workflow) ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS states
 FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
 WHERE q.job_id = :job_id
@@ -162,7 +163,8 @@ def _load(connection: Connection, job_id: UUID) -> Preparation | None:
         path=row.path,
         status=JobStatus(row.job_status),
         plan=PLAN.validate_python(row.plan),
-        states=tuple((image_no, ImageState(state)) for image_no, state in row.states or ()),
+        states=tuple((image_no, ImageState(state)) for image_no, state, *_ in row.states or ()),
+        makers={image_no: Maker(engine, workflow) for image_no, _, engine, workflow in row.states or ()},
     )
 
 

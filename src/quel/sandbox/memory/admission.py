@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from quel.core.ports import Quota
 from quel.core.quota import Later, Slot
 from quel.sandbox.memory.clock import Clock
 
@@ -54,7 +55,7 @@ class LeaseRenewal:
         self.now_held: dict[str, Slot] = {}
 
     @contextmanager
-    def held(self, lease: str, slot: Slot) -> Iterator[None]:
+    def held(self, lease: str, slot: Slot, quota: Quota) -> Iterator[None]:  # noqa: ARG002  as the port has it
         """Holds the image's lease and the slot for as long as the block runs."""
         self.now_held[lease] = slot
         try:

@@ -159,6 +159,8 @@ class FetchJobRows:
                 item=image.item,
                 number=image.number,
                 seed=image.seed,
+                engine=start.plan.route.maker.engine,
+                workflow=start.plan.route.maker.workflow,
                 not_before=now,
                 created_at=now,
                 updated_at=now,

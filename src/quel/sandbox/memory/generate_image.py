@@ -12,10 +12,13 @@ from quel.adapters.postgres.image_state import (
     TRY_AGAIN,
 )
 from quel.core.credits import ran_dry
+from quel.core.engines import Maker
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
 from quel.core.pipeline import ImageState
+from quel.core.ports import GEMINI_MAKER
+from quel.core.submission import Submission
 from quel.sandbox.memory.accounts import balance, count_progress, on_their_way
 from quel.sandbox.memory.image_moves import move
 from quel.sandbox.memory.tables import PipelineImage, Tables
@@ -29,9 +32,11 @@ class GenerateImageRows:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    def claim(self, lease: str, open_paths: OpenPaths) -> ClaimedImage | Unpayable | None:
+    def claim(
+        self, lease: str, open_paths: OpenPaths, maker: Maker = GEMINI_MAKER
+    ) -> ClaimedImage | Unpayable | None:
         """Leases the image with the lowest turn number that may go; Unpayable puts it back for a moment."""
-        waiting = [image for image in self._due() if self._may_go(image, open_paths)]
+        waiting = [image for image in self._due(maker) if self._may_go(image, open_paths)]
         if not waiting:
             return None
         image = min(waiting, key=lambda image: (image.turn, image.job_id, image.image_no))
@@ -40,6 +45,14 @@ class GenerateImageRows:
         clock = self._tables.clock
         move(image, TAKE, clock, lease_owner=lease, lease_until=clock.after(LEASE_S))
         return self._claimed(image, lease)
+
+    def note_submission(self, claimed: ClaimedImage, submission: Submission) -> bool:
+        """Writes down what is about to be handed to a server; False when the lease was lost meanwhile."""
+        image = self._image(claimed)
+        if image.state is not ImageState.GENERATING or image.lease_owner != claimed.lease:
+            return False
+        image.submission = submission
+        return True
 
     def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
         """Fails the job's images that nothing was spent on yet; None where the payer can pay by now."""
@@ -102,9 +115,9 @@ class GenerateImageRows:
             if image.lease_owner in leases:
                 image.lease_until = self._tables.clock.after(LEASE_S)
 
-    def due(self, most: int) -> int:
-        """How many images could go at this moment but for quota and limits, counted up to `most`."""
-        return min(most, len(self._due()))
+    def due(self, most: int, maker: Maker = GEMINI_MAKER) -> int:
+        """How many of the maker's images could go at this moment but for quota and limits, up to `most`."""
+        return min(most, len(self._due(maker)))
 
     def next_due_in_s(self, open_paths: OpenPaths) -> float | None:
         """In how many seconds the next image of an open path could go, None where none waits."""
@@ -112,9 +125,9 @@ class GenerateImageRows:
         moments = [image.not_before for image in ready if self._may_go(image, open_paths)]
         return max(0.0, -self._tables.clock.since(min(moments))) if moments else None
 
-    def _due(self) -> list[PipelineImage]:
-        now = self._tables.clock.now
-        return [image for image in self._tables.in_state(ImageState.READY) if image.not_before <= now]
+    def _due(self, maker: Maker) -> list[PipelineImage]:
+        now, ready = self._tables.clock.now, self._tables.in_state(ImageState.READY)
+        return [image for image in ready if image.maker == maker and image.not_before <= now]
 
     def _may_go(self, image: PipelineImage, open_paths: OpenPaths) -> bool:
         if isinstance(open_paths, EveryPath):
@@ -164,4 +177,7 @@ class GenerateImageRows:
             attempts=image.attempts,
             broken_answers=image.broken_answers,
             lease=lease,
+            negative_prompt=request.negative_prompt,
+            roles=request.roles,
+            submission=image.submission,
         )

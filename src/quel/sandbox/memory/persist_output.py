@@ -1,5 +1,6 @@
 """The rows of persist_output, in memory."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from quel.adapters.postgres.image_state import (
@@ -88,6 +89,7 @@ class PersistOutputRows:
             starts=image.starts if begun else 0,
             object_bytes=image.object_bytes,
             age_s=(self._tables.clock.now - image.created_at).total_seconds(),
+            engine=image.engine,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
@@ -136,6 +138,7 @@ class PersistOutputRows:
             clock,
             broken_answers=image.broken_answers + broken,
             not_before=clock.now,
+            submission=image.submission and replace(image.submission, ended=image.submission.ended or broken),
         )
 
     def _run_dry(self, delivery: OutputToPersist) -> InsufficientCredits:
@@ -170,5 +173,5 @@ def _booking(delivery: OutputToPersist, attach_id: int, balance: int) -> Credit:
         production_idx=delivery.production_id,
         org_id=organization,
         used_by_member_id=delivery.ledger_member_id if organization else None,
-        api_provider=credits.API_PROVIDER,
+        api_provider=credits.API_PROVIDERS[delivery.engine],
     )

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from quel.core.aspect import AspectRatio
+from quel.core.call import Call
 from quel.core.errors import ReferenceUnavailable, UnreadablePicture
 from quel.core.outcome import GenerateRequest, Made, Outcome, PictureBytes
 
@@ -23,14 +24,16 @@ class Engine:
     def __init__(self) -> None:
         self._planned: deque[Answer] = deque()
         self.requests: list[GenerateRequest] = []
+        self.calls: list[Call] = []
 
     def answer(self, *answers: Answer) -> None:
         """What the next calls come to, one each."""
         self._planned.extend(answers)
 
-    def generate(self, request: GenerateRequest) -> Outcome:
+    def generate(self, request: GenerateRequest, call: Call) -> Outcome:
         """One call to the provider."""
         self.requests.append(request)
+        self.calls.append(call)
         planned = self._planned.popleft() if self._planned else made()
         return planned(request) if callable(planned) else planned
 

@@ -24,7 +24,8 @@ class PrepareInputsRows:
         if claimed is None or job is None:
             return None
         states = tuple((image.image_no, image.state) for image in self._tables.images_of(job_id))
-        return Preparation(job_id, claimed.path, job.job_status, claimed.plan, states)
+        makers = {image.image_no: image.maker for image in self._tables.images_of(job_id)}
+        return Preparation(job_id, claimed.path, job.job_status, claimed.plan, states, makers)
 
     def begin(self, job_id: UUID, owner: str) -> int | None:
         """Leases the preparation to `owner`; how often it has begun, or None while another is at it."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from quel.core.engines import Maker
 from quel.core.rules import Rules
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.blobs import Blobs
@@ -10,6 +11,7 @@ from quel.sandbox.memory.clock import Clock
 from quel.sandbox.memory.fetch_job import FetchJobRows
 from quel.sandbox.memory.finalize_job import FinalizeJobRows
 from quel.sandbox.memory.generate_image import GenerateImageRows
+from quel.sandbox.memory.lane import MemoryLane
 from quel.sandbox.memory.lists import Cancellations, ForwardList, Pause, RejectedEntries
 from quel.sandbox.memory.persist_output import PersistOutputRows
 from quel.sandbox.memory.pictures import Engine, Imaging
@@ -54,3 +56,15 @@ class MemoryServices:
         self.storage = ObjectStorage()
         self.engine = Engine()
         self.imaging = Imaging()
+        self.more_lanes: list[MemoryLane] = []
+
+    @property
+    def lanes(self) -> list[MemoryLane]:
+        """Gemini's, of the parts that this object has by name, and those that were added."""
+        return [MemoryLane(Maker(), self.engine, self.quota, self.admission), *self.more_lanes]
+
+    def add_lane(self, maker: Maker) -> MemoryLane:
+        """Another maker, whose engine and quota are its own."""
+        lane = MemoryLane(maker, Engine(), Quota(self.clock, self.blobs), AdmissionController(self.clock))
+        self.more_lanes.append(lane)
+        return lane

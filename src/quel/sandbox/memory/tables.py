@@ -6,9 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from quel.core.credits import PayerKind
+from quel.core.engines import GEMINI, Maker
 from quel.core.job import JobPlan, JobStatus
 from quel.core.pipeline import FINAL_STATES, ImageState
 from quel.core.prepare_inputs import ReadyImage
+from quel.core.submission import Submission
 from quel.sandbox.memory.clock import Clock
 
 
@@ -143,6 +145,10 @@ class PipelineImage:
     not_before: datetime
     created_at: datetime
     updated_at: datetime
+    engine: str = GEMINI
+    workflow: str = ""
+    submission: Submission | None = None
+    rerouted: bool = False
     state: ImageState = ImageState.PLANNED
     turn: int = 0
     request: ReadyImage | None = None
@@ -156,6 +162,11 @@ class PipelineImage:
     reason_code: str | None = None
     reason: str | None = None
     attach_id: int | None = None
+
+    @property
+    def maker(self) -> Maker:
+        """What makes it."""
+        return Maker(self.engine, self.workflow)
 
     @property
     def is_open(self) -> bool:

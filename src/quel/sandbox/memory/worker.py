@@ -92,7 +92,7 @@ class Worker:
         due_in_s = services.generate_image.next_due_in_s(open_paths)
         if due_in_s is None:
             return False
-        services.clock.advance(max(due_in_s, services.admission.closed_for_s()))
+        services.clock.advance(max(due_in_s, min(lane.admission.closed_for_s() for lane in services.lanes)))
         services.queues.send(StepMessage(Step.GENERATE_IMAGE, _ANY, 0))
         return True
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
-from quel.core.credits import API_PROVIDER, PayerKind
+from quel.core.credits import API_PROVIDERS, PayerKind
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
 from quel.core.operations.audit import Attachment, AuditedImage, AuditedJob, AuditedProduction, Charge
@@ -48,7 +48,7 @@ ORDER BY attach_id
 
 _LEDGER = text("""
 SELECT attach_idx, amount, balance_after, user_id, org_id, production_idx, created_at,
-       api_provider = :api_provider AS is_provider
+       api_provider = ANY(:providers) AS is_provider
 FROM public.quel_credits WHERE created_at >= now() - make_interval(secs => :since_s) ORDER BY attach_idx
 """)
 
@@ -91,7 +91,7 @@ def _read(connection: Connection, since_s: float) -> Snapshot:
     values = {"since_s": since_s}
     jobs = tuple(_job(row) for row in connection.execute(_JOBS, values))
     attachments = tuple(Attachment(*row) for row in connection.execute(_ATTACHMENTS, values))
-    ledger = connection.execute(_LEDGER, values | {"api_provider": API_PROVIDER}).all()
+    ledger = connection.execute(_LEDGER, values | {"providers": list(API_PROVIDERS.values())}).all()
     own = {attachment.attach_id for attachment in attachments}
     charges: dict[int, list[Charge]] = {}
     for row in ledger:

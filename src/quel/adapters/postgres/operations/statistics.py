@@ -11,6 +11,7 @@ from sqlalchemy import text
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.image_state import is_open
 from quel.adapters.postgres.operations.job_list import JOBS_WITH_PATH, path_parameters
+from quel.core.credits import API_PROVIDERS
 from quel.core.operations.statistics import Grouping, GroupStats, ReasonStats
 
 _GROUPS = """
@@ -31,7 +32,7 @@ WITH chosen AS (
     FROM public.quel_credits c
     JOIN quel.image i ON i.attach_id = c.attach_idx
     JOIN chosen ON chosen.job_id = i.job_id
-    WHERE c.api_provider = 'gemini-banana' AND i.request IS NOT NULL GROUP BY i.job_id
+    WHERE c.api_provider = ANY(:providers) AND i.request IS NOT NULL GROUP BY i.job_id
 )
 SELECT chosen.key, count(*) AS jobs,
        count(*) FILTER (WHERE status = 'pending') AS pending,
@@ -84,7 +85,8 @@ class StatisticsRows:
     def groups(self, by: Grouping, since: timedelta) -> list[GroupStats]:
         """One entry a path or type that has jobs, in alphabetical order."""
         statement = text(_GROUPS.format(is_open=is_open("i"), key=_KEYS[by], jobs=JOBS_WITH_PATH))
-        values = self._paths | {"since_s": since.total_seconds()}
+        providers = list(API_PROVIDERS.values())
+        values = self._paths | {"since_s": since.total_seconds(), "providers": providers}
         return self._database.run(
             lambda connection: [GroupStats(**row._mapping) for row in connection.execute(statement, values)]
         )

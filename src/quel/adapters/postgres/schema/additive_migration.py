@@ -117,17 +117,19 @@ WHERE g.tgrelid = to_regclass(:table) AND p.proname = 'update_updated_at_column'
 def missing_indexes(connection: Connection, metadata: MetaData) -> list[Index]:
     """The indexes of the models that no valid index of the same columns stands for, whatever its name.
 
-    Partial ones are all quel's own and known by their names.
+    Partial ones are all quel's own and known by their names. One of a column that a later migration adds is
+    left to that.
     """
     missing = []
     for table in metadata.sorted_tables:
         existing = _existing_indexes(connection, table)
+        columns = set(connection.scalars(text(_COLUMNS), {"table": table.fullname}))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             if index.dialect_options["postgresql"]["where"] is not None:
                 is_there = bool(connection.scalar(text(_VALID_INDEX), {"name": _full_name(index)}))
             else:
                 is_there = _columns(index) in existing
-            if not is_there:
+            if not is_there and {column.name for column in index.columns} <= columns:
                 missing.append(index)
     return missing
 
@@ -155,6 +157,10 @@ def create_index_concurrently(connection: Connection, index: Index) -> None:
 _INVALID_INDEX = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid"
 
 _Columns = tuple[tuple[str, bool], ...]
+
+_COLUMNS = """
+SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
+"""
 
 _INDEX_COLUMNS = """
 SELECT i.indexrelid, a.attname, (i.indoption[k.n - 1] & 1) = 1 AS descending

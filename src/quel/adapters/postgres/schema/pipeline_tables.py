@@ -145,6 +145,12 @@ class PipelineImage(Table, table=True):
     item: int = Field(sa_column=_count())
     number: int = Field(sa_column=_count())
     seed: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    engine: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'gemini'")))
+    workflow: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    submission: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    rerouted: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
     state: str = Field(sa_column=Column(String(20), nullable=False, server_default=text("'planned'")))
     turn: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     request: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
@@ -165,6 +171,15 @@ class PipelineImage(Table, table=True):
     __table_args__ = (
         CheckConstraint(f"state IN {state_list(list(ImageState))}", name="state"),
         Index("ix_image_turns", "turn", "job_id", "image_no", postgresql_where=text("state = 'ready'")),
+        Index(
+            "ix_image_maker_turns",
+            "engine",
+            "workflow",
+            "turn",
+            "job_id",
+            "image_no",
+            postgresql_where=text("state = 'ready'"),
+        ),
         Index("ix_image_customer_turns", "customer", "turn", postgresql_where=text("state = 'ready'")),
         Index("ix_image_generating", "path", postgresql_where=text("state = 'generating'")),
         Index("ix_image_updated_at", "updated_at"),
@@ -180,6 +195,7 @@ class ProviderCall(Table, table=True):
     __tablename__ = "provider_call"
 
     owner: str = Field(sa_column=Column(Text, primary_key=True))
+    engine: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'gemini'")))
     called_at: datetime | None = Field(default=None, sa_column=_now())
 
     __table_args__ = (Index("ix_provider_call_called_at", "called_at"), {"schema": SCHEMA})

@@ -1,0 +1,1 @@
+"""ComfyUI: its servers as an engine, and who may use which of them."""

@@ -1,0 +1,1 @@
+"""ComfyUI's workflows and what its answers mean: pure, the calls are the adapter's."""

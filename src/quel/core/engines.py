@@ -1,0 +1,74 @@
+"""What makes an image: which engine, with which workflow, and what takes its place when it is out.
+
+A route is chosen by a job's path when the job is claimed, and stays in its plan.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+GEMINI = "gemini"
+COMFYUI = "comfyui"
+
+
+@dataclass(frozen=True, order=True)
+class Maker:
+    """An engine and, where it makes images by workflows, the name of one."""
+
+    engine: str = GEMINI
+    workflow: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.engine} ({self.workflow})" if self.workflow else self.engine
+
+
+@dataclass(frozen=True)
+class Route:
+    """What makes a path's images; `digest` is the content of its workflow when the job was claimed.
+
+    `fallback` makes those for which `maker` has been out for `fallback_after_s` seconds, once an image.
+    """
+
+    maker: Maker = Maker()
+    fallback: Maker | None = None
+    fallback_after_s: float = 300.0
+    digest: str = ""
+
+    @property
+    def makers(self) -> tuple[Maker, ...]:
+        """Whatever may make an image of this route."""
+        return (self.maker, self.fallback) if self.fallback else (self.maker,)
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What a maker can be shown and told. `model` is its name in events.
+
+    `takes_negative`: what to avoid has a place of its own, and is no part of the prompt.
+    """
+
+    model: str
+    max_pictures: int
+    takes_negative: bool = False
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Routing:
+    """The routes of the paths, and what each maker that is configured can do."""
+
+    default: Route = Route()
+    by_path: Mapping[str, Route] = field(default_factory=dict)
+    capabilities: Mapping[Maker, Capability] = field(default_factory=dict)
+
+    def route(self, path: str) -> Route:
+        """The path's route as it is now."""
+        return self.by_path.get(path, self.default)
+
+    def capability(self, maker: Maker) -> Capability | None:
+        """What the maker can do; None where it is not configured any more."""
+        return self.capabilities.get(maker)
+
+
+def named_makers(routes: Routing, paths: Collection[str]) -> frozenset[Maker]:
+    """Every maker that a path's route or its fallback names."""
+    return frozenset(maker for path in paths for maker in routes.route(path).makers)

@@ -1,0 +1,154 @@
+"""A world in memory whose images ComfyUI servers make: those are simulated, and Redis is a true one."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from quel.adapters.comfy.client import ComfyClient
+from quel.adapters.comfy.engine import ComfyEngine
+from quel.adapters.comfy.places import ComfyPlaces, ComfyServers
+from quel.adapters.imaging import PillowImaging, Workbench
+from quel.adapters.postgres.claim_image import LEASE_S
+from quel.core.engines import Maker
+from quel.routing import read_engine_settings, secret_of
+from quel.sandbox.comfy.client import Comfy
+from quel.sandbox.memory.admission import AdmissionController
+from quel.sandbox.memory.lane import MemoryLane
+from quel.sandbox.memory.services import MemoryServices
+from quel.sandbox.memory.studio import MemoryStudio
+from quel.sandbox.memory.tables import PipelineImage
+from quel.sandbox.memory.worker import Worker
+from quel.services import make_rules
+from quel.settings import Settings, read_settings
+
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
+MAKER = Maker("comfyui", "edit")
+_WORKFLOW = "timeout_s: 20"
+PROMPT = "a mast against the evening sky, seen from below"
+
+
+def settings_file(
+    folder: Path, servers: list[Comfy], workflow: str = "timeout_s: 20", server: str = ""
+) -> dict[str, str]:
+    """The environment that names a settings file for these servers; workflow and server take more keys."""
+    for file in WORKFLOWS.iterdir():
+        shutil.copy(file, folder)
+    names = "\n".join(f"    - {{name: gpu-{n}, url: '{one.url}'{server}}}" for n, one in enumerate(servers))
+    text = f"""
+engines:
+  comfyui:
+    poll_s: 0.02
+    lost_after_s: 0
+    servers:
+{names}
+workflows:
+  edit: {{variants: [edit_pictures.json], usd_per_hour: 3600, {workflow}}}
+routes:
+  beauty: {{engine: comfyui, workflow: edit}}
+"""
+    (folder / "quel.yaml").write_text(text)
+    return {"QUEL_CONFIG": str(folder / "quel.yaml")}
+
+
+class ComfyWorld:
+    """`workers` of it share rows and servers; each is a process of its own."""
+
+    def __init__(self, servers: list[Comfy], settings: Settings, client: redis.Redis) -> None:
+        self.servers, self._settings, self._redis = servers, settings, client
+        self._stack = ExitStack()
+        self.services = MemoryServices(make_rules(settings))
+        self.services.imaging = PillowImaging(Workbench())  # type: ignore[assignment]  # pictures are true here
+        self.studio = MemoryStudio(self.services)
+        self.services.more_lanes = [self.lane()]
+        self.worker = Worker(self.services)
+
+    def lane(self) -> MemoryLane:
+        """The maker as another process has it."""
+        engines = read_engine_settings(self._settings)
+        clients = {}
+        for name, server in engines.servers.items():
+            clients[name] = ComfyClient(server, secret_of(server, self._settings), connections=4)
+            self._stack.callback(clients[name].close)
+        servers, workflow = ComfyServers(self._redis, clients), engines.workflows["edit"]
+        comfy = self._settings.comfy
+        engine = ComfyEngine(
+            workflow,
+            servers,
+            poll_s=comfy.poll_s,
+            lost_after_s=comfy.lost_after_s,
+            bench=Workbench(),
+            lets_go_s=0.5,
+            sleep=lambda seconds: time.sleep(min(seconds, 0.02)),
+        )
+        quota = ComfyPlaces(servers, workflow.servers, "edit", outputs_full=lambda: False)
+        return MemoryLane(MAKER, engine, quota, AdmissionController(self.services.clock))
+
+    def order(
+        self,
+        images: int = 1,
+        *,
+        job_type: str = "simple_general",
+        data: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> UUID:
+        """A job of the path that ComfyUI makes, worked off."""
+        asked = data or {"prompt": PROMPT, "aspect-ratio": "3:4"} | more
+        member = self.studio.member(1_000)
+        job_id = self.studio.job(job_type, asked, total_images=images, member=member, path="beauty")
+        self.studio.push(job_id)
+        self.worker.run()
+        return job_id
+
+    def take_over(self) -> None:
+        """Another process goes on where one has died, once its leases have lapsed."""
+        self.services.queues.lose()
+        self.services.clock.advance(LEASE_S + 60)
+        for key in self._redis.scan_iter("quel:comfy:place:*"):
+            self._redis.delete(key)
+        self.services.more_lanes = [self.lane()]
+        self.worker.sweep()
+        self.worker.run()
+
+    def forget_health(self) -> None:
+        """What is known of servers has lapsed."""
+        for kind in ("down", "hung", "unfit", "silent"):
+            for key in self._redis.scan_iter(f"quel:comfy:{kind}:*"):
+                self._redis.delete(key)
+
+    def images(self, job_id: UUID) -> list[PipelineImage]:
+        """A job's images."""
+        return self.services.tables.images_of(job_id)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """What all servers ran."""
+        return [run for server in self.servers for run in server.runs()]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._stack.close()
+
+
+@contextmanager
+def comfy_world(
+    folder: Path,
+    redis_url: str,
+    count: int = 1,
+    *,
+    workflow: str = "timeout_s: 20",
+    server: str = "",
+    **options: Any,
+) -> Iterator[ComfyWorld]:
+    """A world with so many servers; `workflow` and `server` add keys to the settings file."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Comfy(in_process=True, **options)) for _ in range(count)]
+        environment = settings_file(folder, servers, workflow, server)
+        client = stack.enter_context(redis.Redis.from_url(redis_url))
+        world = ComfyWorld(servers, read_settings(environment), client)
+        stack.callback(world.close)
+        yield world

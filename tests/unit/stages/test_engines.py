@@ -1,0 +1,157 @@
+"""An image is made by the engine that its path's route named at the claim; engines share nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from quel.core.engines import Capability, Maker, Route, Routing
+from quel.core.outcome import Broken, Postponed
+from quel.core.pipeline import ImageState, Step
+from quel.core.submission import Submission
+from quel.sandbox.memory.pictures import made
+from quel.sandbox.memory.services import MemoryServices, default_rules
+
+LOOK = Maker("comfyui", "look")
+
+
+@pytest.fixture
+def services():
+    rules = default_rules()
+    capabilities = {Maker(): Capability("gemini", 14), LOOK: Capability("look", 1, takes_negative=True)}
+    routing = Routing(by_path={"beauty": Route(LOOK, digest="d")}, capabilities=capabilities)
+    return MemoryServices(replace(rules, intake=replace(rules.intake, routing=routing)))
+
+
+@pytest.fixture
+def look(services):
+    return services.add_lane(LOOK)
+
+
+@pytest.fixture
+def order(job, studio, worker):
+    def ordered(images=1, path="beauty", **columns):
+        job_id = job(images, path=path, **columns)
+        studio.push(job_id)
+        worker.run()
+        return job_id
+
+    return ordered
+
+
+NOTED = Submission(server="s", prompt_id="p", workflow="look", of="x", take=0, at_s=0.0)
+
+
+def test_each_path_is_made_by_its_own_engine_and_booked_so(services, look, order):
+    order(2)
+    order(1, path="fashion")
+    assert (len(look.engine.requests), len(services.engine.requests)) == (2, 1)
+    providers = [entry.api_provider for entry in services.tables.ledger]
+    assert sorted(providers) == ["comfyui", "comfyui", "gemini-banana"]
+
+
+def test_a_route_that_changes_touches_new_jobs_alone(services, look, job_after, worker):
+    old = job_after(Step.FETCH_JOB, path="beauty")
+    services.rules = replace(
+        services.rules,
+        intake=replace(services.rules.intake, routing=replace(services.rules.routing, by_path={})),
+    )
+    worker.sweep()
+    services.clock.advance(3600)
+    worker.sweep()
+    worker.run()
+    assert services.tables.images[old, 0].state is ImageState.STORED
+    assert len(look.engine.requests) == 1
+
+
+def test_what_to_avoid_has_a_place_of_its_own_and_pictures_have_roles(services, studio, look, order):
+    ids = [studio.attach(name.encode(), name) for name in ("m", "p")]
+    stage = {
+        "prompt": "a lipstick",
+        "quantity": 1,
+        "negative_prompt": "hats  and\ncats",
+        "individualImageAttachIds": [
+            {"attachId": ids[0], "type": "model"},
+            {"attachId": ids[1], "type": "product"},
+        ],
+    }
+    order(job_type="pipeline_stage", data={"stages": [stage]})
+    order(job_type="pipeline_stage", data={"stages": [stage]}, path="fashion")
+    [request], [plain] = look.engine.requests, services.engine.requests
+    assert request.negative_prompt == "hats and cats"
+    assert "hats" not in request.prompt
+    assert request.roles == ("model and products",), "the workflow takes one picture"
+    assert plain.negative_prompt == ""
+    assert "hats" in plain.prompt
+
+
+def test_a_closed_gate_of_one_engine_holds_up_no_image_of_the_other(services, look, order):
+    services.quota.close(86_400, "day")
+    began = services.clock.now
+    order(3)
+    assert services.clock.since(began) < 3600
+    look.quota.close(86_400, "servers")
+    services.quota.close(0, "")
+
+
+def test_waiting_for_a_server_spends_no_attempt_and_what_was_handed_over_stays_known(services, look, order):
+    noted = NOTED
+
+    def hand_over(_):
+        look.engine.calls[-1].submitted(noted)
+        return Postponed("server_silent", "It does not answer.", 5.0)
+
+    look.engine.answer(hand_over, lambda _: made())
+    job_id = order()
+    [image] = services.tables.images_of(job_id)
+    assert (image.state, image.attempts) == (ImageState.STORED, 0)
+    assert [call.earlier for call in look.engine.calls] == [None, noted]
+
+
+def test_a_dead_lease_writes_no_submission(services, look, order):
+    answers = []
+
+    def lose(_):
+        [image] = services.tables.in_state(ImageState.GENERATING)
+        image.lease_owner = "somebody else"
+        answers.append(look.engine.calls[-1].submitted(NOTED))
+        image.lease_owner = look.engine.calls[-1].owner
+        return Broken("no_picture", "None.")
+
+    look.engine.answer(lose)
+    job_id = order()
+    [image] = services.tables.images_of(job_id)
+    assert answers == [False]
+    assert image.submission is None
+
+
+def test_bytes_that_are_gone_are_fetched_again_and_broken_ones_are_made_anew(
+    services, look, job_after, worker
+):
+    for lose, ended in ((True, False), (False, True)):
+        noted = NOTED
+        data = b"picture" if lose else b"no picture"
+
+        def hand_over(_, noted=noted, data=data):
+            look.engine.calls[-1].submitted(noted)
+            return made(data)
+
+        look.engine.answer(hand_over)
+        job_id = job_after(Step.GENERATE_IMAGE, path="beauty")
+        if lose:
+            services.blobs.lose_everything()
+        [image] = services.tables.images_of(job_id)
+        if image.state is ImageState.MADE:
+            services.clock.advance(120)
+            worker.sweep()
+            worker.run()
+        assert look.engine.calls[-1].earlier == replace(noted, ended=ended) or ended
+
+
+def test_an_engine_that_is_not_configured_any_more_fails_its_images_with_a_sentence(services, order):
+    services.rules = replace(
+        services.rules,
+        intake=replace(services.rules.intake, routing=replace(services.rules.routing, capabilities={})),
+    )
+    job_id = order()
+    [image] = services.tables.images_of(job_id)
+    assert (image.reason_code, "comfyui (look)" in image.reason) == ("engine_gone", True)
