@@ -43,9 +43,11 @@ chaos: $(READY)
 	$(BIN)/python -m pytest tests/chaos
 	$(BIN)/python -m tests.chaos.soak
 
-# Hostile answers of the provider, for two minutes; prints its seed.
+# Hostile answers, colours and addresses, two minutes each; prints its seeds. FUZZ="--seconds 600" is longer.
 fuzz: $(READY)
-	$(BIN)/python -m tests.fuzz.answer_reader
+	$(BIN)/python -m tests.fuzz.answer_reader $(FUZZ)
+	$(BIN)/python -m tests.fuzz.colours $(FUZZ)
+	$(BIN)/python -m tests.fuzz.connection_strings $(FUZZ)
 
 # One image through the real provider: needs GEMINI_API_KEY, asks before it spends, keeps the exchange.
 live: $(READY)

@@ -253,12 +253,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         if server.secret
     }
     values |= {name: environment[name].strip() for name in VARIABLES if environment.get(name, "").strip()}
+    for name in VARIABLES:
+        if any("\ud800" <= sign <= "\udfff" for sign in environment.get(name, "")):
+            raise SettingsError(f"{name} holds bytes that are no UTF-8.")
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
     if not settings.redis_url:
         check_parts(settings.redis_host, tls=settings.redis_use_tls)
+        if not _has_readable_address(settings.redis):
+            raise SettingsError("REDIS_HOST holds no name or address that can be read.")
     _check_urls(settings)
     check_options("REDIS_URL", settings.redis_url)
     check_options("QUEL_BROKER_REDIS_URL", settings.broker_redis_url)
@@ -327,7 +332,10 @@ def _check_urls(settings: Settings) -> None:
         if name == "DATABASE_URL":
             client_url(value or "postgres://")
         elif not _has_readable_address(value):
-            raise SettingsError(f"{name} holds a host or port that cannot be read.")
+            raise SettingsError(
+                f"{name} holds a host or port that cannot be read. In a password #, /, ?, [, ] and @ must be"
+                " percent-encoded."
+            )
 
 
 def _check_lists(settings: Settings) -> None:

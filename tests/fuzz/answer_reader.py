@@ -5,10 +5,8 @@ more often than the policy allows, every pause is bounded, and neither key, prom
 is said. A life is repeated by its seed and number (`--seed 7 --first 1234 --lives 1`).
 """
 
-import argparse
 import random
 import sys
-import time
 from collections import Counter
 from datetime import timedelta
 
@@ -19,6 +17,7 @@ from quel.core.aspect import AspectRatio
 from quel.core.outcome import GenerateRequest, Outcome, Stalled, Wait
 from quel.core.retry import GiveUp, RetryPolicy, Succeed, TryAgain, decide
 from tests.fuzz.hostile_answers import HostileAnswer, hostile_answer
+from tests.fuzz.runner import run
 
 KEY = "AIzaSyNoRealKeyButShapedLikeOne0000000"
 PROMPT = "A garment nobody else may read about"
@@ -88,29 +87,5 @@ class Lives:
         self._engine.close()
 
 
-def main() -> int:
-    """Lives until the time or the number is over."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.answer_reader")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--lives", type=int, default=sys.maxsize)
-    options = parser.parse_args()
-    lives, began, number = Lives(options.seed), time.monotonic(), options.first
-    while time.monotonic() < began + options.seconds and number < options.first + options.lives:
-        try:
-            lives.live(number)
-        except Exception:
-            print(f"Repeat it with --seed {options.seed} --first {number} --lives 1")
-            raise
-        number += 1
-    lives.close()
-    print(
-        f"Seed {options.seed}: {number - options.first} images, {sum(lives.seen.values())} calls in"
-        f" {time.monotonic() - began:.0f} s: {dict(lives.seen.most_common())}"
-    )
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("answer_reader", Lives))

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -89,6 +90,15 @@ def test_a_path_is_read_in_every_form_that_has_one_sensible_reading(world, studi
     assert {line["attach_id"] for line in fetched(workers, job_id)} == set(attach_ids)
     assert "abc.def" not in workers.log.read_text()
     assert not [call for call in world.storage.calls() if "abc.def" in call.target]
+
+
+def test_every_picture_that_people_reported_is_shown(world, studio, workers):
+    files = sorted((Path(__file__).parents[1] / "unit" / "pictures").iterdir())
+    attach_ids = [studio.attach(file.read_bytes(), file.name) for file in files]
+    row = run(studio, job(studio, uuid4().hex, *attach_ids))
+    assert (row["job_status"], row["error_message"]) == ("completed", None)
+    told = {line["attach_id"] for line in fetched(workers, row["job_id"])}
+    assert told == set(attach_ids)
 
 
 def test_a_job_of_which_no_reference_is_left_fails_and_costs_nothing(world, studio, workers):

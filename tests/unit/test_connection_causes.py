@@ -24,6 +24,8 @@ from quel.settings import read_settings
         ("server does not support SSL, but SSL was required", "TLS could not be agreed on"),
         ("FATAL:  sorry, too many clients already", "it has no connection left"),
         ("timeout expired", "it does not answer in time"),
+        ("received invalid response to SSL negotiation: H", "that is no PostgreSQL"),
+        ("expected authentication request from server, but received H", "that is no PostgreSQL"),
         ("SSL error: certificate verify failed", "TLS could not be agreed on"),
         ("SSL SYSCALL error: EOF detected", None),  # what a server that goes away looks like
         ("SSL connection has been closed unexpectedly", None),
@@ -56,6 +58,11 @@ def test_so_do_rediss(error, words):
         ("redis://h:6379?db=x", "number"),
         ("redis://h:6379/first", "number"),
         ("redis://h:6379?colour=hidden", "colour"),
+        ("redis://h:6379?socket_timeout=hidden", "socket_timeout"),
+        ("redis://me:?hidden@h:6379/0", "percent-encoded"),
+        ("redis://me:x?y=hidden@h:6379/0", "percent-encoded"),
+        ("redis://h:6379?passwordhidden", "percent-encoded"),
+        ("redis://:\udcffhidden@h:6379", "UTF-8"),
     ],
 )
 @pytest.mark.parametrize("name", ["REDIS_URL", "QUEL_BROKER_REDIS_URL"])

@@ -28,6 +28,15 @@ def test_parameters_of_other_libraries_fall_away_and_the_clients_own_stay(scheme
     assert set(url.query) <= {"sslmode"}
 
 
+@pytest.mark.parametrize(
+    "raw", ["a?hidden", "?hidden", "a?hidden=1", "a?b=hidden&c=hidden", "?sslmod=hidden"]
+)
+def test_the_rest_of_a_password_with_a_raw_question_mark_is_no_parameters_name(raw):
+    with pytest.raises(SettingsError, match="percent-encoded") as wrong:
+        client_url(f"postgres://me:{raw}@db.example:5432/quel?sslmode=require")
+    assert "hidden" not in str(wrong.value)
+
+
 @pytest.mark.parametrize("name", ["sslmod", "pgbouncr", "Host", "x" * 500])
 def test_a_parameter_nobody_knows_is_named_and_its_value_is_not(name):
     with pytest.raises(SettingsError) as wrong:

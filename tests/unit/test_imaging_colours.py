@@ -64,11 +64,15 @@ def arrives(data, colours=CORNERS):
     "name",
     [
         *("heic_brand_msf1.heif", "avif_major_mif1.avif", "linear_srgb_gimp.png", "palette_prophoto.png"),
-        *("jpeg_no_eoi.jpg", "png_bad_crc_text.png", "png_itxt_2mb.png"),
+        *("jpeg_no_eoi.jpg", "png_bad_crc_text.png", "png_itxt_2mb.png", "bigtiff.tif"),
     ],
 )
 def test_pictures_as_people_have_them_keep_their_colours(name):
     assert arrives((PICTURES / name).read_bytes())
+
+
+def test_a_phones_50_megapixels_pass_the_default_limit():
+    assert opened(IMAGING.normalise((PICTURES / "phone_50mp_8160x6144.jpg").read_bytes())).width == 3072
 
 
 def test_a_phones_heic_is_turned_as_its_container_says():

@@ -8,6 +8,7 @@ import re
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
 from quel.core.errors import SettingsError
+from quel.core.url_option import named_option
 
 _FOREIGN = frozenset(
     {
@@ -51,12 +52,9 @@ def client_url(dsn: str) -> str:
     """
     parts = _split(dsn.strip())
     options = [(name, value) for name, value in parse_qsl(parts.query) if name.lower() not in _FOREIGN]
-    for name, _ in options:
+    for name, value in options:
         if name not in _KNOWN:
-            raise SettingsError(
-                f"DATABASE_URL has the parameter {_shown(name)}, which PostgreSQL's client does not know:"
-                " take it away."
-            )
+            raise SettingsError(_unknown(named_option(name, value, parts.query)))
     login, at, hosts = parts.netloc.rpartition("@")
     addresses = hosts.split(",")
     if len(addresses) > 1:
@@ -80,5 +78,7 @@ def _split(dsn: str) -> SplitResult:
     return parts
 
 
-def _shown(name: str) -> str:
-    return "".join(c for c in name if c.isprintable())[:40]
+def _unknown(name: str | None) -> str:
+    if name is None:
+        return _ENCODE
+    return f"DATABASE_URL has the parameter {name}, which PostgreSQL's client does not know: take it away."

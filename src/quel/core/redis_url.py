@@ -3,10 +3,12 @@
 Pure text: nothing is looked up or connected to.
 """
 
+import re
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from quel.core.errors import SettingsError
+from quel.core.url_option import named_option
 
 # What redis-py takes from a URL and quel does not decide itself.
 _OPTIONS = frozenset(
@@ -18,6 +20,9 @@ _OPTIONS = frozenset(
         "ssl_certfile", "ssl_keyfile", "ssl_password", "ssl_check_hostname", "ssl_min_version", "ssl_ciphers",
     }
 )  # fmt: skip
+
+_NUMBERS = frozenset({"socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"})
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 
 
 def url_of_parts(host: str, port: int, *, username: str, password: str, tls: bool | None) -> str:
@@ -61,10 +66,17 @@ def check_options(name: str, url: str) -> None:
             f"{name} has options for TLS, and its scheme has none: write rediss:// for redis://."
         )
     for option in sorted(options.keys() - _OPTIONS):
-        shown = "".join(c for c in option if c.isprintable())[:40]
+        shown = named_option(option, options[option], parts.query)
+        if shown is None:
+            raise SettingsError(
+                f"{name} cannot be read: #, /, ?, [, ] and @ in a password must be percent-encoded."
+            )
         raise SettingsError(
             f"{name} has the option {shown}, which quel's client does not know: take it away."
         )
+    for option in sorted(options.keys() & _NUMBERS):
+        if not _NUMBER.fullmatch(options[option]):
+            raise SettingsError(f"{name} must give its option {option} as a number.")
 
 
 def check_parts(host: str, *, tls: bool | None) -> None:
