@@ -64,6 +64,14 @@ class Routing:
         """The path's route as it is now."""
         return self.by_path.get(path, self.default)
 
+    def has_fallback(self, maker: Maker) -> bool:
+        """Whether a route that begins with the maker names another for when it is out.
+
+        A plan may, of a route as it was: those images wait for their maker.
+        """
+        routes = (self.default, *self.by_path.values())
+        return any(route.maker == maker and route.fallback is not None for route in routes)
+
     def capability(self, maker: Maker) -> Capability | None:
         """What the maker can do; None where it is not configured any more."""
         return self.capabilities.get(maker)
