@@ -41,7 +41,8 @@ class Route:
 
 @dataclass(frozen=True)
 class Capability:
-    """What a maker can be shown and told. `model` is its name in events.
+    """What a maker can be shown and told. `model` is its name in events, `usd_per_image` what it asks beside
+    the seconds of a GPU.
 
     `takes_negative`: what to avoid has a place of its own, and is no part of the prompt.
     """
@@ -49,6 +50,7 @@ class Capability:
     model: str
     max_pictures: int
     takes_negative: bool = False
+    usd_per_image: float = 0.0
     digest: str = ""
 
 
