@@ -45,10 +45,13 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
     workflows = {
         name: _workflow(name, section, settings, servers) for name, section in settings.workflows.items()
     }
+    model = model_for(settings.gemini_model)
     capabilities = {
-        Maker(GEMINI): Capability(settings.gemini_model, model_for(settings.gemini_model).max_pictures)
+        Maker(GEMINI): Capability(model.id, model.max_pictures, usd_per_image=model.price_usd)
     } | {
-        Maker(COMFYUI, name): Capability(name, one.max_pictures, one.takes_negative, one.digest)
+        Maker(COMFYUI, name): Capability(
+            name, one.max_pictures, one.takes_negative, one.usd_per_image, one.digest
+        )
         for name, one in workflows.items()
     }
     routes = {

@@ -34,7 +34,7 @@ PROMPT = "a mast against the evening sky, seen from below"
 
 
 def settings_file(
-    folder: Path, servers: list[Comfy], workflow: str = "timeout_s: 20", server: str = ""
+    folder: Path, servers: list[Comfy], workflow: str = _WORKFLOW, server: str = "", route: str = ""
 ) -> dict[str, str]:
     """The environment that names a settings file for these servers; workflow and server take more keys."""
     for file in WORKFLOWS.iterdir():
@@ -50,7 +50,7 @@ engines:
 workflows:
   edit: {{variants: [edit_pictures.json], usd_per_hour: 3600, {workflow}}}
 routes:
-  beauty: {{engine: comfyui, workflow: edit}}
+  beauty: {{engine: comfyui, workflow: edit{route}}}
 """
     (folder / "quel.yaml").write_text(text)
     return {"QUEL_CONFIG": str(folder / "quel.yaml")}
@@ -142,12 +142,13 @@ def comfy_world(
     *,
     workflow: str = "timeout_s: 20",
     server: str = "",
+    route: str = "",
     **options: Any,
 ) -> Iterator[ComfyWorld]:
     """A world with so many servers; `workflow` and `server` add keys to the settings file."""
     with ExitStack() as stack:
         servers = [stack.enter_context(Comfy(in_process=True, **options)) for _ in range(count)]
-        environment = settings_file(folder, servers, workflow, server)
+        environment = settings_file(folder, servers, workflow, server, route)
         client = stack.enter_context(redis.Redis.from_url(redis_url))
         world = ComfyWorld(servers, read_settings(environment), client)
         stack.callback(world.close)

@@ -338,7 +338,6 @@ def test_an_equal_graph_brings_no_stale_picture(make: Make) -> None:
     world = make()
     job_id = world.order(1)
     world.servers[0].drop_files()
-    world.services.generate_image  # noqa: B018
     world.services.blobs.lose_everything()
     again = world.order(1)
     assert (stored(world, job_id), stored(world, again)) == (1, 1)
@@ -351,3 +350,13 @@ def test_a_gate_of_one_engine_holds_no_image_of_the_other_up(make: Make) -> None
     world = make()
     world.services.quota.close(3600, "day")
     assert stored(world, world.order(2)) == 2
+
+
+def test_with_every_server_away_the_fallback_makes_the_image(make: Make) -> None:
+    world = make(route=", fallback: gemini, fallback_after_s: 0")
+    world.services.engine.answer(made(picture((90, 90, 90))))
+    world.servers[0].stop()
+    job_id = world.order(1)
+    [image] = world.images(job_id)
+    assert (image.state, image.engine, image.rerouted) == (ImageState.STORED, "gemini", True)
+    assert [entry.api_provider for entry in world.services.tables.ledger] == ["gemini-banana"]

@@ -4,13 +4,17 @@ A scenario plays one message at a time; ids are its own, so that turns and seeds
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
+from quel.core.engines import Capability, Maker, Route, Routing
 from quel.core.errors import ServiceUnavailable
+from quel.core.generate_image import ClaimedImage
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
 from quel.core.pipeline import Step, StepMessage
+from quel.core.submission import Submission
 from quel.sandbox.memory.pictures import NO_PICTURE, made
 from quel.sandbox.memory.worker import run_stage
 from tests.integration.harness import Pipeline
@@ -424,6 +428,36 @@ def what_is_due_is_counted(world: World) -> None:
     turn = rows.claim("a worker", EveryPath())
     assert turn is not None
     assert (rows.due(10), rows.due(1)) == (2, 1)
+
+
+@scenario
+def a_path_has_an_engine_of_its_own_and_a_fallback(world: World) -> None:
+    rules, look = world.services.rules, Maker("comfyui", "look")
+    routing = Routing(
+        by_path={"beauty": Route(look, fallback=Maker(), fallback_after_s=60)},
+        capabilities={**rules.routing.capabilities, look: Capability("look", 1, takes_negative=True)},
+    )
+    vars(world.services)["rules"] = replace(rules, intake=replace(rules.intake, routing=routing))
+    world.order(2, path="beauty")
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    rows, noted = world.services.generate_image, Submission("gpu", "an id", "look", "digest", 0, 0.0)
+    assert rows.claim("a worker", EveryPath()) is None
+    assert (rows.due(5), rows.due(5, look)) == (0, 2)
+    claimed = rows.claim("a worker", EveryPath(), look)
+    assert isinstance(claimed, ClaimedImage)
+    assert rows.note_submission(claimed, noted)
+    assert not rows.note_submission(replace(claimed, lease="another's"), noted)
+    rows.reschedule(claimed, delay_s=0.0, attempts=0, broken=0)
+    assert not rows.reroute(look, 59.0)
+    [rerouted] = rows.reroute(look, 60.0)
+    assert rerouted.maker == Maker()
+    again = rows.claim("a worker", EveryPath(), look)
+    assert isinstance(again, ClaimedImage)
+    assert again.submission == noted
+    assert not rows.reroute(look, 1_000_000.0)
+    world.messages.append(StepMessage(Step.PREPARE_INPUTS, JOB))
+    world.run()
 
 
 def _result_path(world: World) -> str:

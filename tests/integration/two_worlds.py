@@ -37,7 +37,7 @@ _CLAIMED = (
 )
 _IMAGE = (
     "job_id image_no path stage item number seed state turn attempts broken_answers starts object_bytes"
-    " lease_owner cost_usd reason_code reason attach_id"
+    " engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
 )
 _LEDGER = "transaction_type amount balance_after description attach_idx api_provider"
 _ALL_TABLES = "quel_member, quel_organization, quel_production_photo, quel_attach, quel_credits"

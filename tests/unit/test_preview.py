@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from quel.core.engines import Capability, Maker, Route, Routing
 from quel.core.fetch_job import IntakePolicy
 from quel.core.models import model_for
 from quel.core.operations.preview import Subject, preview, subject_of_row
@@ -146,3 +147,25 @@ def test_every_row_ends_as_it_says_or_waits_for_the_world(file):
     elif expect["failed_by"] is None:
         assert found.problems == ()
         assert len([image for image in found.images if image.prompt]) == expect["images"]
+
+
+def test_a_path_of_another_engine_is_told_as_that_would_make_it():
+    edit = Maker("comfyui", "edit")
+    capabilities = {edit: Capability("edit", 1, takes_negative=True, usd_per_image=0.01)}
+    routing = Routing(by_path={"beauty": Route(edit)}, capabilities=capabilities)
+    data = {
+        "stages": [
+            {
+                "prompt": "a lipstick",
+                "quantity": 2,
+                "negative_prompt": "hats",
+                "individualImageAttachIds": references("model", "product"),
+            }
+        ]
+    }
+    found = look(
+        subject(data, path="beauty", job_type="pipeline_stage"), policy=replace(POLICY, routing=routing)
+    )
+    assert (found.engine, found.model, found.cost_usd) == ("comfyui", "comfyui (edit)", 0.02)
+    assert [len(image.pictures) for image in found.images] == [1, 1]
+    assert not any("hats" in image.prompt for image in found.images)

@@ -41,7 +41,8 @@ class Route:
 
 @dataclass(frozen=True)
 class Capability:
-    """What a maker can be shown and told. `model` is its name in events.
+    """What a maker can be shown and told. `model` is its name in events, `usd_per_image` what it asks beside
+    the seconds of a GPU.
 
     `takes_negative`: what to avoid has a place of its own, and is no part of the prompt.
     """
@@ -49,6 +50,7 @@ class Capability:
     model: str
     max_pictures: int
     takes_negative: bool = False
+    usd_per_image: float = 0.0
     digest: str = ""
 
 
@@ -63,6 +65,14 @@ class Routing:
     def route(self, path: str) -> Route:
         """The path's route as it is now."""
         return self.by_path.get(path, self.default)
+
+    def has_fallback(self, maker: Maker) -> bool:
+        """Whether a route that begins with the maker names another for when it is out.
+
+        A plan may, of a route as it was: those images wait for their maker.
+        """
+        routes = (self.default, *self.by_path.values())
+        return any(route.maker == maker and route.fallback is not None for route in routes)
 
     def capability(self, maker: Maker) -> Capability | None:
         """What the maker can do; None where it is not configured any more."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.aspect import AspectRatio
+from quel.core.engines import Maker
 from quel.core.job import JobStatus
 from quel.core.submission import Submission
 
@@ -44,6 +45,16 @@ class Unpayable:
     image_no: int
     path: str
     is_dry: bool
+
+
+@dataclass(frozen=True)
+class ReroutedImage:
+    """An image that its route's fallback will make; it is to be prepared anew."""
+
+    job_id: UUID
+    image_no: int
+    path: str
+    maker: Maker
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from quel.core.call import Call
 from quel.core.closing import ClosedJob, Leftovers
 from quel.core.engines import Maker
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start
-from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
+from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
 from quel.core.kind import Kind
 from quel.core.open_paths import OpenPaths
 from quel.core.operator_fault import OperatorFault
@@ -173,6 +173,9 @@ class GenerateImageRows(Protocol):
     def renew(self, leases: Sequence[str]) -> None:
         """Prolongs leases that are still held."""
 
+    def reroute(self, maker: Maker, out_s: float) -> Sequence[ReroutedImage]:
+        """Hands waiting images to their route's fallback whose time for that has come; each image once."""
+
     def due(self, most: int, maker: Maker = GEMINI_MAKER) -> int:
         """How many of the maker's images could go at this moment but for quota and limits, up to `most`."""
 
@@ -289,6 +292,11 @@ class Quota(Protocol):
 
     def outputs_full(self) -> bool:
         """Whether too many answers wait to be stored for another call to begin."""
+
+    def out_for_s(self) -> float:
+        """For how long the engine has been out for good: no server is fit and well, a day's quota is used up,
+        or an operator must mend something. 0 where it is only busy.
+        """
 
 
 class AdmissionController(Protocol):

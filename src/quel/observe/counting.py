@@ -106,6 +106,9 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     ),
     Event.IMAGE_DROPPED: lambda path, _: metrics.IMAGES_DROPPED.labels(path).inc(),
     Event.IMAGE_RETRIED: lambda path, told: metrics.IMAGE_RETRIES.labels(path, told["code"]).inc(),
+    Event.IMAGE_REROUTED: lambda _, told: metrics.IMAGES_REROUTED.labels(
+        told["source"], told["target"], told["reason"]
+    ).inc(),
     Event.MESSAGE_DEAD: lambda _, told: metrics.DEAD_LETTERS.labels(told["actor"]).inc(),
 }
 

@@ -45,6 +45,7 @@ class Event(StrEnum):
     PROVIDER_NEEDS_OPERATOR = "provider.needs_operator"
     STORAGE_NEEDS_OPERATOR = "storage.needs_operator"
     IMAGE_RETRIED = "image.retried"
+    IMAGE_REROUTED = "image.rerouted"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
     IMAGE_POSTPONED = "image.postponed"
@@ -85,6 +86,7 @@ _WARNINGS = frozenset(
         Event.INPUTS_LOST,
         Event.INPUTS_WAIT,
         Event.IMAGE_RETRIED,
+        Event.IMAGE_REROUTED,
         Event.IMAGE_UNKEPT,
         Event.IMAGE_POSTPONED,
         Event.INPUTS_POSTPONED,

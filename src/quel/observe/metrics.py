@@ -32,6 +32,9 @@ IMAGES = Counter(
 )
 IMAGES_DROPPED = Counter("quel_images_dropped_total", "Pictures made that nobody wants any more.", ["path"])
 IMAGE_RETRIES = Counter("quel_image_retries_total", "Images tried again at the provider.", ["path", "reason"])
+IMAGES_REROUTED = Counter(
+    "quel_images_rerouted_total", "Images that another engine makes: theirs is out.", ["from", "to", "reason"]
+)
 REFERENCES = Counter("quel_references_total", "References fetched or left out.", ["path", "outcome"])
 CREDITS = Counter("quel_credits_taken_total", "Credits taken for delivered images.", ["path"])
 

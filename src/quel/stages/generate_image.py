@@ -75,7 +75,7 @@ def _serve(
     slot = _reserve(lane)
     if isinstance(slot, Later):
         lane.admission.wait(slot)
-        return False, ()
+        return False, _reroute(services, lane)
     services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
     claimed, messages = _take(services, lane, slot, open_paths)
     if claimed is None:
@@ -102,6 +102,25 @@ def _serve(
 def _open_paths(services: Services) -> OpenPaths:
     rules = services.rules
     return without_paused(rules.open_paths, services.pause.paused_paths(), rules.intake.known_paths)
+
+
+def _reroute(services: Services, lane: Lane) -> tuple[StepMessage, ...]:
+    """Where the engine has been out for long, what waits for it goes to its route's fallback."""
+    if not services.rules.routing.has_fallback(lane.maker):
+        return ()
+    out_s = lane.quota.out_for_s()
+    rerouted = services.generate_image.reroute(lane.maker, out_s) if out_s > 0 else ()
+    for image in rerouted:
+        with log_context(job_id=image.job_id, image=image.image_no, path=image.path):
+            emit(
+                Event.IMAGE_REROUTED,
+                source=lane.maker.engine,
+                target=image.maker.engine,
+                reason="out",
+                out_s=round(out_s, 1),
+            )
+    jobs = dict.fromkeys(image.job_id for image in rerouted)
+    return tuple(StepMessage(Step.PREPARE_INPUTS, job_id) for job_id in jobs)
 
 
 def _reserve(lane: Lane) -> Slot | Later:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from quel.core.engines import Capability, Maker, Route, Routing
-from quel.core.outcome import Broken, Postponed
-from quel.core.pipeline import ImageState, Step
+from quel.core.outcome import Broken, Postponed, Refused
+from quel.core.pipeline import ImageState, Step, StepMessage
 from quel.core.submission import Submission
 from quel.sandbox.memory.pictures import made
 from quel.sandbox.memory.services import MemoryServices, default_rules
+from quel.stages.generate_image import generate_image
 
 LOOK = Maker("comfyui", "look")
 
@@ -155,3 +156,42 @@ def test_an_engine_that_is_not_configured_any_more_fails_its_images_with_a_sente
     job_id = order()
     [image] = services.tables.images_of(job_id)
     assert (image.reason_code, "comfyui (look)" in image.reason) == ("engine_gone", True)
+
+
+def test_an_engine_that_is_out_for_long_hands_its_waiting_images_to_the_fallback_once(
+    services, look, job_after, worker, events
+):
+    routing = replace(
+        services.rules.routing, by_path={"beauty": Route(LOOK, fallback=Maker(), fallback_after_s=300)}
+    )
+    services.rules = replace(services.rules, intake=replace(services.rules.intake, routing=routing))
+    job_id = job_after(Step.PREPARE_INPUTS, 3, path="beauty")
+    images = services.tables.images_of(job_id)
+    images[0].submission = NOTED  # a server may still be making it
+    look.quota.close(3600, "servers")
+    for seconds in (0, 299):
+        services.clock.advance(seconds)
+        assert generate_image(services, job_id, 0) == ()
+    services.clock.advance(1)
+    messages = generate_image(services, job_id, 0)
+    assert messages == (StepMessage(Step.PREPARE_INPUTS, job_id),)
+    services.queues.send(*messages)
+    worker.run()
+    assert [image.rerouted for image in images] == [False, True, True]
+    assert [entry.api_provider for entry in services.tables.ledger] == ["gemini-banana"] * 2 + ["comfyui"]
+    told = [event for event in events if event["event"] == "image.rerouted"]
+    assert [(event["source"], event["target"]) for event in told] == [("comfyui", "gemini")] * 2
+    price = services.tables.pipeline_jobs[job_id].price
+    assert {entry.amount for entry in services.tables.ledger} == {-price}
+
+
+def test_refused_content_goes_to_no_other_engine(services, look, order):
+    routing = replace(
+        services.rules.routing, by_path={"beauty": Route(LOOK, fallback=Maker(), fallback_after_s=0)}
+    )
+    services.rules = replace(services.rules, intake=replace(services.rules.intake, routing=routing))
+    look.engine.answer(Refused("blocked_safety", "It was refused."))
+    job_id = order()
+    [image] = services.tables.images_of(job_id)
+    assert (image.state, image.rerouted) == (ImageState.FAILED, False)
+    assert not services.engine.requests

@@ -20,6 +20,7 @@ import redis
 
 from quel.adapters.comfy.client import ComfyClient
 from quel.adapters.redis.client import redis_errors
+from quel.adapters.redis.outage import Outage
 from quel.core.operator_fault import OperatorFault
 from quel.core.quota import Later, Slot, Verdict
 
@@ -185,6 +186,10 @@ class ComfyServers:
                 self.answered(server)
         return load
 
+    def outage(self, workflow: str) -> Outage:
+        """For how long a workflow has had no server."""
+        return Outage(self._redis, f"comfyui:{workflow}")
+
     def file(self, server: str, digest: str) -> str | None:
         """What a picture that was uploaded is called there."""
         with redis_errors():
@@ -260,6 +265,16 @@ class ComfyPlaces:
     def state(self) -> dict[str, str]:
         """Why each server that may not be used is out."""
         return {name: why for name, (why, _) in self._servers.out(self._names, self._workflow).items()}
+
+    def out_for_s(self) -> float:
+        """For how long none of the servers has been fit and well."""
+        out = self._servers.out(self._names, self._workflow)
+        well = [
+            name
+            for name in self._names
+            if not out.get(name, ("",))[0].startswith(("hung", "unfit")) and not self._servers.silent_s(name)
+        ]
+        return self._servers.outage(self._workflow).seconds(is_out=not well)
 
     def _back_in_s(self) -> float:
         return min(max(self.closed_for_s(), 1.0), 5.0)

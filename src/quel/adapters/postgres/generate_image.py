@@ -18,6 +18,7 @@ from quel.adapters.postgres.image_state import (
     OF_JOB,
     ONE_IMAGE,
     PREPARE_AGAIN,
+    REROUTE,
     TRY_AGAIN,
     move,
 )
@@ -25,7 +26,7 @@ from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PipelineJob
 from quel.core.credits import PayerKind, ran_dry
 from quel.core.engines import Maker
-from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
+from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import OpenPaths
 from quel.core.ports import GEMINI_MAKER
@@ -62,6 +63,24 @@ SELECT count(*) FROM (
 _NOTE_SUBMISSION = text(f"""
 UPDATE quel.image i SET submission = CAST(:submission AS jsonb)
 WHERE {ONE_IMAGE} AND i.state = 'generating' AND i.lease_owner = :lease
+""")  # noqa: S608 - constants of ours
+
+
+# What a server may still be making stays its own; a plan of an earlier release names no route.
+_REROUTE = text(f"""
+WITH chosen AS (
+    SELECT r.job_id, r.image_no, q.plan #>> '{{route,fallback,engine}}' AS engine,
+           coalesce(q.plan #>> '{{route,fallback,workflow}}', '') AS workflow
+    FROM quel.image r JOIN quel.job q ON q.job_id = r.job_id
+    WHERE r.state = 'ready' AND r.engine = :engine AND r.workflow = :workflow AND NOT r.rerouted
+      AND (r.submission IS NULL OR r.submission ->> 'ended' = 'true')
+      AND q.plan #>> '{{route,fallback,engine}}' IS NOT NULL
+      AND CAST(q.plan #>> '{{route,fallback_after_s}}' AS float8) <= :out_s
+    LIMIT 100 FOR UPDATE OF r SKIP LOCKED
+)
+UPDATE quel.image i SET {REROUTE.set} FROM chosen
+WHERE i.job_id = chosen.job_id AND i.image_no = chosen.image_no AND {REROUTE.applies()}
+RETURNING i.job_id, i.image_no, i.path, i.engine, i.workflow
 """)  # noqa: S608 - constants of ours
 
 
@@ -148,6 +167,16 @@ class GenerateImageRows:
             if connection.execute(_FAIL, values).rowcount == 0:
                 return None
             return count_progress(connection, claimed.job_id, claimed.stage)
+
+        return self._database.run(work)
+
+    def reroute(self, maker: Maker, out_s: float) -> list[ReroutedImage]:
+        """Hands waiting images to their route's fallback whose time for that has come; each image once."""
+        values = asdict(maker) | {"out_s": out_s}
+
+        def work(connection: Connection) -> list[ReroutedImage]:
+            rows = connection.execute(_REROUTE, values)
+            return [ReroutedImage(r.job_id, r.image_no, r.path, Maker(r.engine, r.workflow)) for r in rows]
 
         return self._database.run(work)
 

@@ -133,6 +133,17 @@ TRY_AGAIN = Transition(
     Lease.HELD,
 )
 PREPARE_AGAIN = Transition("prepare again", frozenset({READY, GENERATING}), PLANNED, lease=Lease.HELD)
+# The fallback has other pictures, sizes and words: everything is prepared for it.
+REROUTE = Transition(
+    "reroute",
+    frozenset({READY}),
+    PLANNED,
+    {
+        "engine": "chosen.engine",
+        "workflow": "chosen.workflow",
+        "rerouted": "true",
+    },
+)
 # A picture is welcome also when the lease was lost meanwhile: it has been paid for. One that is made already
 # was noted by this very statement, whose answer was lost, or by a second call.
 MAKE = Transition(

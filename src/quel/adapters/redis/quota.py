@@ -19,6 +19,7 @@ import redis
 
 from quel.adapters.redis.blobs import Pool, total_key
 from quel.adapters.redis.client import redis_errors
+from quel.adapters.redis.outage import Outage
 from quel.adapters.redis.room import FREE_ROOM, Room
 from quel.core.operator_fault import OperatorFault, operator_fault
 from quel.core.quota import CallsBegun, Later, Slot, Verdict, ends_of_days
@@ -70,6 +71,7 @@ class GeminiQuota:
         self._output_budget_bytes = blob_budget_bytes // 2
         self._calls_begun = calls_begun
         self._room = Room(client)
+        self._outage = Outage(client, "gemini")
         self._reserve = client.register_script(FREE_ROOM + _script(_CLOCK, "quota.lua"))
         self._gate = client.register_script(_script(_CLOCK, "circuit_breaker.lua"))
         self._recount = client.register_script(_script(_CLOCK, "quota_recount.lua"))
@@ -147,6 +149,12 @@ class GeminiQuota:
     def closed_for_s(self) -> float:
         """How long the provider, or the day's quota, keeps everyone away; 0 when it does not."""
         return gate_closed_s(self._client)
+
+    def out_for_s(self) -> float:
+        """For how long a day's quota has been used up, or an operator has had to mend something."""
+        reason = self.state().get("reason", "")
+        is_out = self.closed_for_s() > 0 and (reason == "day" or operator_fault(reason) is not None)
+        return self._outage.seconds(is_out=is_out)
 
     def outputs_full(self) -> bool:
         """Whether answers fill their half of the budget, or something the server: then no call begins."""

@@ -6,10 +6,11 @@ reference can be fetched, and whether the payer can pay.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from quel.core.engines import GEMINI, Capability, Maker
 from quel.core.errors import InvalidInput
 from quel.core.fetch_job import IntakePolicy, JobFacts, PathChoice, as_uuid, choose_path, given_path
 from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
@@ -93,7 +94,8 @@ class PreviewImage:
 class Preview:
     """A job's plan. `problems` are why it cannot be run, `warnings` what it would go on without.
 
-    `credits` is what the customer pays when every image succeeds, `cost_usd` what the provider asks for them.
+    `credits` is what the customer pays when every image succeeds, `cost_usd` what the provider asks for them
+    (without the seconds of a GPU of your own), `model` the engine's model or workflow.
     """
 
     path: str | None
@@ -106,6 +108,7 @@ class Preview:
     cost_usd: float
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
+    engine: str = GEMINI
 
 
 def preview(subject: Subject, policy: IntakePolicy, model: Model, *, fail_on_missing: bool) -> Preview:
@@ -138,6 +141,8 @@ def _possible(
     plan: JobPlan, choice: PathChoice, policy: IntakePolicy, model: Model, fail_on_missing: bool
 ) -> Preview:
     path = PATHS[choice.path]
+    maker = policy.routing.route(choice.path).maker
+    capability = policy.routing.capability(maker) or Capability(model.id, model.max_pictures)
     sorted_ = [sort_references(path, stage.references) for stage in plan.request.stages]
     stage_problems = [
         _stage_problem(stage, references, fail_on_missing)
@@ -148,7 +153,7 @@ def _possible(
     takes = Counter((image.stage, image.item) for image in plan.images)
     images = tuple(
         _image(
-            plan, image, sorted_[image.stage], choice, model, takes[image.stage, image.item],
+            plan, image, sorted_[image.stage], choice, capability, takes[image.stage, image.item],
             stage_problems[image.stage],
         )
         for image in plan.images
@@ -161,11 +166,16 @@ def _possible(
         ordered=plan.ordered,
         images=images,
         credits=len(possible) * policy.price,
-        model=model.id,
-        cost_usd=round(len(possible) * model.price_usd, 5),
+        model=str(maker) if maker.workflow else capability.model,
+        cost_usd=round(len(possible) * (capability.usd_per_image or _price(maker, model)), 5),
+        engine=maker.engine,
         warnings=_warnings(plan.request, choice, policy, sorted_, images),
         problems=() if possible else tuple(dict.fromkeys(i.problem for i in images if i.problem)),
     )
+
+
+def _price(maker: Maker, model: Model) -> float:
+    return 0.0 if maker.workflow else model.price_usd
 
 
 def _stage_problem(stage: StageRequest, references: SortedReferences, fail_on_missing: bool) -> str | None:
@@ -182,17 +192,18 @@ def _image(
     image: ImagePlan,
     references: SortedReferences,
     choice: PathChoice,
-    model: Model,
+    capability: Capability,
     takes: int,
     stage_problem: str | None,
 ) -> PreviewImage:
     path, stage = PATHS[choice.path], plan.request.stages[image.stage]
     item = stage.items[image.item]
-    arrangement = arrange(path, references.kept, item.shot, max_pictures=model.max_pictures)
+    arrangement = arrange(path, references.kept, item.shot, max_pictures=capability.max_pictures)
     problem = stage_problem or arrangement.problem
     prompt = ""
     if problem is None:
-        prompt = write_prompt(path, arrangement.pictures, stage, item, number=image.number, of=takes)
+        told = replace(stage, negative_prompt="") if capability.takes_negative else stage
+        prompt = write_prompt(path, arrangement.pictures, told, item, number=image.number, of=takes)
     return PreviewImage(
         image=image.image_no + 1,
         stage=image.stage + 1,

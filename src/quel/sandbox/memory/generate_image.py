@@ -8,12 +8,13 @@ from quel.adapters.postgres.image_state import (
     FAIL_UNPAYABLE,
     MAKE,
     PREPARE_AGAIN,
+    REROUTE,
     TAKE,
     TRY_AGAIN,
 )
 from quel.core.credits import ran_dry
 from quel.core.engines import Maker
-from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
+from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
 from quel.core.pipeline import ImageState
@@ -114,6 +115,21 @@ class GenerateImageRows:
         for image in self._tables.in_state(ImageState.GENERATING):
             if image.lease_owner in leases:
                 image.lease_until = self._tables.clock.after(LEASE_S)
+
+    def reroute(self, maker: Maker, out_s: float) -> list[ReroutedImage]:
+        """Hands waiting images to their route's fallback whose time for that has come; each image once."""
+        found = []
+        for image in list(self._tables.in_state(ImageState.READY)):
+            route = self._tables.pipeline_jobs[image.job_id].plan.route
+            is_free = image.submission is None or image.submission.ended
+            if image.maker != maker or image.rerouted or not is_free or route.fallback is None:
+                continue
+            if route.fallback_after_s > out_s:
+                continue
+            to = route.fallback
+            move(image, REROUTE, self._tables.clock, engine=to.engine, workflow=to.workflow, rerouted=True)
+            found.append(ReroutedImage(image.job_id, image.image_no, image.path, to))
+        return found
 
     def due(self, most: int, maker: Maker = GEMINI_MAKER) -> int:
         """How many of the maker's images could go at this moment but for quota and limits, up to `most`."""

@@ -13,6 +13,7 @@ from quel.sandbox.memory.blobs import Blobs
 from quel.sandbox.memory.clock import Clock
 
 WINDOW_S = 60.9
+_FOR_GOOD = frozenset({"servers", "day", *OperatorFault})
 _UNSAID_PAUSE_S: dict[Verdict | OperatorFault, float] = {
     Verdict.MINUTE: 2.0,
     Verdict.DAY: 86_400.0,
@@ -29,6 +30,7 @@ class Quota:
         self._owners = (f"slot-{number}" for number in count())
         self._closed_until = clock.now
         self._reason = ""
+        self._out_since: datetime | None = None
         self.rpm: int | None = None
         self.concurrency: int | None = None
         self.calls_at: dict[str, datetime] = {}
@@ -89,6 +91,12 @@ class Quota:
         """The circuit breaker's state, for people to read."""
         is_open = self.closed_for_s() == 0
         return {} if is_open else {"until": self._closed_until.isoformat(), "reason": self._reason}
+
+    def out_for_s(self) -> float:
+        """For how long the engine has been out for good."""
+        is_out = self.closed_for_s() > 0 and self._reason in _FOR_GOOD
+        self._out_since = (self._out_since or self._clock.now) if is_out else None
+        return self._clock.since(self._out_since) if self._out_since else 0.0
 
     def outputs_full(self) -> bool:
         """Whether too many answers wait to be stored for another call to begin."""

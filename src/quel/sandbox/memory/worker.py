@@ -8,7 +8,7 @@ from uuid import UUID
 
 from quel.core.errors import QuelError
 from quel.core.open_paths import without_paused
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import ImageState, Step, StepMessage
 from quel.core.services import Services
 from quel.sandbox.memory.broker import Waiting
 from quel.sandbox.memory.services import MemoryServices
@@ -92,7 +92,9 @@ class Worker:
         due_in_s = services.generate_image.next_due_in_s(open_paths)
         if due_in_s is None:
             return False
-        services.clock.advance(max(due_in_s, min(lane.admission.closed_for_s() for lane in services.lanes)))
+        makers = {image.maker for image in services.tables.in_state(ImageState.READY)}
+        closed = [lane.admission.closed_for_s() for lane in services.lanes if lane.maker in makers]
+        services.clock.advance(max(due_in_s, min(closed, default=0.0)))
         services.queues.send(StepMessage(Step.GENERATE_IMAGE, _ANY, 0))
         return True
 
