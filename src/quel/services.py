@@ -7,7 +7,7 @@ libraries of Storage, provider and codec are imported then as well: most actor g
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 import redis
@@ -63,6 +63,7 @@ class Services:
         self._patient = patient
         self._admissions: Mapping[Maker, ports.AdmissionController] | None = None
         self._lease_renewal: ports.LeaseRenewal | None = None
+        self.stopping = Event()
         self._closers: list[Callable[[], object]] = []
 
     @cached_property
@@ -248,6 +249,7 @@ class Services:
             poll_s=comfy.poll_s,
             lost_after_s=comfy.lost_after_s,
             bench=self._bench,
+            is_stopping=self.stopping.is_set,
         )
 
     def _comfy_quota(self, maker: Maker) -> ports.Quota:

@@ -62,6 +62,7 @@ class ComfyWorld:
     def __init__(self, servers: list[Comfy], settings: Settings, client: redis.Redis) -> None:
         self.servers, self._settings, self._redis = servers, settings, client
         self._stack = ExitStack()
+        self.is_stopping = False
         self.services = MemoryServices(make_rules(settings))
         self.services.imaging = PillowImaging(Workbench())  # type: ignore[assignment]  # pictures are true here
         self.studio = MemoryStudio(self.services)
@@ -85,6 +86,7 @@ class ComfyWorld:
             bench=Workbench(),
             lets_go_s=0.5,
             sleep=lambda seconds: time.sleep(min(seconds, 0.02)),
+            is_stopping=lambda: self.is_stopping,
         )
         quota = ComfyPlaces(servers, workflow.servers, "edit", outputs_full=lambda: False)
         return MemoryLane(MAKER, engine, quota, AdmissionController(self.services.clock))

@@ -180,6 +180,30 @@ def test_a_successor_finds_what_a_dead_worker_handed_over(
     assert len({entry.attach_idx for entry in world.services.tables.ledger}) == len(DEATHS)
 
 
+def test_a_worker_that_ends_leaves_what_runs_to_another(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make(latency_s=0.5)
+    taken: list[str] = []
+    note = world.services.generate_image.note_submission
+
+    def stop_soon(claimed: Any, submission: Any) -> bool:
+        world.is_stopping = not taken
+        taken.append(submission.prompt_id)
+        return note(claimed, submission)
+
+    reschedule = world.services.generate_image.reschedule
+
+    def start_again(*given: Any, **values: Any) -> bool:
+        world.is_stopping = False
+        return reschedule(*given, **values)
+
+    monkeypatch.setattr(world.services.generate_image, "note_submission", stop_soon)
+    monkeypatch.setattr(world.services.generate_image, "reschedule", start_again)
+    job_id = world.order(1)
+    assert stored(world, job_id) == 1
+    assert len(set(taken)) == len(world.runs()) == 1
+    assert world.images(job_id)[0].attempts == 0
+
+
 def test_a_prompt_whose_answer_was_swallowed_is_not_sent_again(make: Make) -> None:
     world = make(latency_s=0.2)
     world.servers[0].fail_next(faults.cut_before_answer(), operation="prompt")
@@ -298,6 +322,9 @@ PRIVATE = re.compile(r"mast|/home/|Traceback|127\.0\.0\.1")
         (faults.gateway_page(500), "prompt", 1, None, 1),
         (faults.gateway_page(404), "view", 1, None, 1),
         (faults.gateway_page(502), "jobs", 2, None, 0),
+        (faults.enormous(80 * faults.MEGABYTE), "view", 1, None, 0),
+        (faults.hang(), "jobs", 1, None, 0),
+        (faults.dribble(1.0), "jobs", 1, None, 0),
         (node_errors_on_200(), "prompt", 1, "workflow_invalid", 1),
     ],
 )

@@ -82,7 +82,7 @@ def _choose_provider(*, live: bool, sandbox: bool) -> dict[str, str]:
         live = _confirm(provider)
     if live:
         return provider
-    say("The sandbox's own Gemini draws the pictures.")
+    say("The sandbox's own Gemini draws the pictures, and its own ComfyUI those of one path.")
     return {}
 
 
@@ -122,7 +122,9 @@ def _save(show: "Show") -> dict[UUID, list[Path]]:
     saved = save_results(show.studio, show.jobs, _OUTPUT)
     cards = [
         Card(
-            f"{order.path}: {order.title}", f"{order.job_type}, {len(saved[job_id])} of {order.images}", files
+            f"{order.path}: {order.title}",
+            f"{order.job_type}, {len(saved[job_id])} of {order.images}, by {show.makers(job_id)}",
+            files,
         )
         for job_id, order in show.jobs.items()
         if (files := saved[job_id])

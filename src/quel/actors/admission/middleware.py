@@ -44,6 +44,11 @@ class AdmissionMiddleware(dramatiq.Middleware):
         for thread in self._threads:
             thread.start()
 
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """Calls that another process can go on with are not waited for."""
+        if Step.GENERATE_IMAGE in runtime.steps:
+            runtime.services.stopping.set()
+
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Only now: leases are kept alive until the last call has ended."""
         self._stop.set()

@@ -26,7 +26,8 @@ class ComfyEngine:
     """Makes images with one workflow; implements `Engine`. Thread-safe; one a process, after the fork.
 
     `poll_s` lies between two questions after a prompt; a server that is silent for `lost_after_s` has lost
-    what it had; one that has not let go of a cancelled prompt after `lets_go_s` hangs.
+    what it had; one that has not let go of a cancelled prompt after `lets_go_s` hangs. `is_stopping`: the
+    process ends, and what runs is left to another one.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class ComfyEngine:
         bench: Workbench,
         lets_go_s: float = 15.0,
         sleep: Callable[[float], None] = time.sleep,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.workflow, self.servers, self.bench = workflow, servers, bench
         self.poll_s, self.lost_after_s, self.lets_go_s = poll_s, lost_after_s, lets_go_s
-        self.sleep = sleep
+        self.sleep, self.is_stopping = sleep, is_stopping
         self._classes = NodeClasses(servers)
 
     def generate(self, request: GenerateRequest, call: Call) -> Outcome:

@@ -43,6 +43,8 @@ class Watch:
                 return outcome
             if standing.stand not in (Stand.PENDING, Stand.RUNNING, Stand.SILENT):
                 return standing
+            if self._take.engine.is_stopping():
+                return Postponed("worker_stops", "Another worker goes on with the image.", 0.0)
             if polls % 2 == 0 and not self._is_wanted():
                 return self._withdraw()
 

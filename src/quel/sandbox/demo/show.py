@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from quel.sandbox.comfy.client import Comfy
 from quel.sandbox.demo.accounts import Payers, make_payers
 from quel.sandbox.demo.orders import Order, orders
 from quel.sandbox.errors import SandboxError
-from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
+from quel.sandbox.processes import REPOSITORY, QuelProcess, migrate, scheduler, workers
 from quel.sandbox.studio import Studio
 from quel.sandbox.world import World
 
 PRICE = 5
+COMFY_PATH = "cartoon"
+_GPU_S = 0.5
 _WORKER_PROCESSES = 2
+_MAKERS = {"gemini-banana": "Gemini", "comfyui": "ComfyUI"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,15 @@ class Show:
     jobs: Mapping[UUID, Order]
     processes: tuple[QuelProcess, ...]
     ends_at: float
+
+    def makers(self, job_id: UUID) -> str:
+        """Which engine made a job's pictures, as the ledger has it."""
+        rows = self.studio.rows(
+            "SELECT DISTINCT c.api_provider FROM public.quel_credits c"
+            " JOIN quel.image i ON i.attach_id = c.attach_idx WHERE i.job_id = %s",
+            job_id,
+        )
+        return " and ".join(sorted(_MAKERS[row["api_provider"]] for row in rows))
 
     def check(self) -> None:
         """Raises SandboxError when a process has ended or the time is over."""
@@ -46,15 +59,15 @@ def pushed_jobs(
 ) -> Iterator[Show]:
     """Starts everything, writes the orders and pushes them the way the front end does.
 
-    `provider` holds the real provider's settings, or nothing: then the sandbox's Gemini draws. Raises
-    SandboxError where something does not start.
+    `provider` holds the real provider's settings, or nothing: then the sandbox's Gemini draws, and its
+    ComfyUI what is of COMFY_PATH. Raises SandboxError where something does not start.
     """
     with ExitStack() as stack:
         world = stack.enter_context(World())
         environment = world.environment() | {"IMAGE_PER_PRICE": str(PRICE)}
         if provider:
             del environment["GEMINI_BASE_URL"]
-        environment |= provider
+        environment |= provider or _with_comfyui(stack.enter_context(Comfy(latency_s=_GPU_S)), logs)
         _migrate(environment)
         say("PostgreSQL, Redis, Storage and Gemini are up; alembic has made the schema.")
         processes = (
@@ -67,6 +80,20 @@ def pushed_jobs(
         studio.push(*jobs)
         say(f"{len(jobs)} jobs are pushed; `dramatiq quel.actors` and `periodiq quel.actors` are at work.")
         yield Show(studio, payers, jobs, processes, time.monotonic() + patience_s)
+
+
+def _with_comfyui(server: Comfy, folder: Path) -> dict[str, str]:
+    """The settings by which a ComfyUI server makes one path's images."""
+    file = folder / "quel.yaml"
+    workflow = (REPOSITORY / "workflows" / "edit_pictures.json").resolve()
+    file.write_text(
+        f"""engines: {{comfyui: {{servers: [{{name: sandbox, url: "{server.url}"}}]}}}}
+workflows: {{edit: {{file: "{workflow}"}}}}
+routes: {{{COMFY_PATH}: {{engine: comfyui, workflow: edit}}}}
+""",
+        encoding="utf-8",
+    )
+    return {"QUEL_CONFIG": str(file.resolve())}
 
 
 def _write(studio: Studio, payers: Payers, order: Order) -> UUID:
