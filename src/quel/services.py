@@ -5,12 +5,15 @@ libraries of Storage, provider and codec are imported then as well: most actor g
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import redis
 
 from quel.adapters.clock import SystemClock
+from quel.adapters.memory_budget import MemoryBudget
+from quel.adapters.picture_file import picture_file
 from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
@@ -176,6 +179,20 @@ class Services:
         return Queues(broker, self.redis, self.settings.ingest_queues, self.settings.others_lists)
 
     @cached_property
+    def download_budget(self) -> ports.MemoryBudget:
+        """For references that are being fetched."""
+        return MemoryBudget(self.settings.transfer_budget_bytes)
+
+    @cached_property
+    def call_budget(self) -> ports.MemoryBudget:
+        """For the pictures of provider calls."""
+        return MemoryBudget(self.settings.transfer_budget_bytes)
+
+    def picture_file(self) -> AbstractContextManager[ports.PictureFile]:
+        """An empty file of pictures."""
+        return picture_file()
+
+    @cached_property
     def storage(self) -> ports.ObjectStorage:
         """The bucket."""
         from quel.adapters.storage import SupabaseStorage
@@ -219,7 +236,7 @@ class Services:
 
     @cached_property
     def _bench(self) -> "Workbench":
-        from quel.adapters.imaging import MemoryBudget, Workbench
+        from quel.adapters.imaging import Workbench
 
         budget = MemoryBudget(self.settings.decoding_budget_bytes)
         return Workbench(self.settings.max_reference_pixels, budget=budget)
@@ -256,6 +273,8 @@ def make_rules(settings: Settings) -> Rules:
         retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
         model=settings.gemini_model,
         max_pictures=model_for(settings.gemini_model).max_pictures,
+        max_references=settings.max_references,
+        max_reference_bytes=settings.max_reference_bytes,
         stuck_after_s=settings.stuck_after_s,
         max_recoveries=settings.max_recoveries,
         adopt_within_s=settings.adopt_within_s,

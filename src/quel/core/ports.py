@@ -43,6 +43,29 @@ class Engine(Protocol):
         """One call to the provider within its deadline; never raises for anything the provider does."""
 
 
+class MemoryBudget(Protocol):
+    """Bytes of memory that the threads of a process share."""
+
+    def share(self, wanted_bytes: int) -> AbstractContextManager[None]:
+        """Holds that many bytes while the block runs, once they are free, at most the whole budget."""
+
+
+class PictureFile(Protocol):
+    """Pictures of one job kept out of memory, each under a number."""
+
+    def add(self, number: int, picture: PictureBytes) -> None:
+        """Keeps a picture. Raises ServiceUnavailable where the disk is full."""
+
+    def __contains__(self, number: int) -> bool:
+        """Whether a picture is kept under this number."""
+
+    def __getitem__(self, number: int) -> PictureBytes:
+        """The picture, read anew. Raises KeyError."""
+
+    def __len__(self) -> int:
+        """How many are kept."""
+
+
 class ObjectStorage(Protocol):
     """The bucket with references and results."""
 
@@ -81,8 +104,11 @@ class Imaging(Protocol):
         Raises ReferenceUnavailable for what is no readable picture or exceeds the limits.
         """
 
-    def grid(self, pictures: list[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
-        """Normalised pictures fitted and centred in ⌈√n⌉ columns, at the grid size of the aspect ratio."""
+    def grid(self, pictures: Collection[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
+        """Normalised pictures fitted and centred in ⌈√n⌉ columns, at the grid size of the aspect ratio.
+
+        They are taken one at a time.
+        """
 
     def to_webp(self, data: bytes) -> bytes:
         """A provider's answer as WebP, quality 90. Raises UnreadablePicture."""
@@ -231,6 +257,9 @@ class Blobs(Protocol):
 
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
         """The provider's answer, if it is kept; as WebP where it is encoded already."""
+
+    def size_bytes(self, keys: Sequence[str]) -> int:
+        """What the pictures under `keys` have together; one that is gone has nothing."""
 
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int

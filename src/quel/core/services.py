@@ -3,6 +3,7 @@
 `quel.services` wires the real neighbours, `quel.sandbox.memory` those of a world in memory.
 """
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from quel.core import ports
@@ -79,6 +80,17 @@ class Services(Protocol):
     @property
     def queues(self) -> ports.Queues:
         """The broker and the raw lists."""
+
+    @property
+    def download_budget(self) -> ports.MemoryBudget:
+        """What references that are being fetched may hold of this process's memory."""
+
+    @property
+    def call_budget(self) -> ports.MemoryBudget:
+        """What the pictures of provider calls may hold of this process's memory."""
+
+    def picture_file(self) -> AbstractContextManager[ports.PictureFile]:
+        """An empty file of pictures, gone when the block ends or the process dies."""
 
     @property
     def storage(self) -> ports.ObjectStorage:

@@ -8,6 +8,7 @@ and the admission controller sends a new message when there is room.
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.errors import UnreadablePicture
@@ -37,6 +38,14 @@ from quel.stages.keep_answer import keep_answer
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What a call came to, with the slot it was made in."""
+
+    slot: Slot
+    outcome: Outcome
 
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
@@ -82,6 +91,15 @@ def _make(services: Services, claimed: ClaimedImage, slot: Slot) -> tuple[StepMe
     if claimed.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(claimed.job_id):
         services.quota.give_back(slot)
         return _not_wanted(services, claimed)
+    with services.call_budget.share(services.blobs.size_bytes(claimed.picture_keys)):
+        answered = _ask(services, claimed, slot)
+    if isinstance(answered, _Answered):
+        return _follow(services, claimed, answered.slot, answered.outcome)
+    return answered
+
+
+def _ask(services: Services, claimed: ClaimedImage, slot: Slot) -> _Answered | tuple[StepMessage, ...]:
+    """Makes the call, or says what follows where none is to be made."""
     pictures, answer = services.blobs.inputs_and_output(
         claimed.picture_keys, claimed.job_id, claimed.image_no
     )
@@ -101,8 +119,7 @@ def _make(services: Services, claimed: ClaimedImage, slot: Slot) -> tuple[StepMe
         )
         services.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
         return ()
-    outcome = _call(services, claimed, shown)
-    return _follow(services, claimed, begun, outcome)
+    return _Answered(begun, _call(services, claimed, shown))
 
 
 def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage, ...]:

@@ -77,6 +77,22 @@ def test_the_image_and_its_slot_are_held_while_the_call_runs(services, ready):
     assert generate(services) == persist(job_id)
 
 
+def test_the_pictures_of_a_call_are_held_within_the_budget_of_bytes_until_it_has_answered(
+    services, studio, ready
+):
+    ready(data=with_a_top(studio))
+    held = []
+
+    def look(_):
+        held.append(services.call_budget.held_bytes)
+        return made()
+
+    services.engine.answer(look)
+    services.blobs.trouble.plan("put_output", lambda: held.append(services.call_budget.held_bytes))
+    generate(services)
+    assert held == [len(b"top"), 0]
+
+
 def test_without_an_image_to_make_the_slot_goes_back(services):
     assert generate(services) == ()
     assert slots_used(services) == 0

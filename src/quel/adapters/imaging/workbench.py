@@ -7,11 +7,11 @@ from threading import BoundedSemaphore
 from PIL import Image
 
 from quel.adapters.cpus import usable_cpus
-from quel.adapters.imaging.budget import PROCESS_BUDGET, MemoryBudget
 from quel.adapters.imaging.cost import cost_bytes
 from quel.adapters.imaging.opening import check_every_row, open_picture, pillow_errors
 from quel.adapters.imaging.tiles import Size
 from quel.adapters.imaging.whitelist import to_read
+from quel.adapters.memory_budget import PROCESS_BUDGET, MemoryBudget
 
 MAX_PIXELS = 52_000_000  # a phone's 50 megapixels pass
 
