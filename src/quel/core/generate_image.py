@@ -12,7 +12,8 @@ class ClaimedImage:
     """An image that this worker holds the lease of, with everything one provider call needs.
 
     `attempts` counts its failing calls so far, `broken_answers` those without a readable picture. `lease`
-    is the owner token that proves the hold.
+    is the owner token that proves the hold. `starts` counts how often it was claimed since that last ended in
+    order, this time included.
     """
 
     job_id: UUID
@@ -27,6 +28,7 @@ class ClaimedImage:
     attempts: int
     broken_answers: int
     lease: str
+    starts: int = 1
 
 
 @dataclass(frozen=True)

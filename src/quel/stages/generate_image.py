@@ -8,10 +8,11 @@ and the admission controller sends a new message when there is room.
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from quel.core.errors import UnreadablePicture
+from quel.core.errors import QuelError, UnreadablePicture
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
@@ -27,7 +28,7 @@ from quel.core.outcome import (
     Wait,
     blame,
 )
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import MOST_STARTS, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
 from quel.core.services import Services
@@ -38,6 +39,9 @@ from quel.stages.keep_answer import keep_answer
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
+_ENDED_THE_PROCESS = (
+    f"Making the image ended the process that worked on it {MOST_STARTS} times, so it was not tried again."
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
         services.lease_renewal.held(claimed.lease, slot),
         log_context(job_id=claimed.job_id, image=claimed.image_no, path=claimed.path, stage=claimed.stage),
     ):
-        messages += _make(services, claimed, slot)
+        messages += _make_or_let_go(services, claimed, slot)
     if services.admission.call_ended():
         messages += (StepMessage(Step.GENERATE_IMAGE, job_id, image_no),)
     return messages
@@ -87,15 +91,40 @@ def _reserve(services: Services) -> Slot | Later:
     return later_or_slot
 
 
+def _make_or_let_go(services: Services, claimed: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
+    """An error is an orderly end, unlike the death of the process: it must not count as one."""
+    try:
+        return _make(services, claimed, slot)
+    except QuelError:
+        with suppress(QuelError):
+            _reschedule(services, claimed, _NO_TURN_FOR_S)
+        raise
+
+
+def _reschedule(services: Services, claimed: ClaimedImage, delay_s: float) -> None:
+    """Lets go of the image as it was claimed."""
+    services.generate_image.reschedule(
+        claimed, delay_s=delay_s, attempts=claimed.attempts, broken=claimed.broken_answers
+    )
+
+
 def _make(services: Services, claimed: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
     if claimed.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(claimed.job_id):
         services.quota.give_back(slot)
         return _not_wanted(services, claimed)
+    if claimed.starts > MOST_STARTS and not _is_kept(services, claimed):
+        services.quota.give_back(slot)
+        return _give_up(services, claimed, "ends_the_process", _ENDED_THE_PROCESS, account=False)
     with services.call_budget.share(services.blobs.size_bytes(claimed.picture_keys)):
         answered = _ask(services, claimed, slot)
     if isinstance(answered, _Answered):
         return _follow(services, claimed, answered.slot, answered.outcome)
     return answered
+
+
+def _is_kept(services: Services, claimed: ClaimedImage) -> bool:
+    """Whether its answer is: then it has been paid for, and no call is made."""
+    return services.blobs.has_outputs([(claimed.job_id, claimed.image_no)])[0]
 
 
 def _ask(services: Services, claimed: ClaimedImage, slot: Slot) -> _Answered | tuple[StepMessage, ...]:
@@ -114,9 +143,7 @@ def _ask(services: Services, claimed: ClaimedImage, slot: Slot) -> _Answered | t
         return (StepMessage(Step.PREPARE_INPUTS, claimed.job_id),)
     begun = services.quota.begin(slot)
     if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
-        services.generate_image.reschedule(
-            claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
-        )
+        _reschedule(services, claimed, 0.0)
         services.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
         return ()
     return _Answered(begun, _call(services, claimed, shown))
@@ -192,13 +219,11 @@ def _follow(
             services.generate_image.reschedule(claimed, delay_s=delay_s, attempts=attempts, broken=broken)
             return (StepMessage(Step.GENERATE_IMAGE, claimed.job_id, claimed.image_no, delay_s),)
         case WaitForQuota() | WaitForOperator():
-            services.generate_image.reschedule(
-                claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
-            )
+            _reschedule(services, claimed, 0.0)
             services.admission.wait(Later(services.admission.closed_for_s() or _NO_TURN_FOR_S, "provider"))
             return ()
         case GiveUp(code, message, account):
-            return _give_up(services, claimed, code, message, account)
+            return _give_up(services, claimed, code, message, account=account)
 
 
 def _decide(services: Services, claimed: ClaimedImage, outcome: Outcome) -> Decision:
@@ -225,7 +250,7 @@ def _made(services: Services, claimed: ClaimedImage, cost_usd: float) -> tuple[S
 
 
 def _give_up(
-    services: Services, claimed: ClaimedImage, code: str, message: str, account: bool
+    services: Services, claimed: ClaimedImage, code: str, message: str, *, account: bool
 ) -> tuple[StepMessage, ...]:
     progress = services.generate_image.fail(
         claimed, code=code, reason=message, attempts=claimed.attempts + 1, broken=claimed.broken_answers

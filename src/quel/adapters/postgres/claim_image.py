@@ -19,6 +19,7 @@ from quel.core.aspect import AspectRatio
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths
+from quel.core.pipeline import SUSPECT_STARTS
 
 LEASE_S = 30
 """Seconds; a killed worker's image is free again after it."""
@@ -44,8 +45,8 @@ FROM before, public.quel_production_jobs j, quel.job q
 WHERE i.job_id = before.job_id AND i.image_no = before.image_no
   AND j.job_id = i.job_id AND q.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
-          coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id, before.moved_at,
-          {balance} AS balance, {on_their_way} AS on_their_way
+          i.starts, coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id,
+          before.moved_at, {balance} AS balance, {on_their_way} AS on_their_way
 """
 
 
@@ -71,9 +72,17 @@ SELECT {balance} AS balance, {on_their_way} AS on_their_way FROM quel.job q WHER
     )
 )
 
+# Which image ended the process that worked on it can be told only while no other suspect is worked on.
+_MAY_GO = f"""
+    {TAKE.applies("r")} AND r.not_before <= now()
+    AND (r.starts < {SUSPECT_STARTS} OR NOT EXISTS (
+        SELECT 1 FROM quel.image s
+        WHERE s.state = 'generating' AND s.starts > {SUSPECT_STARTS} AND s.lease_until > now()))
+"""  # noqa: S608 - constants of ours
+
 _TAKE_ANY = _take(f"""
     SELECT r.job_id, r.image_no, r.updated_at AS moved_at FROM quel.image r
-    WHERE {TAKE.applies("r")} AND r.not_before <= now()
+    WHERE {_MAY_GO}
     ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED""")  # noqa: S608 - constants of ours
 
 _TAKE_WITHIN_LIMITS = _take(f"""
@@ -81,7 +90,7 @@ _TAKE_WITHIN_LIMITS = _take(f"""
     FROM jsonb_to_recordset(CAST(:limits AS jsonb)) AS p(path text, most int)
     CROSS JOIN LATERAL (
         SELECT r.job_id, r.image_no, r.turn, r.updated_at AS moved_at FROM quel.image r
-        WHERE r.path = p.path AND {TAKE.applies("r")} AND r.not_before <= now()
+        WHERE r.path = p.path AND {_MAY_GO}
         ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c
     WHERE p.most IS NULL OR p.most > (
@@ -163,4 +172,5 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         attempts=row.attempts,
         broken_answers=row.broken_answers,
         lease=row.lease_owner,
+        starts=row.starts,
     )

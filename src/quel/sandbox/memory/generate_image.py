@@ -15,7 +15,7 @@ from quel.core.credits import ran_dry
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
-from quel.core.pipeline import ImageState
+from quel.core.pipeline import SUSPECT_STARTS, ImageState
 from quel.sandbox.memory.accounts import balance, count_progress, on_their_way
 from quel.sandbox.memory.image_moves import move
 from quel.sandbox.memory.tables import PipelineImage, Tables
@@ -38,7 +38,14 @@ class GenerateImageRows:
         if (unpayable := self._unpayable(image)) is not None:
             return unpayable
         clock = self._tables.clock
-        move(image, TAKE, clock, lease_owner=lease, lease_until=clock.after(LEASE_S))
+        move(
+            image,
+            TAKE,
+            clock,
+            lease_owner=lease,
+            lease_until=clock.after(LEASE_S),
+            starts=image.starts + 1,
+        )
         return self._claimed(image, lease)
 
     def fail_unpayable(self, unpayable: Unpayable) -> InsufficientCredits | None:
@@ -117,9 +124,18 @@ class GenerateImageRows:
         return [image for image in self._tables.in_state(ImageState.READY) if image.not_before <= now]
 
     def _may_go(self, image: PipelineImage, open_paths: OpenPaths) -> bool:
+        if image.starts >= SUSPECT_STARTS and self._is_suspect_under_way():
+            return False
         if isinstance(open_paths, EveryPath):
             return True
         return any(limit.path == image.path and self._has_room(limit) for limit in open_paths.limits)
+
+    def _is_suspect_under_way(self) -> bool:
+        now = self._tables.clock.now
+        return any(
+            image.starts > SUSPECT_STARTS and image.lease_until is not None and image.lease_until > now
+            for image in self._tables.in_state(ImageState.GENERATING)
+        )
 
     def _has_room(self, limit: PathLimit) -> bool:
         now = self._tables.clock.now
@@ -164,4 +180,5 @@ class GenerateImageRows:
             attempts=image.attempts,
             broken_answers=image.broken_answers,
             lease=lease,
+            starts=image.starts,
         )

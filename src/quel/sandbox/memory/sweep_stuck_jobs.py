@@ -80,7 +80,7 @@ class SweepStuckJobsRows:
         claimed.stored_at_recovery, claimed.updated_at = stored, clock.now
         for image in images:
             if image.image_no in job.lapsed:
-                move(image, FREE, clock, not_before=clock.now)
+                move(image, FREE, clock, not_before=clock.now, starts=image.starts)
         return True
 
     def recover_pending(self, job: PendingJob) -> bool:

@@ -151,7 +151,7 @@ class PipelineImage(Table, table=True):
     not_before: datetime | None = Field(default=None, sa_column=_now())
     lease_owner: str | None = Field(default=None, sa_column=Column(Text))
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
-    starts: int = Field(sa_column=_count())  # of its storing since that last ended in order
+    starts: int = Field(sa_column=_count())  # of its making or storing since that last ended in order
     object_bytes: int | None = Field(default=None, sa_column=Column(Integer))  # stored, and not yet delivered
     cost_usd: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 5)))
     reason_code: str | None = Field(default=None, sa_column=Column(Text))
