@@ -278,6 +278,7 @@ def make_rules(settings: Settings) -> Rules:
         stuck_after_s=settings.stuck_after_s,
         max_recoveries=settings.max_recoveries,
         adopt_within_s=settings.adopt_within_s,
+        keep_prompts_d=settings.keep_prompts_d,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
         open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
     )

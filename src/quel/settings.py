@@ -118,6 +118,10 @@ class Settings(BaseModel):
         86400.0, alias="QUEL_ADOPT_WITHIN_S"
     )
     """Seconds since its creation in which the sweep takes up a job quel never had in hand."""
+    keep_prompts_d: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = Field(
+        30.0, alias="QUEL_KEEP_PROMPTS_D"
+    )
+    """Days after the end of an image in which its prompt stays in quel's own rows."""
     ingest_block_s: Seconds = Field(30.0, alias="ingest_block_s")
     stuck_after_s: Seconds = Field(600.0, alias="QUEL_STUCK_AFTER_S")
     """Seconds of silence after which a job counts as stuck."""

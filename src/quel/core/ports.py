@@ -379,6 +379,9 @@ class SweepStuckJobsRows(Protocol):
     def adopt(self, orphan: Orphan) -> bool:
         """Sets a silent job of another server back to pending; False when it moved."""
 
+    def forget_prompts(self, keep_days: float) -> int:
+        """Takes a batch of prompts that ended so long ago out of the rows; the images and jobs it was of."""
+
     def reconcile_productions(self) -> int:
         """Closes productions whose jobs have all ended; how many."""
 

@@ -24,4 +24,5 @@ class Rules:
     stuck_after_s: float
     max_recoveries: int
     adopt_within_s: float
+    keep_prompts_d: float
     open_paths: OpenPaths

@@ -124,6 +124,7 @@ class PipelineJob:
     starts: int = 0
     fruitless_recoveries: int = 0
     ended_elsewhere: bool = False
+    prompts_kept: bool = True
 
 
 @dataclass

@@ -116,6 +116,9 @@ class PipelineJob(Table, table=True):
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
     starts: int = Field(sa_column=_count())  # of its preparation since that last ended in order
+    prompts_kept: bool = Field(  # in the plan, and in the requests of the images
+        default=True, sa_column=Column(Boolean, nullable=False, server_default=text("true"))
+    )
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())
     created_at: datetime | None = Field(default=None, sa_column=_now())
@@ -124,6 +127,7 @@ class PipelineJob(Table, table=True):
     __table_args__ = (
         CheckConstraint("payer_kind IN ('organization', 'member')", name="payer_kind"),
         Index("ix_job_payer", "payer_id"),
+        Index("ix_job_prompts_kept", "created_at", postgresql_where=text("prompts_kept")),
         {"schema": SCHEMA},
     )
 
@@ -168,6 +172,11 @@ class PipelineImage(Table, table=True):
         Index("ix_image_updated_at", "updated_at"),
         Index("ix_image_open", "job_id", postgresql_where=text(f"state NOT IN {FINAL}")),
         Index("ix_image_made", "updated_at", postgresql_where=text("state = 'made'")),
+        Index(
+            "ix_image_prompt_kept",
+            "updated_at",
+            postgresql_where=text(f"request ? 'prompt' AND state IN {FINAL}"),
+        ),
         {"schema": SCHEMA},
     )
 
