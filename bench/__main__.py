@@ -20,6 +20,7 @@ from bench.measurements import (
     decoding,
     eight_images,
     fairness,
+    group_memory,
     latency,
     memory,
     quota,
@@ -36,6 +37,7 @@ _MEASUREMENTS: dict[str, Any] = {
     "round_trips": round_trips,
     "backlog": backlog,
     "memory": memory,
+    "group_memory": group_memory,
     "decoding": decoding,
 }
 _HERE = Path(__file__).parent

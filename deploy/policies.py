@@ -16,6 +16,7 @@ SECRETS = ("DATABASE_URL", "REDIS_URL", "SUPABASE_URL", "SUPABASE_SERVICE_KEY", 
 """What the Secret carries; none of it may stand in a manifest."""
 
 _SECRET_NAMES = re.compile(r"KEY|PASSWORD|TOKEN|DATABASE_URL|REDIS_URL")
+_REDIS_SECRETS = ("REDIS_URL", "REDIS_USERNAME", "REDIS_PASSWORD", "QUEL_BROKER_REDIS_URL")
 
 
 def breaches(objects: list[Manifest]) -> list[str]:
@@ -178,9 +179,31 @@ def _secrets_stay_outside(objects: list[Manifest]) -> Iterator[str]:
                 if _SECRET_NAMES.search(key):
                     yield f"{each['metadata']['name']} carries {key}, which belongs into the Secret."
     for name, _, container in workloads(objects):
-        if {"secretRef": {"name": "quel-secrets"}} not in container.get("envFrom", []):
-            yield f"{name} does not get the Secret."
-        yield from (f"{name} sets {entry['name']} by hand." for entry in container.get("env", []))
+        given = {
+            entry["name"]: entry.get("valueFrom", {}).get("secretKeyRef")
+            for entry in container.get("env", [])
+        }
+        yield from (f"{name} sets {key} by hand." for key, secret in given.items() if secret is None)
+
+
+def _each_pod_gets_the_secrets_it_uses(objects: list[Manifest]) -> Iterator[str]:
+    for name, _, container in workloads(objects):
+        given = {entry["name"] for entry in container.get("env", [])}
+        used = _secrets_of(container)
+        yield from (f"{name} does not get {key}, which it uses." for key in sorted(used - given))
+        yield from (f"{name} gets {key}, which it does not use." for key in sorted(given - used))
+        if any("secretRef" in source for source in container.get("envFrom", [])):
+            yield f"{name} gets every key of a Secret."
+
+
+def _secrets_of(container: dict[str, Any]) -> set[str]:
+    served = queues(container)
+    used = set() if container["command"][0] == "alembic" else {*_REDIS_SECRETS}
+    if container["command"][0] != "periodiq":
+        used.add("DATABASE_URL")
+    if {Step.PREPARE_INPUTS, Step.GENERATE_IMAGE, Step.PERSIST_OUTPUT} & {*served}:
+        used |= {"SUPABASE_URL", "SUPABASE_SERVICE_KEY"}
+    return used | ({"GEMINI_API_KEY"} if Step.GENERATE_IMAGE in served else set())
 
 
 _RULES: tuple[Callable[[list[Manifest]], Iterator[str]], ...] = (
@@ -195,4 +218,5 @@ _RULES: tuple[Callable[[list[Manifest]], Iterator[str]], ...] = (
     _traffic_is_restricted,
     _settings_are_readable,
     _secrets_stay_outside,
+    _each_pod_gets_the_secrets_it_uses,
 )

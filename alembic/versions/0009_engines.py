@@ -14,7 +14,7 @@ from quel.adapters.postgres.schema.additive_migration import (
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

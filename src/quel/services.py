@@ -5,7 +5,7 @@ libraries of Storage, provider and codec are imported then as well: most actor g
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import redis
 
 from quel.adapters.clock import SystemClock
+from quel.adapters.memory_budget import MemoryBudget
+from quel.adapters.picture_file import picture_file
 from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
@@ -202,6 +204,20 @@ class Services:
         return Queues(broker, self.redis, self.settings.ingest_queues, self.settings.others_lists)
 
     @cached_property
+    def download_budget(self) -> ports.MemoryBudget:
+        """For references that are being fetched."""
+        return MemoryBudget(self.settings.transfer_budget_bytes)
+
+    @cached_property
+    def call_budget(self) -> ports.MemoryBudget:
+        """For the pictures of provider calls."""
+        return MemoryBudget(self.settings.transfer_budget_bytes)
+
+    def picture_file(self) -> AbstractContextManager[ports.PictureFile]:
+        """An empty file of pictures."""
+        return picture_file()
+
+    @cached_property
     def storage(self) -> ports.ObjectStorage:
         """The bucket."""
         storage = make_storage(self.settings, connections=self._threads * DOWNLOADS_AT_ONCE)
@@ -287,7 +303,7 @@ class Services:
 
     @cached_property
     def _bench(self) -> "Workbench":
-        from quel.adapters.imaging import MemoryBudget, Workbench
+        from quel.adapters.imaging import Workbench
 
         budget = MemoryBudget(self.settings.decoding_budget_bytes)
         return Workbench(self.settings.max_reference_pixels, budget=budget)
@@ -362,9 +378,12 @@ def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rul
         ),
         retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
         model=settings.gemini_model,
+        max_references=settings.max_references,
+        max_reference_bytes=settings.max_reference_bytes,
         stuck_after_s=settings.stuck_after_s,
         max_recoveries=settings.max_recoveries,
         adopt_within_s=settings.adopt_within_s,
+        keep_prompts_d=settings.keep_prompts_d,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
         open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
     )

@@ -124,6 +124,10 @@ class Settings(BaseModel):
         86400.0, alias="QUEL_ADOPT_WITHIN_S"
     )
     """Seconds since its creation in which the sweep takes up a job quel never had in hand."""
+    keep_prompts_d: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = Field(
+        30.0, alias="QUEL_KEEP_PROMPTS_D"
+    )
+    """Days after the end of an image in which its prompt stays in quel's own rows."""
     ingest_block_s: Seconds = Field(30.0, alias="ingest_block_s")
     stuck_after_s: Seconds = Field(600.0, alias="QUEL_STUCK_AFTER_S")
     """Seconds of silence after which a job counts as stuck."""
@@ -137,12 +141,16 @@ class Settings(BaseModel):
     """What becomes of a job with a reference that cannot be had: `skip` it, or `fail`."""
     max_images_per_job: Positive = Field(100, alias="QUEL_MAX_IMAGES_PER_JOB")
     """Images a job may ask for; one that asks for more is refused."""
+    max_references: Positive = Field(64, alias="QUEL_MAX_REFERENCES")
+    """Different references a job may show; the first ones are used, the others named as left out."""
     max_reference_bytes: Positive = Field(25 * 1024 * 1024, alias="QUEL_MAX_REFERENCE_BYTES")
     """Bytes a reference may have."""
     max_reference_pixels: Positive = Field(52_000_000, alias="QUEL_MAX_REFERENCE_PIXELS")
     """Pixels a reference may have once decoded."""
     decoding_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_DECODING_BUDGET_BYTES")
     """Bytes of memory that pictures being decoded may take in a process; a larger one is decoded alone."""
+    transfer_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_TRANSFER_BUDGET_BYTES")
+    """Bytes of references a process may be fetching, and as many again of pictures in its provider calls."""
     blob_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_BLOB_BUDGET_BYTES")
     """Bytes of pictures between stages at which Redis takes on no further work."""
     http_port: Port | None = Field(None, alias="QUEL_HTTP_PORT")

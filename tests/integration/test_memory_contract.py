@@ -13,7 +13,7 @@ from quel.core.errors import ServiceUnavailable
 from quel.core.generate_image import ClaimedImage
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import SUSPECT_STARTS, Step, StepMessage
 from quel.core.submission import Submission
 from quel.sandbox.memory.pictures import NO_PICTURE, made
 from quel.sandbox.memory.worker import run_stage
@@ -394,6 +394,19 @@ def a_customers_further_order_waits_behind_its_own(world: World) -> None:
     for _ in range(2):
         world.run(until=Step.PREPARE_INPUTS)
     world.messages.clear()
+
+
+@scenario
+def images_that_may_end_their_process_are_made_one_at_a_time(world: World) -> None:
+    world.order(2)
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    claim = world.services.generate_image.claim
+    for _ in range(SUSPECT_STARTS):
+        assert all([claim("a worker", EveryPath()), claim("a worker", EveryPath())])
+        world.let_pass(MINUTE_S)
+        run_stage(world.services, StepMessage(Step.SWEEP_STUCK_JOBS, JOB))
+    assert (claim("a worker", EveryPath()) is None, claim("another", EveryPath()) is None) == (False, True)
 
 
 @scenario

@@ -123,7 +123,14 @@ BREACHES: dict[str, Breach] = {
     "stands in the repository": lambda objects: objects.append(
         {"kind": "Secret", "metadata": {"name": "quel-secrets"}}
     ),
-    "by hand": lambda objects: container(objects).update(env=[{"name": "IMAGE_PER_PRICE", "value": "1"}]),
+    "by hand": lambda objects: container(objects)["env"].append({"name": "IMAGE_PER_PRICE", "value": "1"}),
+    "does not get GEMINI_API_KEY": lambda objects: container(objects)["env"].pop(0),
+    "gets GEMINI_API_KEY, which it does not use": lambda objects: container(objects, "quel-persist")[
+        "env"
+    ].append({"name": "GEMINI_API_KEY", "valueFrom": {"secretKeyRef": {"key": "GEMINI_API_KEY"}}}),
+    "every key of a Secret": lambda objects: container(objects)["envFrom"].append(
+        {"secretRef": {"name": "quel-secrets"}}
+    ),
 }
 
 

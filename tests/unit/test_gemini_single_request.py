@@ -71,6 +71,20 @@ def test_the_answer_is_kept_when_the_sender_raises_something_of_its_own(wire):
     assert wire.requests.reply_to(send) == PICTURE
 
 
+def test_the_request_is_sent_as_it_was_completed(wire):
+    wire.requests.reply_to(wire.get, lambda request: httpx.Request("POST", request.url, content=b"all of it"))
+    assert [(request.method, request.content) for request in wire.sent] == [("POST", b"all of it")]
+
+
+def test_a_request_that_cannot_be_completed_is_not_sent(wire):
+    def cannot(request):
+        raise ValueError("A garment nobody else may read about")
+
+    outcome = wire.requests.reply_to(wire.get, cannot)
+    assert outcome == Broken("not_sent", "The request could not be sent to Gemini (ValueError).")
+    assert not wire.sent
+
+
 def test_only_the_first_of_several_requests_goes_out(wire):
     def send(headers):
         wire.get(headers)

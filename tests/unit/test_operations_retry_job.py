@@ -1,5 +1,6 @@
 """Retrying a job: what is cleared, written and sent, in which order, and what is refused untouched."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -74,8 +75,9 @@ class _Plans(_Neighbour):
     def load(self, _):
         return self.rows.plan
 
-    def reopen(self, _, image_nos):
-        self.rows.done.append(("reopen", image_nos))
+    def reopen(self, _, image_nos, plan):
+        words = () if plan is None else (plan.request.stages[0].prompt,)
+        self.rows.done.append(("reopen", image_nos, *words))
         return self.rows.problem
 
     def reopen_unplanned(self, _, status):
@@ -168,3 +170,18 @@ def test_a_job_that_moves_meanwhile_is_not_sent(rows, says):
 def test_an_unknown_job_is_not_found():
     with pytest.raises(NotFound, match=f"There is no job {JOB}"):
         retry_job(Rows(None).services(), JOB, Missing())
+
+
+def test_a_job_whose_prompts_are_no_longer_kept_is_planned_from_its_input():
+    states = (ImageState.STORED, ImageState.FAILED)
+    rows = Rows(facts(JobStatus.COMPLETED), replace(ended(*states), prompts_kept=False))
+    retry_job(rows.services(), JOB, Missing())
+    assert ("reopen", (1,), "a coat") in rows.done
+
+
+def test_where_its_input_gives_other_images_by_now_it_is_refused_untouched():
+    states = (ImageState.STORED, ImageState.FAILED, ImageState.FAILED)
+    rows = Rows(facts(JobStatus.COMPLETED), replace(ended(*states), prompts_kept=False))
+    with pytest.raises(Conflict, match="prompts are no longer kept"):
+        retry_job(rows.services(), JOB, Missing())
+    assert rows.done == []

@@ -4,14 +4,14 @@ import atexit
 
 import dramatiq
 
-from quel.actors.malloc import share_malloc_arenas
+from quel.actors.malloc import bound_malloc
 from quel.actors.refusal import refuse_to_start
 from quel.core.errors import SettingsError
 from quel.observe.logs import configure_logs
 from quel.observe.multiprocess import count_in_files
 from quel.settings import settings
 
-share_malloc_arenas()
+bound_malloc()
 try:
     _settings = settings()
     # First of all: prometheus_client decides how it counts when it is first imported.

@@ -8,6 +8,7 @@ they get. Redirects are not followed, compressed answers not asked for (one that
 unpacked within the bound), and proxies or credentials of the environment not used.
 """
 
+import io
 import socket
 import time
 from collections.abc import Iterable, Iterator
@@ -94,7 +95,7 @@ class BoundedTransport(httpx.BaseTransport):
     def _read_whole(self, answer: httpcore.Response) -> httpx.Response:
         try:
             headers = httpx.Headers(answer.headers)
-            body = b"".join(self._counted(answer))
+            body = self._body(answer)
         finally:
             answer.close()
         body = self._unpacked(body, headers.pop("content-encoding", ""))
@@ -113,13 +114,13 @@ class BoundedTransport(httpx.BaseTransport):
             raise UnreadableAnswerError("The answer is packed, and cannot be unpacked.") from None
         return body
 
-    def _counted(self, answer: httpcore.Response) -> Iterator[bytes]:
-        size_bytes = 0
+    def _body(self, answer: httpcore.Response) -> bytes:
+        buffer = io.BytesIO()  # hands out what it holds without a copy
         for chunk in answer.iter_stream():
-            size_bytes += len(chunk)
-            if size_bytes > self._max_answer_bytes:
+            if buffer.tell() + len(chunk) > self._max_answer_bytes:
                 raise AnswerTooLargeError(f"The answer is larger than {self._max_answer_bytes} bytes.")
-            yield chunk
+            buffer.write(chunk)
+        return buffer.getvalue()
 
     def close(self) -> None:
         """Closes every connection."""

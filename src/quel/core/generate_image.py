@@ -14,7 +14,8 @@ class ClaimedImage:
     """An image that this worker holds the lease of, with everything one provider call needs.
 
     `attempts` counts its failing calls so far, `broken_answers` those without a readable picture. `lease`
-    is the owner token that proves the hold. `submission` is what was last handed to a server for it.
+    is the owner token that proves the hold. `starts` counts how often it was claimed since that last ended in
+    order, this time included. `submission` is what was last handed to a server for it.
     """
 
     job_id: UUID
@@ -32,6 +33,7 @@ class ClaimedImage:
     negative_prompt: str = ""
     roles: tuple[str, ...] = ()
     submission: Submission | None = None
+    starts: int = 1
 
 
 @dataclass(frozen=True)

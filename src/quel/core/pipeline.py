@@ -20,6 +20,10 @@ class Step(StrEnum):
 MOST_STARTS = 3
 """How often work that ends its process is begun: it would walk through every worker there is."""
 
+SUSPECT_STARTS = 2
+"""From so many on an image is generated while no other such one is: what shares a process with the one that
+ends it was begun as often, and would fail with it."""
+
 
 class ImageState(StrEnum):
     """Where an image stands.

@@ -48,6 +48,29 @@ class Engine(Protocol):
         """One call to the provider within its deadline; never raises for anything the provider does."""
 
 
+class MemoryBudget(Protocol):
+    """Bytes of memory that the threads of a process share."""
+
+    def share(self, wanted_bytes: int) -> AbstractContextManager[None]:
+        """Holds that many bytes while the block runs, once they are free, at most the whole budget."""
+
+
+class PictureFile(Protocol):
+    """Pictures of one job kept out of memory, each under a number."""
+
+    def add(self, number: int, picture: PictureBytes) -> None:
+        """Keeps a picture. Raises ServiceUnavailable where the disk is full."""
+
+    def __contains__(self, number: int) -> bool:
+        """Whether a picture is kept under this number."""
+
+    def __getitem__(self, number: int) -> PictureBytes:
+        """The picture, read anew. Raises KeyError."""
+
+    def __len__(self) -> int:
+        """How many are kept."""
+
+
 class ObjectStorage(Protocol):
     """The bucket with references and results."""
 
@@ -86,8 +109,11 @@ class Imaging(Protocol):
         Raises ReferenceUnavailable for what is no readable picture or exceeds the limits.
         """
 
-    def grid(self, pictures: list[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
-        """Normalised pictures fitted and centred in ⌈√n⌉ columns, at the grid size of the aspect ratio."""
+    def grid(self, pictures: Collection[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
+        """Normalised pictures fitted and centred in ⌈√n⌉ columns, at the grid size of the aspect ratio.
+
+        They are taken one at a time.
+        """
 
     def to_webp(self, data: bytes) -> bytes:
         """A provider's answer as WebP, quality 90. Raises UnreadablePicture."""
@@ -248,6 +274,9 @@ class Blobs(Protocol):
     def output(self, job_id: UUID, image_no: int) -> PictureBytes | None:
         """The provider's answer, if it is kept; as WebP where it is encoded already."""
 
+    def size_bytes(self, keys: Sequence[str]) -> int:
+        """What the pictures under `keys` have together; one that is gone has nothing."""
+
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int
     ) -> tuple[list[PictureBytes | None], PictureBytes | None]:
@@ -370,6 +399,9 @@ class SweepStuckJobsRows(Protocol):
 
     def adopt(self, orphan: Orphan) -> bool:
         """Sets a silent job of another server back to pending; False when it moved."""
+
+    def forget_prompts(self, keep_days: float) -> int:
+        """Takes a batch of prompts that ended so long ago out of the rows; the images and jobs it was of."""
 
     def reconcile_productions(self) -> int:
         """Closes productions whose jobs have all ended; how many."""

@@ -12,16 +12,20 @@ from quel.core.retry import RetryPolicy
 class Rules:
     """What a stage goes by. Durations are in seconds.
 
-    `model` is Gemini's; `routing` says what each maker can do.
+    `model` is Gemini's; `routing` says what each maker can do; `max_references` is how many different ones a
+    job shows.
     """
 
     intake: IntakePolicy
     retry: RetryPolicy
     model: str
+    max_references: int
+    max_reference_bytes: int
     fail_on_missing_reference: bool
     stuck_after_s: float
     max_recoveries: int
     adopt_within_s: float
+    keep_prompts_d: float
     open_paths: OpenPaths
 
     @property

@@ -103,6 +103,17 @@ class Services(Protocol):
         """The broker and the raw lists."""
 
     @property
+    def download_budget(self) -> ports.MemoryBudget:
+        """What references that are being fetched may hold of this process's memory."""
+
+    @property
+    def call_budget(self) -> ports.MemoryBudget:
+        """What the pictures of provider calls may hold of this process's memory."""
+
+    def picture_file(self) -> AbstractContextManager[ports.PictureFile]:
+        """An empty file of pictures, gone when the block ends or the process dies."""
+
+    @property
     def storage(self) -> ports.ObjectStorage:
         """The bucket."""
 

@@ -1,14 +1,18 @@
 """One port a command: /livez, /readyz and /metrics, served by a thread that nothing else waits for.
 
-Of several processes the first gets the port and speaks for all; the others go on without.
+Of several processes the first gets the port and speaks for all; the others go on without. Who connects and
+says nothing, or asks faster than is answered, takes a few threads at most and keeps no probe from its answer.
 """
 
 import errno
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from http.server import ThreadingHTTPServer as Server
+from threading import BoundedSemaphore, Lock
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -16,6 +20,8 @@ from quel.observe.events import Event, emit
 from quel.observe.health import Check, as_lines
 
 _SOCKET_TIMEOUT_S = 10
+_MOST_AT_ONCE = 8  # connections, a thread each: a few probes and scrapes; then the oldest one is ended
+_FREED_WITHIN_S = 1.0
 
 
 class HttpPort:
@@ -99,3 +105,31 @@ class _DualStackServer(Server):
             self.socket = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
         else:
             self.socket = socket.create_server(("", port))
+        self._free = BoundedSemaphore(_MOST_AT_ONCE)
+        self._open: dict[Any, None] = {}  # connections, the oldest first
+        self._lock = Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serves a connection in a thread of its own while there are few, else in place of the oldest."""
+        if not self._free.acquire(blocking=False):
+            self._end_the_oldest()
+            if not self._free.acquire(timeout=_FREED_WITHIN_S):
+                super().shutdown_request(request)
+                return
+        with self._lock:
+            self._open[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Ends a connection that was served."""
+        super().shutdown_request(request)
+        with self._lock:
+            was_open = request in self._open
+            self._open.pop(request, None)
+        if was_open:
+            self._free.release()
+
+    def _end_the_oldest(self) -> None:
+        with self._lock, suppress(OSError):
+            if self._open:
+                next(iter(self._open)).shutdown(socket.SHUT_RDWR)  # its thread finds the end and goes

@@ -17,6 +17,7 @@ from quel.core.operations.retry_job import (
     Objection,
     OneImage,
     images_to_make,
+    plan_from_input,
     why_not_anew,
 )
 from quel.core.pipeline import Step, StepMessage
@@ -65,20 +66,23 @@ def retry_job(services: OperatorServices, job_id: UUID, which: Missing | OneImag
         raise Conflict(not_made_here(facts.kind))
     ended = services.retry_job.load(job_id)
     if ended is not None:
-        return _plan_again(services, ended, which)
+        return _plan_again(services, ended, facts, which)
     if which != Missing():
         raise Conflict("quel has no plan of this job, so it has no images to choose from: retry it whole.")
     return _fetch_anew(services, facts)
 
 
 def _plan_again(
-    services: OperatorServices, job: EndedJob, which: Missing | OneImage
+    services: OperatorServices, job: EndedJob, facts: JobFacts, which: Missing | OneImage
 ) -> PlannedAgain | NothingMissing:
     chosen = images_to_make(job, which)
     if isinstance(chosen, Objection):
         return _nothing_missing(chosen)
+    plan = None if job.prompts_kept else plan_from_input(job, facts, services.rules.intake)
+    if isinstance(plan, Objection):
+        raise Conflict(plan.reason)
     services.cancellations.clear(job.job_id)
-    problem = services.retry_job.reopen(job, chosen)
+    problem = services.retry_job.reopen(job, chosen, plan)
     if problem:
         raise Conflict(problem)
     unsent = services.send([StepMessage(Step.PREPARE_INPUTS, job.job_id)])

@@ -1,4 +1,7 @@
-"""Fetches every reference of a job once, side by side, and says which are missing and what follows."""
+"""Fetches every reference of a job once, side by side, and says which are missing and what follows.
+
+Each is in memory, within the process's budget, only until it is kept in a file.
+"""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +12,11 @@ from quel.core.attachment import AttachmentPath
 from quel.core.errors import Misconfigured, ReferenceUnavailable, ServiceUnavailable
 from quel.core.job import StageRequest
 from quel.core.object_key import logged_key
-from quel.core.outcome import PictureBytes
 from quel.core.paths import PATHS
+from quel.core.ports import PictureFile
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE, Preparation
 from quel.core.prompting.picture import Reference, SortedReferences
-from quel.core.prompting.references import sort_references
+from quel.core.prompting.references import sort_references, within_limit
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
@@ -29,20 +32,26 @@ class StageReferences:
 
 @dataclass(frozen=True)
 class FetchedReferences:
-    """The references of a job: normalised pictures by attach id, the stages, and the warnings in order."""
+    """The references of a job: the stages, and the warnings in order."""
 
-    pictures: Mapping[int, PictureBytes]
     stages: tuple[StageReferences, ...]
     warnings: tuple[str, ...]
 
 
-def fetch_references(services: Services, preparation: Preparation, *, last_try: bool) -> FetchedReferences:
-    """Fetches and judges the references of every stage. Raises ServiceUnavailable (see `prepare_inputs`)."""
+def fetch_references(
+    services: Services, preparation: Preparation, pictures: PictureFile, *, last_try: bool
+) -> FetchedReferences:
+    """Fetches the references of every stage into `pictures`, normalised and by attach id, and judges them.
+
+    Raises ServiceUnavailable (see `prepare_inputs`).
+    """
     path = PATHS[preparation.path]
     requests = preparation.plan.request.stages
-    sorted_stages = [sort_references(path, stage.references) for stage in requests]
+    sorted_stages = within_limit(
+        [sort_references(path, stage.references) for stage in requests], services.rules.max_references
+    )
     kept = [reference for stage in sorted_stages for reference in stage.kept]
-    pictures, missing = _fetch_all(services, kept, last_try)
+    missing = _fetch_all(services, kept, pictures, last_try)
     stages: list[StageReferences] = []
     warnings: list[str] = []
     for number, (request, sorted_) in enumerate(zip(requests, sorted_stages, strict=True)):
@@ -58,7 +67,7 @@ def fetch_references(services: Services, preparation: Preparation, *, last_try: 
     failing = next((stage.problem for stage in stages if stage.problem), None)
     if services.rules.fail_on_missing_reference and failing:
         stages = [StageReferences(stage.usable, failing) for stage in stages]
-    return FetchedReferences(pictures, tuple(stages), tuple(dict.fromkeys(warnings)))
+    return FetchedReferences(tuple(stages), tuple(dict.fromkeys(warnings)))
 
 
 def _problem(
@@ -87,15 +96,16 @@ def _unavailable(kept: Iterable[Reference], missing: Mapping[int, str]) -> tuple
 
 
 def _fetch_all(
-    services: Services, kept: list[Reference], last_try: bool
-) -> tuple[dict[int, PictureBytes], dict[int, str]]:
+    services: Services, kept: list[Reference], pictures: PictureFile, last_try: bool
+) -> dict[int, str]:
+    """Why each attachment that is missing is."""
     categories = {reference.attach_id: reference for reference in kept}
     if not categories:
-        return {}, {}
+        return {}
     paths = services.prepare_inputs.attachment_paths(list(categories))
 
-    def fetch(reference: Reference) -> PictureBytes | ReferenceUnavailable | ServiceUnavailable:
-        return _fetch(services, reference, paths)
+    def fetch(reference: Reference) -> ReferenceUnavailable | ServiceUnavailable | None:
+        return _fetch(services, reference, paths, pictures)
 
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
         futures = {
@@ -103,26 +113,29 @@ def _fetch_all(
             for attach_id, reference in categories.items()
         }
         results = {attach_id: future.result() for attach_id, future in futures.items()}
-    pictures = {attach_id: r for attach_id, r in results.items() if isinstance(r, PictureBytes)}
     down = [r for r in results.values() if isinstance(r, ServiceUnavailable)]
     for error in down:
-        if isinstance(error, Misconfigured) or not (last_try and pictures):
+        if isinstance(error, Misconfigured) or not (last_try and len(pictures)):
             raise error
-    missing = {attach_id: str(r) for attach_id, r in results.items() if not isinstance(r, PictureBytes)}
-    return pictures, missing
+    return {attach_id: str(error) for attach_id, error in results.items() if error is not None}
 
 
 def _fetch(
-    services: Services, reference: Reference, paths: Mapping[int, AttachmentPath | None]
-) -> PictureBytes | ReferenceUnavailable | ServiceUnavailable:
+    services: Services,
+    reference: Reference,
+    paths: Mapping[int, AttachmentPath | None],
+    pictures: PictureFile,
+) -> ReferenceUnavailable | ServiceUnavailable | None:
     if reference.attach_id not in paths:
         return ReferenceUnavailable("There is no attachment with this id.")
     stored = paths[reference.attach_id]
     if stored is None:
         return ReferenceUnavailable("Its attachment names no file.")
     try:
-        data = services.storage.read_reference(stored.path)
-        picture = services.imaging.normalise(data)
+        with services.download_budget.share(services.rules.max_reference_bytes):
+            data = services.storage.read_reference(stored.path)
+            picture = services.imaging.normalise(data)
+            pictures.add(reference.attach_id, picture)
     except (ReferenceUnavailable, ServiceUnavailable) as error:
         return error
     emit(
@@ -135,7 +148,7 @@ def _fetch(
         mime_type=picture.mime_type,
         bytes=len(data),
     )
-    return picture
+    return None
 
 
 def _tell_stage(preparation: Preparation, number: int, request: StageRequest) -> None:

@@ -8,10 +8,12 @@ and the admission controller sends a new message when there is room.
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.call import Call
-from quel.core.errors import UnreadablePicture
+from quel.core.errors import QuelError, UnreadablePicture
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
@@ -27,7 +29,7 @@ from quel.core.outcome import (
     Wait,
     blame,
 )
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import MOST_STARTS, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
 from quel.core.services import Lane, Services
@@ -38,6 +40,17 @@ from quel.stages.keep_answer import keep_answer
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
+_ENDED_THE_PROCESS = (
+    f"Making the image ended the process that worked on it {MOST_STARTS} times, so it was not tried again."
+)
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What a call came to, with the slot it was made in."""
+
+    slot: Slot
+    outcome: Outcome
 
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
@@ -93,7 +106,7 @@ def _serve(
             engine=lane.maker.engine,
         ),
     ):
-        messages += _make(services, lane, claimed, slot)
+        messages += _make_or_let_go(services, lane, claimed, slot)
     if lane.admission.call_ended():
         messages += (again,)
     return True, messages
@@ -135,10 +148,48 @@ def _reserve(lane: Lane) -> Slot | Later:
     return later_or_slot
 
 
+def _make_or_let_go(
+    services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot
+) -> tuple[StepMessage, ...]:
+    """An error is an orderly end, unlike the death of the process: it must not count as one."""
+    try:
+        return _make(services, lane, claimed, slot)
+    except QuelError:
+        with suppress(QuelError):
+            _reschedule(services, claimed, _NO_TURN_FOR_S)
+        raise
+
+
+def _reschedule(services: Services, claimed: ClaimedImage, delay_s: float) -> None:
+    """Lets go of the image as it was claimed."""
+    services.generate_image.reschedule(
+        claimed, delay_s=delay_s, attempts=claimed.attempts, broken=claimed.broken_answers
+    )
+
+
 def _make(services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
     if claimed.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(claimed.job_id):
         lane.quota.give_back(slot)
         return _not_wanted(services, claimed)
+    if claimed.starts > MOST_STARTS and not _is_kept(services, claimed):
+        lane.quota.give_back(slot)
+        return _give_up(services, claimed, "ends_the_process", _ENDED_THE_PROCESS, account=False)
+    with services.call_budget.share(services.blobs.size_bytes(claimed.picture_keys)):
+        answered = _ask(services, lane, claimed, slot)
+    if isinstance(answered, _Answered):
+        return _follow(services, lane, claimed, answered.slot, answered.outcome)
+    return answered
+
+
+def _is_kept(services: Services, claimed: ClaimedImage) -> bool:
+    """Whether its answer is: then it has been paid for, and no call is made."""
+    return services.blobs.has_outputs([(claimed.job_id, claimed.image_no)])[0]
+
+
+def _ask(
+    services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot
+) -> _Answered | tuple[StepMessage, ...]:
+    """Makes the call, or says what follows where none is to be made."""
     pictures, answer = services.blobs.inputs_and_output(
         claimed.picture_keys, claimed.job_id, claimed.image_no
     )
@@ -153,13 +204,10 @@ def _make(services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot) -> 
         return (StepMessage(Step.PREPARE_INPUTS, claimed.job_id),)
     begun = lane.quota.begin(slot)
     if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
-        services.generate_image.reschedule(
-            claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
-        )
+        _reschedule(services, claimed, 0.0)
         lane.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
         return ()
-    outcome = _call(services, lane, claimed, begun, shown)
-    return _follow(services, lane, claimed, begun, outcome)
+    return _Answered(begun, _call(services, lane, claimed, begun, shown))
 
 
 def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage, ...]:
@@ -259,13 +307,11 @@ def _follow(
             services.generate_image.reschedule(claimed, delay_s=delay_s, attempts=attempts, broken=broken)
             return (StepMessage(Step.GENERATE_IMAGE, claimed.job_id, claimed.image_no, delay_s),)
         case WaitForQuota() | WaitForOperator():
-            services.generate_image.reschedule(
-                claimed, delay_s=0.0, attempts=claimed.attempts, broken=claimed.broken_answers
-            )
+            _reschedule(services, claimed, 0.0)
             lane.admission.wait(Later(lane.admission.closed_for_s() or _NO_TURN_FOR_S, "provider"))
             return ()
         case GiveUp(code, message, account):
-            return _give_up(services, claimed, code, message, account)
+            return _give_up(services, claimed, code, message, account=account)
 
 
 def _decide(services: Services, claimed: ClaimedImage, outcome: Outcome) -> Decision:
@@ -292,7 +338,7 @@ def _made(services: Services, claimed: ClaimedImage, cost_usd: float) -> tuple[S
 
 
 def _give_up(
-    services: Services, claimed: ClaimedImage, code: str, message: str, account: bool
+    services: Services, claimed: ClaimedImage, code: str, message: str, *, account: bool
 ) -> tuple[StepMessage, ...]:
     progress = services.generate_image.fail(
         claimed, code=code, reason=message, attempts=claimed.attempts + 1, broken=claimed.broken_answers

@@ -1,19 +1,21 @@
 """Draws each picture the provider will be shown once, and keeps it under the digest of its content."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.outcome import PictureBytes
+from quel.core.ports import PictureFile
 from quel.core.prompting.picture import PictureSpec
 from quel.core.services import Services
 
 
 class InputPictures:
-    """The pictures of one job. `references` maps attach ids to their normalised pictures."""
+    """The pictures of one job. `references` holds normalised pictures by attach id."""
 
-    def __init__(self, services: Services, job_id: UUID, references: Mapping[int, PictureBytes]) -> None:
+    def __init__(self, services: Services, job_id: UUID, references: PictureFile) -> None:
         self._services = services
         self._job_id = job_id
         self._references = references
@@ -38,7 +40,23 @@ class InputPictures:
         return self._keys[what]
 
     def _draw(self, members: tuple[int, ...], aspect_ratio: AspectRatio) -> PictureBytes:
-        pictures = [self._references[attach_id] for attach_id in members]
-        if len(pictures) == 1:
-            return pictures[0]
-        return self._services.imaging.grid(pictures, aspect_ratio)
+        if len(members) == 1:
+            return self._references[members[0]]
+        return self._services.imaging.grid(_Members(self._references, members), aspect_ratio)
+
+
+@dataclass(frozen=True)
+class _Members(Collection[PictureBytes]):
+    """The pictures of a grid, each read when it is its turn."""
+
+    references: PictureFile
+    attach_ids: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.attach_ids)
+
+    def __iter__(self) -> Iterator[PictureBytes]:
+        return (self.references[attach_id] for attach_id in self.attach_ids)
+
+    def __contains__(self, picture: object) -> bool:
+        return picture in tuple(self)

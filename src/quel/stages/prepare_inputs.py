@@ -8,6 +8,7 @@ from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
+from quel.core.ports import PictureFile
 from quel.core.prepare_inputs import MOST_TRIES, PAUSE_S, FailedImage, Preparation, ReadyImage
 from quel.core.prompting.picture import Arrangement, PictureSpec
 from quel.core.prompting.prompt import write_prompt
@@ -57,7 +58,8 @@ def prepare_inputs(
 
 def _try_to_prepare(services: Services, preparation: Preparation, tries: int) -> tuple[StepMessage, ...]:
     try:
-        return _prepare(services, preparation, last_try=tries >= MOST_TRIES)
+        with services.picture_file() as pictures:
+            return _prepare(services, preparation, pictures, last_try=tries >= MOST_TRIES)
     except ServiceUnavailable as error:
         services.prepare_inputs.postpone(preparation.job_id)
         if isinstance(error, Misconfigured):
@@ -77,9 +79,11 @@ def _give_up(services: Services, preparation: Preparation) -> tuple[StepMessage,
     return (StepMessage(Step.FINALIZE_JOB, preparation.job_id),)
 
 
-def _prepare(services: Services, preparation: Preparation, *, last_try: bool) -> tuple[StepMessage, ...]:
-    gathered = fetch_references(services, preparation, last_try=last_try)
-    work = _Work(services, preparation, gathered)
+def _prepare(
+    services: Services, preparation: Preparation, pictures: PictureFile, *, last_try: bool
+) -> tuple[StepMessage, ...]:
+    gathered = fetch_references(services, preparation, pictures, last_try=last_try)
+    work = _Work(services, preparation, gathered, InputPictures(services, preparation.job_id, pictures))
     try:
         for image in preparation.plan.images:
             if image.image_no in preparation.planned:
@@ -94,14 +98,9 @@ def _prepare(services: Services, preparation: Preparation, *, last_try: bool) ->
         ready=work.ready,
         failed=work.failed,
         warnings=(*preparation.replaced, *gathered.warnings),
-        input_images=len(gathered.pictures),
+        input_images=len(pictures),
     )
-    emit(
-        Event.INPUTS_PREPARED,
-        ready=len(end.ready),
-        failed=len(work.failed),
-        references=len(gathered.pictures),
-    )
+    emit(Event.INPUTS_PREPARED, ready=len(end.ready), failed=len(work.failed), references=len(pictures))
     for failed in work.failed:
         emit(Event.IMAGE_FAILED, image=failed.image_no, code=failed.code, reason=failed.reason)
     generate = tuple(StepMessage(Step.GENERATE_IMAGE, preparation.job_id, no) for no in end.ready)
@@ -131,18 +130,18 @@ class _Work:
     services: Services
     preparation: Preparation
     gathered: FetchedReferences
+    pictures: InputPictures
     ready: list[ReadyImage] = field(default_factory=list)
     failed: list[FailedImage] = field(default_factory=list)
     _arranged: dict[tuple[int, int, Maker], tuple[Arrangement, tuple[str, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._path = PATHS[self.preparation.path]
-        self._store = InputPictures(self.services, self.preparation.job_id, self.gathered.pictures)
 
     @property
     def picture_keys(self) -> tuple[str, ...]:
         """What was put into the cache so far."""
-        return self._store.kept
+        return self.pictures.kept
 
     def add(self, image: ImagePlan) -> None:
         stage = self.preparation.plan.request.stages[image.stage]
@@ -178,7 +177,7 @@ class _Work:
         if item not in self._arranged:
             shot = stage.items[image.item].shot
             arrangement = arrange(self._path, references.usable, shot, max_pictures=capability.max_pictures)
-            keys = tuple(self._store.key(picture, stage.aspect_ratio) for picture in arrangement.pictures)
+            keys = tuple(self.pictures.key(picture, stage.aspect_ratio) for picture in arrangement.pictures)
             self._arranged[item] = arrangement, keys
         return self._arranged[item]
 

@@ -6,7 +6,7 @@ carried out only on what has not moved since the look; rows of other programs ar
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -47,8 +47,15 @@ def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
         messages += _judged(jobs.pending, _Pending(services, context))
         messages += _judged(jobs.processing, _Processing(services, context))
         messages += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, context))
-        productions = _reconcile(services)
-    emit(Event.SWEEP_DONE, open=len(everything.job_ids), messages=len(messages), productions=productions)
+        productions = _tidied(services.sweep_stuck_jobs.reconcile_productions)
+        forgotten = _tidied(partial(services.sweep_stuck_jobs.forget_prompts, services.rules.keep_prompts_d))
+    emit(
+        Event.SWEEP_DONE,
+        open=len(everything.job_ids),
+        messages=len(messages),
+        productions=productions,
+        forgotten=forgotten,
+    )
     return tuple(dict.fromkeys(messages))
 
 
@@ -65,10 +72,10 @@ def _open_jobs(services: Services) -> OpenJobs:
     return found.ours(None if before is None or after is None else before | after)
 
 
-def _reconcile(services: Services) -> int:
-    """How many productions were closed; trouble there keeps no job's message back."""
+def _tidied(tidy: Callable[[], int]) -> int:
+    """How many rows were tidied up; trouble there keeps no job's message back."""
     try:
-        return services.sweep_stuck_jobs.reconcile_productions()
+        return tidy()
     except QuelError as error:
         emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=0)
         return 0

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from quel.core.errors import ServiceUnavailable
 from quel.core.job import JobStatus
-from quel.core.open_paths import OnlyPaths, PathLimit
+from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
-from quel.core.outcome import Broken, QuotaScope, Refused, Stalled, Transient, Wait
-from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.core.outcome import Broken, PictureBytes, QuotaScope, Refused, Stalled, Transient, Wait
+from quel.core.pipeline import MOST_STARTS, SUSPECT_STARTS, ImageState, Step, StepMessage
 from quel.sandbox.memory.generate_image import GenerateImageRows
 from quel.sandbox.memory.pictures import COST_USD, made
 from quel.stages.finalize_job import finalize_job
@@ -75,6 +76,83 @@ def test_the_image_and_its_slot_are_held_while_the_call_runs(services, ready):
 
     services.engine.answer(look)
     assert generate(services) == persist(job_id)
+
+
+def test_the_pictures_of_a_call_are_held_within_the_budget_of_bytes_until_it_has_answered(
+    services, studio, ready
+):
+    ready(data=with_a_top(studio))
+    held = []
+
+    def look(_):
+        held.append(services.call_budget.held_bytes)
+        return made()
+
+    services.engine.answer(look)
+    services.blobs.trouble.plan("put_output", lambda: held.append(services.call_budget.held_bytes))
+    generate(services)
+    assert held == [len(b"top"), 0]
+
+
+class Killed(BaseException):
+    """The process ends in the middle of a call."""
+
+
+def killed(_):
+    raise Killed
+
+
+def test_one_image_that_ends_its_process_every_time_fails_and_the_rest_is_made(services, studio, ready):
+    job_id = ready(3)
+    poison = image(services, job_id, 1).request.seed
+    deaths = 0
+    for _ in range(12):
+        services.engine.answer(lambda request: killed(request) if request.seed == poison else made())
+        try:
+            generate(services)
+        except Killed:
+            deaths += 1
+            services.clock.advance(61)
+            sweep_stuck_jobs(services)
+    assert (deaths, studio.states(job_id)) == (MOST_STARTS, ["made", "failed", "made"])
+    assert image(services, job_id, 1).reason_code == "ends_the_process"
+    assert "ended the process that worked on it 3 times" in image(services, job_id, 1).reason
+    assert slots_used(services) == MOST_STARTS + 2
+
+
+def test_images_that_die_with_another_are_made_one_after_the_other_until_it_is_found(services, ready):
+    job_id = ready(3)
+    for _ in range(SUSPECT_STARTS):
+        assert all(services.generate_image.claim("a worker", EveryPath()) for _ in range(3))
+        services.clock.advance(61)
+        sweep_stuck_jobs(services)
+    alone = services.generate_image.claim("a worker", EveryPath())
+    assert services.generate_image.claim("another", EveryPath()) is None
+    assert services.generate_image.mark_made(alone, COST_USD)
+    assert services.generate_image.claim("another", EveryPath()).starts == SUSPECT_STARTS + 1
+    assert image(services, job_id, alone.image_no).starts == 0
+
+
+def test_an_error_is_no_end_of_the_process_and_lets_go_of_the_image(services, ready):
+    job_id = ready()
+    for _ in range(2 * MOST_STARTS):
+        services.blobs.trouble.plan("inputs_and_output", ServiceUnavailable("Redis does not answer."))
+        with pytest.raises(ServiceUnavailable):
+            generate(services)
+        assert (image(services, job_id).state, image(services, job_id).starts) == (ImageState.READY, 0)
+        services.clock.advance(2)
+    assert generate(services) == persist(job_id)
+
+
+def test_an_answer_that_is_kept_is_no_lost_one_however_often_its_process_ended(services, ready):
+    job_id = ready()
+    services.blobs.put_output(job_id, 0, PictureBytes(b"picture", "image/png"))
+    for _ in range(MOST_STARTS):
+        services.generate_image.claim("a worker", EveryPath())
+        services.clock.advance(61)
+        sweep_stuck_jobs(services)
+    assert generate(services) == persist(job_id)
+    assert not services.engine.requests
 
 
 def test_without_an_image_to_make_the_slot_goes_back(services):

@@ -59,7 +59,7 @@ def test_an_answer_that_nobody_takes_for_minutes_is_lost(services, studio, ready
     services.storage.trouble.plan("write_result", *[STORAGE_DOWN] * 1_000)
     with pytest.raises(ServiceUnavailable):
         generate(services)
-    assert studio.states(job_id) == ["generating"]
+    assert (studio.states(job_id), image(services, job_id).starts) == (["ready"], 0)
 
 
 def test_an_answer_that_cannot_be_decoded_when_it_is_stored_at_once_is_no_picture(services, ready):

@@ -39,5 +39,5 @@ def test_an_image_moves_only_from_where_its_transition_starts(services, job_afte
     job_id = job_after(Step.PREPARE_INPUTS)
     assert services.generate_image.claim("a worker", EveryPath()) is not None
     image, until = services.tables.images[job_id, 0], services.clock.after(30)
-    assert not move(image, TAKE, services.clock, lease_owner="another", lease_until=until)
+    assert not move(image, TAKE, services.clock, lease_owner="another", lease_until=until, starts=2)
     assert image.lease_owner == "a worker"

@@ -199,6 +199,36 @@ def test_a_shot_that_can_show_none_of_the_references_fails(services, studio, bat
     assert services.tables.images[job_id, 0].reason_code == "no_references_left"
 
 
+def test_more_different_references_than_a_job_may_show_are_left_out_by_name(services, studio, batch):
+    services.rules = replace(services.rules, max_references=2)
+    ids = [studio.attach(f"shoe {no}".encode(), f"shoe-{no}.png") for no in range(4)]
+    job_id = batch(*[(id, "shoes") for id in ids])
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert shown(services, job_id) == [b"grid 16:9 of shoe 0,shoe 1"]
+    for left_out in ids[2:]:
+        assert f"Reference {left_out} " in warnings(services, job_id)
+    assert "at most 2 different" in warnings(services, job_id)
+
+
+def test_what_is_over_the_limit_of_references_is_no_missing_one(services, studio, batch):
+    strict(services)
+    services.rules = replace(services.rules, max_references=1)
+    job_id = batch(*[(studio.attach(name.encode(), name), "shoes") for name in ("one", "two")])
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+
+
+def test_every_reference_is_fetched_within_the_budget_of_bytes(services, studio, batch):
+    job_id = batch(*[(studio.attach(name.encode(), name), "shoes") for name in ("one", "two")])
+    held = []
+    for _ in range(2):
+        services.storage.trouble.plan(
+            "read_reference", lambda: held.append(services.download_budget.held_bytes)
+        )
+    prepare_inputs(services, job_id)
+    assert min(held) >= services.rules.max_reference_bytes
+    assert services.download_budget.held_bytes == 0
+
+
 def test_storage_that_is_down_is_waited_for(services, studio, batch):
     job_id = batch((studio.attach(b"top", "top"), "top"), (studio.attach(b"model", "model"), "model"))
     services.storage.trouble.plan("read_reference", DOWN)

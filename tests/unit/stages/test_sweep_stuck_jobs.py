@@ -385,3 +385,21 @@ def test_trouble_with_productions_keeps_no_job_back(services, job, events):
     silence(services)
     assert sweep_stuck_jobs(services) == fetch(job_id)
     assert [entry["code"] for entry in events if entry["event"] == "actor.failed"] == ["database_refused"]
+
+
+def test_prompts_are_forgotten_when_their_images_have_ended_for_long_enough(services, studio, worker, job):
+    done, open_ = job(2), job(1)
+    studio.push(done)
+    worker.run()
+    studio.push(open_)
+    worker.die_after(Step.PREPARE_INPUTS)
+    services.rules = replace(services.rules, keep_prompts_d=30, stuck_after_s=1e9)
+    claimed = services.tables.pipeline_jobs
+    sweep_stuck_jobs(services)
+    assert services.tables.images[done, 0].request.prompt
+    services.clock.advance(30 * 86_400 + 1)
+    sweep_stuck_jobs(services)
+    assert [services.tables.images[done, no].request.prompt for no in range(2)] == ["", ""]
+    assert (claimed[done].plan.request.stages[0].prompt, claimed[done].prompts_kept) == ("", False)
+    assert services.tables.images[open_, 0].request.prompt
+    assert claimed[open_].plan.request.stages[0].prompt == "a mast"

@@ -4,6 +4,7 @@ What the provider does comes back as a value, past the SDK (see `single_request`
 exceptions hold the API key and the whole request, so none leaves this room, is chained or logged.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from quel.adapters.bounded_http import BoundedTransport
 from quel.adapters.cpus import usable_cpus
 from quel.adapters.gemini.answer import judge_answer
 from quel.adapters.gemini.error_answer import HttpAnswer, judge_error
+from quel.adapters.gemini.inline_pictures import InlinePictures
 from quel.adapters.gemini.model_check import ModelCheck, failed_check, judge_model
 from quel.adapters.gemini.single_request import SingleRequestTransport
 from quel.adapters.http_settings import header_secret, http_url
@@ -79,7 +81,10 @@ class GeminiEngine:
 
     def generate(self, request: GenerateRequest, call: Call | None = None) -> Outcome:  # noqa: ARG002
         """One call to the provider within its deadline; never raises for anything the provider does."""
-        answer = self._requests.reply_to(lambda headers: self._send(request, headers))
+        pictures = InlinePictures(request.pictures)
+        answer = self._requests.reply_to(
+            lambda headers: self._send(request, pictures.words, headers), pictures.put_into
+        )
         if not isinstance(answer, HttpAnswer):
             return answer
         secrets = (self._api_key, request.prompt)
@@ -88,10 +93,13 @@ class GeminiEngine:
         with self._reading:  # one a CPU: more at once would only hold more memory, some 6 MB each
             return judge_answer(answer, self.model, self._inspect, secrets)
 
-    def _send(self, request: GenerateRequest, headers: dict[str, str]) -> None:
+    def _send(self, request: GenerateRequest, words: Sequence[bytes], headers: dict[str, str]) -> None:
         from google.genai import types
 
-        pictures = [types.Part.from_bytes(data=p.data, mime_type=p.mime_type) for p in request.pictures]
+        pictures = [
+            types.Part.from_bytes(data=word, mime_type=picture.mime_type)
+            for word, picture in zip(words, request.pictures, strict=True)
+        ]
         self._client.models.generate_content(
             model=self.model.id,
             contents=types.Content(role="user", parts=[*pictures, types.Part.from_text(text=request.prompt)]),

@@ -20,6 +20,7 @@ from quel.core.outcome import Broken, Transient
 _CALL = "x-quel-call"
 
 Reply = HttpAnswer | Transient | Broken
+Complete = Callable[[httpx.Request], httpx.Request]
 
 
 class SingleRequestTransport(httpx.BaseTransport):
@@ -29,15 +30,18 @@ class SingleRequestTransport(httpx.BaseTransport):
         self._transport = transport
         self._timeout_s = timeout_s
         # Taking a call out of it is the right to send its request.
-        self._unsent: dict[str, Future[Reply]] = {}
+        self._unsent: dict[str, tuple[Future[Reply], Complete]] = {}
 
-    def reply_to(self, send: Callable[[dict[str, str]], object]) -> Reply:
+    def reply_to(
+        self, send: Callable[[dict[str, str]], object], complete: Complete = lambda request: request
+    ) -> Reply:
         """What the first request that `send` makes came to; `send` hands its headers to the SDK.
 
-        It is the same whatever `send` raises or returns. What has not been sent by then never is.
+        It is the same whatever `send` raises or returns. What has not been sent by then never is. `complete`
+        makes of the SDK's request the one that is sent; where it raises ValueError, none is.
         """
         call, reply = uuid4().hex, Future[Reply]()
-        self._unsent[call] = reply
+        self._unsent[call] = (reply, complete)
         raised = "no error"
         try:
             send({_CALL: call})
@@ -46,23 +50,28 @@ class SingleRequestTransport(httpx.BaseTransport):
         finally:
             unsent = self._unsent.pop(call, None)
         if unsent is not None:
-            return Broken("not_sent", f"The request could not be sent to Gemini ({raised}).")
+            return _not_sent(raised)
         return reply.result()  # at once, unless the SDK gave up on a thread of its own
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """An empty answer; a request that is not the first of a running call goes nowhere."""
-        reply = self._unsent.pop(request.headers.pop(_CALL, ""), None)
-        if reply is not None:
+        unsent = self._unsent.pop(request.headers.pop(_CALL, ""), None)
+        if unsent is not None:
+            reply, complete = unsent
             outcome: Reply = Transient("connection_broken", "The call to Gemini was interrupted.")
             try:
-                outcome = self._exchange(request)
+                outcome = self._exchange(request, complete)
             finally:
                 reply.set_result(outcome)
         return httpx.Response(200, json={})
 
-    def _exchange(self, request: httpx.Request) -> Reply:
+    def _exchange(self, request: httpx.Request, complete: Complete) -> Reply:
         try:
-            answer = self._transport.handle_request(request)
+            completed = complete(request)
+        except ValueError as error:
+            return _not_sent(type(error).__name__)
+        try:
+            answer = self._transport.handle_request(completed)
         except httpx.TransportError as error:
             return judge_transport_error(error, self._timeout_s)
         headers = answer.headers
@@ -73,6 +82,10 @@ class SingleRequestTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
+
+
+def _not_sent(raised: str) -> Broken:
+    return Broken("not_sent", f"The request could not be sent to Gemini ({raised}).")
 
 
 def _written_at(date: str | None) -> datetime:

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Collection
 
 from PIL import Image
 
@@ -14,10 +15,12 @@ from quel.core.outcome import PictureBytes
 _Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
-def grid_picture(pictures: list[PictureBytes], aspect_ratio: AspectRatio, bench: Workbench) -> PictureBytes:
+def grid_picture(
+    pictures: Collection[PictureBytes], aspect_ratio: AspectRatio, bench: Workbench
+) -> PictureBytes:
     """One JPEG, exactly GRID_SIZES_PX[aspect_ratio], the pictures row by row in the order given.
 
-    Raises NotAPictureError, and ValueError for no pictures. One picture is decoded at a time.
+    Raises NotAPictureError, and ValueError for no pictures. One picture is taken and decoded at a time.
     """
     canvas = Image.new("RGB", GRID_SIZES_PX[aspect_ratio], "white")
     for picture, cell in zip(pictures, cells(len(pictures), canvas.size), strict=True):

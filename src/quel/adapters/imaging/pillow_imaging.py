@@ -4,6 +4,8 @@ No Image object outlives its call or is shared by threads: options of one save l
 object (seen in Pillow 11.3 and 13.0).
 """
 
+from collections.abc import Collection
+
 from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.grid import grid_picture
 from quel.adapters.imaging.reference import fitting_size, normalised
@@ -28,7 +30,7 @@ class PillowImaging:
         except NotAPictureError as problem:
             raise ReferenceUnavailable(f"The file {problem}.") from None
 
-    def grid(self, pictures: list[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
+    def grid(self, pictures: Collection[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
         """Normalised pictures as one, at the grid size of the aspect ratio. Raises ReferenceUnavailable."""
         try:
             return grid_picture(pictures, aspect_ratio, self._bench)

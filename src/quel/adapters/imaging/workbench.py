@@ -7,11 +7,11 @@ from threading import BoundedSemaphore
 from PIL import Image
 
 from quel.adapters.cpus import usable_cpus
-from quel.adapters.imaging.budget import PROCESS_BUDGET, MemoryBudget
 from quel.adapters.imaging.cost import cost_bytes
 from quel.adapters.imaging.opening import check_every_row, open_picture, pillow_errors
 from quel.adapters.imaging.tiles import Size
 from quel.adapters.imaging.whitelist import to_read
+from quel.adapters.memory_budget import PROCESS_BUDGET, MemoryBudget
 
 MAX_PIXELS = 52_000_000  # a phone's 50 megapixels pass
 
@@ -36,14 +36,15 @@ class Workbench:
         `result_size` tells the result's size from the picture's. Raises NotAPictureError, also for whatever
         Pillow raises in the block.
         """
-        part = to_read(data)
-        with open_picture(part, self._max_pixels) as picture:
-            wanted_bytes = cost_bytes(picture, result_size(picture.size))
-            with self._budget.share(wanted_bytes), self._turns, pillow_errors():
-                check_every_row(part)
-                yield picture
+        with self._turns:  # before anything is copied: those that wait hold what they were given and no more
+            part = to_read(data)
+            with open_picture(part, self._max_pixels) as picture:
+                wanted_bytes = cost_bytes(picture, result_size(picture.size))
+                with self._budget.share(wanted_bytes), pillow_errors():
+                    check_every_row(part)
+                    yield picture
 
     def verify(self, data: bytes) -> None:
         """Holds the checksums of a PNG's chunks against them; decodes nothing. Raises NotAPictureError."""
-        with open_picture(to_read(data), self._max_pixels) as picture, self._turns, pillow_errors():
+        with self._turns, open_picture(to_read(data), self._max_pixels) as picture, pillow_errors():
             picture.verify()

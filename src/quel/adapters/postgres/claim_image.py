@@ -20,6 +20,7 @@ from quel.core.engines import Maker
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths
+from quel.core.pipeline import SUSPECT_STARTS
 from quel.core.submission import Submission
 
 LEASE_S = 30
@@ -46,9 +47,8 @@ FROM before, public.quel_production_jobs j, quel.job q
 WHERE i.job_id = before.job_id AND i.image_no = before.image_no
   AND j.job_id = i.job_id AND q.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
-          i.submission,
-          coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id, before.moved_at,
-          {balance} AS balance, {on_their_way} AS on_their_way
+          i.submission, i.starts, coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind,
+          q.payer_id, before.moved_at, {balance} AS balance, {on_their_way} AS on_their_way
 """
 
 
@@ -74,11 +74,17 @@ SELECT {balance} AS balance, {on_their_way} AS on_their_way FROM quel.job q WHER
     )
 )
 
-_MADE_BY = "r.engine = :engine AND r.workflow = :workflow"
+# Which image ended the process that worked on it can be told only while no other suspect is worked on.
+_MAY_GO = f"""
+    {TAKE.applies("r")} AND r.engine = :engine AND r.workflow = :workflow AND r.not_before <= now()
+    AND (r.starts < {SUSPECT_STARTS} OR NOT EXISTS (
+        SELECT 1 FROM quel.image s
+        WHERE s.state = 'generating' AND s.starts > {SUSPECT_STARTS} AND s.lease_until > now()))
+"""  # noqa: S608 - constants of ours
 
 _TAKE_ANY = _take(f"""
     SELECT r.job_id, r.image_no, r.updated_at AS moved_at FROM quel.image r
-    WHERE {TAKE.applies("r")} AND {_MADE_BY} AND r.not_before <= now()
+    WHERE {_MAY_GO}
     ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED""")  # noqa: S608 - constants of ours
 
 _TAKE_WITHIN_LIMITS = _take(f"""
@@ -86,7 +92,7 @@ _TAKE_WITHIN_LIMITS = _take(f"""
     FROM jsonb_to_recordset(CAST(:limits AS jsonb)) AS p(path text, most int)
     CROSS JOIN LATERAL (
         SELECT r.job_id, r.image_no, r.turn, r.updated_at AS moved_at FROM quel.image r
-        WHERE r.path = p.path AND {TAKE.applies("r")} AND {_MADE_BY} AND r.not_before <= now()
+        WHERE r.path = p.path AND {_MAY_GO}
         ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c
     WHERE p.most IS NULL OR p.most > (
@@ -173,4 +179,5 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         negative_prompt=row.request.get("negative_prompt", ""),
         roles=tuple(row.request.get("roles", ())),
         submission=Submission.from_json(row.submission),
+        starts=row.starts,
     )

@@ -65,6 +65,10 @@ _FREEZE = (
     .on_conflict_do_update(
         index_elements=[col(PipelineJob.job_id)],
         set_={
+            col(PipelineJob.plan): case(
+                (col(PipelineJob.prompts_kept), col(PipelineJob.plan)), else_=bindparam("planned")
+            ),
+            col(PipelineJob.prompts_kept): True,
             col(PipelineJob.fruitless_recoveries): 0,
             col(PipelineJob.ended_elsewhere): False,
             col(PipelineJob.updated_at): func.now(),
@@ -93,13 +97,18 @@ _PRODUCTION_PROCESSING = (
     .values({col(Production.production_status): JobStatus.PROCESSING})
 )
 
-# The payer and the price of a job's first claim stay: what was delivered was charged so.
-_FROZEN = select(
-    col(PipelineJob.payer_kind),
-    col(PipelineJob.payer_id),
-    col(PipelineJob.ledger_member_id),
-    col(PipelineJob.price),
-).where(col(PipelineJob.job_id) == bindparam("job_id"))
+# The payer and the price of a job's first claim stay: what was delivered was charged so. Locked here: had the
+# statement that writes the plan to wait, its prompts would be in PostgreSQL's log.
+_FROZEN = (
+    select(
+        col(PipelineJob.payer_kind),
+        col(PipelineJob.payer_id),
+        col(PipelineJob.ledger_member_id),
+        col(PipelineJob.price),
+    )
+    .where(col(PipelineJob.job_id) == bindparam("job_id"))
+    .with_for_update(key_share=True)
+)
 
 
 def claim_job(

@@ -120,10 +120,19 @@ TAKE = Transition(
     "take",
     frozenset({READY}),
     GENERATING,
-    {"lease_owner": ":lease", "lease_until": "now() + make_interval(secs => :lease_s)"},
+    {
+        "lease_owner": ":lease",
+        "lease_until": "now() + make_interval(secs => :lease_s)",
+        "starts": "i.starts + 1",
+    },
 )
 # In the transaction that took it: an image that waits for credits has not moved.
-PUT_BACK_UNPAID = Transition("put back unpaid", frozenset({GENERATING}), READY, {"updated_at": ":moved_at"})
+PUT_BACK_UNPAID = Transition(
+    "put back unpaid",
+    frozenset({GENERATING}),
+    READY,
+    {"updated_at": ":moved_at", "starts": "i.starts - 1"},
+)
 FAIL_UNPAYABLE = Transition("fail unpayable", frozenset({PLANNED, READY}), FAILED, _REASON)
 TRY_AGAIN = Transition(
     "try again",
@@ -198,8 +207,10 @@ RUN_DRY = Transition("run dry", OPEN_STATES, FAILED, _REASON)
 CANCEL = Transition("cancel", OPEN_STATES, CANCELLED)
 GIVE_UP = Transition("give up", OPEN_STATES, FAILED, _REASON)
 
-# sweep_stuck_jobs
-FREE = Transition("free", frozenset({GENERATING}), READY, {"not_before": "now()"}, Lease.LAPSED)
+# sweep_stuck_jobs: whoever held it has not let go of it in order, so its starts stay counted.
+FREE = Transition(
+    "free", frozenset({GENERATING}), READY, {"not_before": "now()", "starts": "i.starts"}, Lease.LAPSED
+)
 
 # quel retry
 RETRY = Transition("retry", frozenset({FAILED, CANCELLED}), PLANNED, _FROM_THE_START | {"submission": _ENDED})

@@ -56,6 +56,15 @@ FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, code text, re
 WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {FAIL_TO_PREPARE.applies()}
 """)  # noqa: S608 - constants of ours
 
+# PostgreSQL logs a statement that waits too long or fails, with its values: what carries prompts finds all it
+# writes locked already.
+_LOCK_IMAGES = (
+    select(col(PipelineImage.image_no))
+    .where(col(PipelineImage.job_id) == bindparam("job_id"))
+    .order_by(col(PipelineImage.image_no))
+    .with_for_update(key_share=True)
+)
+
 _THIS_JOB = update(PipelineJob).where(col(PipelineJob.job_id) == bindparam("the_job"))
 _BEGIN = (
     _THIS_JOB.where(
@@ -137,6 +146,7 @@ class PrepareInputsRows:
             if lock_job(connection, job_id) != JobStatus.PROCESSING:
                 connection.execute(_LET_GO, {"the_job": job_id})
                 return Prepared()
+            connection.execute(_LOCK_IMAGES, {"job_id": job_id})
             connection.execute(_noted(job_id, warnings, input_images))
             if failed:
                 rows = [vars(image) for image in failed]

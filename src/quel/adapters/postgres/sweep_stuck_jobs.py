@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from quel.adapters.postgres.close_production import close_productions
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.forget_prompts import forget_prompts
 from quel.adapters.postgres.image_state import FREE, SOME_IMAGES, is_open, move
 from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
 from quel.adapters.postgres.movement import MOVED_AT, is_unmoved
@@ -201,6 +202,10 @@ class SweepStuckJobsRows:
             return True
 
         return self._database.run(work)
+
+    def forget_prompts(self, keep_days: float) -> int:
+        """Takes a batch of prompts out of quel's rows; the images and jobs it was of."""
+        return forget_prompts(self._database, keep_days)
 
     def reconcile_productions(self) -> int:
         """Closes productions whose jobs have all ended; how many."""

@@ -73,6 +73,14 @@ class Blobs:
         with redis_errors():
             return self._read(_output_key(job_id, image_no)) or self._read(_webp_key(job_id, image_no))
 
+    def size_bytes(self, keys: Sequence[str]) -> int:
+        """What the pictures under `keys` have together; one that is gone has nothing."""
+        with redis_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            for key in keys:
+                pipeline.strlen(key)
+            return sum(pipeline.execute())
+
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int
     ) -> tuple[list[PictureBytes | None], PictureBytes | None]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.fetch_job import IntakePolicy, JobFacts, Refuse, Start, decide
 from quel.core.finalize_job import OPEN_STATUSES
-from quel.core.job import JobStatus
+from quel.core.job import JobPlan, JobStatus
 from quel.core.pipeline import ImageState
 
 
@@ -16,7 +16,8 @@ class EndedJob:
     """A job that quel planned, as it stands. `images` are its (image_no, state), `price` is in credits.
 
     `is_closed` says that its end is written; `balance` is the payer's, None where that account is gone or,
-    for an organization, no longer active; `held` is what its open jobs may still cost.
+    for an organization, no longer active; `held` is what its open jobs may still cost. Without `prompts_kept`
+    its plan has lost the customer's words.
     """
 
     job_id: UUID
@@ -28,6 +29,7 @@ class EndedJob:
     payer_id: UUID
     balance: int | None
     held: int = 0
+    prompts_kept: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,19 @@ def _unpayable(job: EndedJob, images: int) -> Objection | None:
     payer = Payer(job.payer_kind, job.payer_id, job.balance, job.payer_id)
     reason = cannot_afford(payer, images, job.price, held=job.held)
     return Objection(reason) if reason else None
+
+
+def plan_from_input(job: EndedJob, facts: JobFacts, policy: IntakePolicy) -> JobPlan | Objection:
+    """The job's plan once more, from its input, for one that has lost the words."""
+    decision = decide(replace(facts, status=JobStatus.PENDING), policy)
+    if isinstance(decision, Refuse):
+        return Objection(decision.reason)
+    if isinstance(decision, Start) and len(decision.plan.images) == len(job.images):
+        return decision.plan
+    return Objection(
+        "The job's prompts are no longer kept, and its input does not give the same images any more:"
+        " order it anew."
+    )
 
 
 def why_not_anew(facts: JobFacts, policy: IntakePolicy) -> Objection | None:

@@ -37,7 +37,7 @@ class SortedReferences:
     """The references of one stage after a path's mapping, in the order given.
 
     `left_out` holds one sentence for each reference that the path does not know, that exceeds a cap or
-    that has no readable attachId.
+    the job's limit, or that has no readable attachId.
     """
 
     kept: tuple[Reference, ...]

@@ -3,7 +3,7 @@
 Every reference that is given is either kept or named in a sentence; none disappears silently.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from quel.core.job import RequestedReference
 from quel.core.prompting.picture import Arrangement, PictureSpec, Reference, SortedReferences
@@ -35,6 +35,26 @@ def sort_references(path: ProductionPath, asked: Sequence[RequestedReference]) -
     return SortedReferences(
         kept=tuple(fate for fate in fates if isinstance(fate, Reference)),
         left_out=tuple(fate for fate in fates if isinstance(fate, str)),
+    )
+
+
+def within_limit(stages: Sequence[SortedReferences], at_most: int) -> list[SortedReferences]:
+    """The stages of a job with no more than `at_most` different attachments kept in all of them together.
+
+    The first ones given stay; each of the others is named where it was asked for.
+    """
+    given = dict.fromkeys(reference.attach_id for stage in stages for reference in stage.kept)
+    allowed = set(list(given)[:at_most])
+    return [_within(stage, allowed, at_most) for stage in stages]
+
+
+def _within(stage: SortedReferences, allowed: Collection[int], at_most: int) -> SortedReferences:
+    over = [reference for reference in stage.kept if reference.attach_id not in allowed]
+    limit = f"a job takes at most {at_most} different ones, the first ones given"
+    sentences = (f"Reference {each.attach_id} ({each.where}) was left out: {limit}." for each in over)
+    return SortedReferences(
+        kept=tuple(reference for reference in stage.kept if reference.attach_id in allowed),
+        left_out=(*stage.left_out, *sentences),
     )
 
 

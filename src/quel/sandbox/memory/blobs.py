@@ -41,6 +41,10 @@ class Blobs:
         self.trouble.meet("output")
         return self.outputs.get((job_id, image_no))
 
+    def size_bytes(self, keys: Sequence[str]) -> int:
+        """What the pictures under `keys` have together."""
+        return sum(len(self.inputs[key].data) for key in keys if key in self.inputs)
+
     def inputs_and_output(
         self, keys: Sequence[str], job_id: UUID, image_no: int
     ) -> tuple[list[PictureBytes | None], PictureBytes | None]:

@@ -120,6 +120,8 @@ class FetchJobRows:
         claimed = self._tables.pipeline_jobs.get(facts.job_id)
         if claimed is not None:
             claimed.fruitless_recoveries, claimed.ended_elsewhere, claimed.updated_at = 0, False, now
+            if not claimed.prompts_kept:
+                claimed.plan, claimed.prompts_kept = start.plan, True
         else:
             self._tables.pipeline_jobs[facts.job_id] = PipelineJob(
                 job_id=facts.job_id,

@@ -17,7 +17,7 @@ from quel.core.engines import Maker
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
-from quel.core.pipeline import ImageState
+from quel.core.pipeline import SUSPECT_STARTS, ImageState
 from quel.core.ports import GEMINI_MAKER
 from quel.core.submission import Submission
 from quel.sandbox.memory.accounts import balance, count_progress, on_their_way
@@ -44,7 +44,14 @@ class GenerateImageRows:
         if (unpayable := self._unpayable(image)) is not None:
             return unpayable
         clock = self._tables.clock
-        move(image, TAKE, clock, lease_owner=lease, lease_until=clock.after(LEASE_S))
+        move(
+            image,
+            TAKE,
+            clock,
+            lease_owner=lease,
+            lease_until=clock.after(LEASE_S),
+            starts=image.starts + 1,
+        )
         return self._claimed(image, lease)
 
     def note_submission(self, claimed: ClaimedImage, submission: Submission) -> bool:
@@ -146,9 +153,18 @@ class GenerateImageRows:
         return [image for image in ready if image.maker == maker and image.not_before <= now]
 
     def _may_go(self, image: PipelineImage, open_paths: OpenPaths) -> bool:
+        if image.starts >= SUSPECT_STARTS and self._is_suspect_under_way():
+            return False
         if isinstance(open_paths, EveryPath):
             return True
         return any(limit.path == image.path and self._has_room(limit) for limit in open_paths.limits)
+
+    def _is_suspect_under_way(self) -> bool:
+        now = self._tables.clock.now
+        return any(
+            image.starts > SUSPECT_STARTS and image.lease_until is not None and image.lease_until > now
+            for image in self._tables.in_state(ImageState.GENERATING)
+        )
 
     def _has_room(self, limit: PathLimit) -> bool:
         now = self._tables.clock.now
@@ -196,4 +212,5 @@ class GenerateImageRows:
             negative_prompt=request.negative_prompt,
             roles=request.roles,
             submission=image.submission,
+            starts=image.starts,
         )

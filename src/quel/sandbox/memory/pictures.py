@@ -1,7 +1,7 @@
 """A provider that answers as it is told to, and a codec that only marks what it was given."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 
 from quel.core.aspect import AspectRatio
 from quel.core.call import Call
@@ -52,7 +52,7 @@ class Imaging:
             raise ReferenceUnavailable("It is no picture that can be read.")
         return PictureBytes(data, "image/jpeg")
 
-    def grid(self, pictures: Sequence[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
+    def grid(self, pictures: Collection[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
         """The pictures' bytes side by side."""
         cells = b",".join(picture.data for picture in pictures)
         return PictureBytes(b"grid %s of %s" % (str(aspect_ratio).encode(), cells), "image/jpeg")

@@ -1,5 +1,7 @@
 """A whole world in memory, as a stage is given it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from quel.core.engines import Maker
@@ -7,6 +9,7 @@ from quel.core.rules import Rules
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.blobs import Blobs
 from quel.sandbox.memory.broker import Broker
+from quel.sandbox.memory.budgets import MemoryBudget, PictureFile
 from quel.sandbox.memory.clock import Clock
 from quel.sandbox.memory.fetch_job import FetchJobRows
 from quel.sandbox.memory.finalize_job import FinalizeJobRows
@@ -56,6 +59,8 @@ class MemoryServices:
         self.storage = ObjectStorage()
         self.engine = Engine()
         self.imaging = Imaging()
+        self.download_budget = MemoryBudget()
+        self.call_budget = MemoryBudget()
         self.more_lanes: list[MemoryLane] = []
 
     @property
@@ -68,3 +73,8 @@ class MemoryServices:
         lane = MemoryLane(maker, Engine(), Quota(self.clock, self.blobs), AdmissionController(self.clock))
         self.more_lanes.append(lane)
         return lane
+
+    @contextmanager
+    def picture_file(self) -> Iterator[PictureFile]:
+        """An empty file of pictures."""
+        yield PictureFile()

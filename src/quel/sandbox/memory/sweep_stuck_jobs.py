@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import UUID
 
 from quel.adapters.postgres.image_state import FREE
 from quel.core.fetch_job import given_path
 from quel.core.finalize_job import CANCELLED_STATUSES, OPEN_STATUSES, settle_production
-from quel.core.job import JobStatus
+from quel.core.job import JobPlan, JobStatus
 from quel.core.kind import MADE_HERE
-from quel.core.pipeline import ImageState
+from quel.core.pipeline import FINAL_STATES, ImageState
 from quel.core.sweep_stuck_jobs import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
 from quel.sandbox.memory.fetch_job import FetchJobRows
 from quel.sandbox.memory.image_moves import move
@@ -80,7 +81,7 @@ class SweepStuckJobsRows:
         claimed.stored_at_recovery, claimed.updated_at = stored, clock.now
         for image in images:
             if image.image_no in job.lapsed:
-                move(image, FREE, clock, not_before=clock.now)
+                move(image, FREE, clock, not_before=clock.now, starts=image.starts)
         return True
 
     def recover_pending(self, job: PendingJob) -> bool:
@@ -99,6 +100,29 @@ class SweepStuckJobsRows:
         self._count_retry(orphan.job_id)
         self._tables.pending_jobs.setdefault(orphan.job_id, PendingJobInHand()).adoptions += 1
         return True
+
+    def forget_prompts(self, keep_days: float) -> int:
+        """Takes prompts that ended so long ago out of the rows; the images and jobs it was of."""
+        clock, keep_s, forgotten = self._tables.clock, keep_days * 86_400, 0
+        for job_id, claimed in self._tables.pipeline_jobs.items():
+            images = self._tables.images_of(job_id)
+            old = [
+                image
+                for image in images
+                if image.state in FINAL_STATES and clock.since(image.updated_at) > keep_s
+            ]
+            for image in old:
+                if image.request is not None and image.request.prompt:
+                    image.request = replace(image.request, prompt="")
+                    forgotten += 1
+            if (
+                claimed.prompts_kept
+                and self._tables.status(job_id) not in OPEN_STATUSES
+                and len(old) == len(images)
+            ):
+                claimed.plan, claimed.prompts_kept = _without_words(claimed.plan), False
+                forgotten += 1
+        return forgotten
 
     def reconcile_productions(self) -> int:
         """Closes productions whose jobs have all ended; how many."""
@@ -193,3 +217,8 @@ class SweepStuckJobsRows:
         job = self._tables.jobs[job_id]
         job.retry_count += 1
         self._tables.touch(job)
+
+
+def _without_words(plan: JobPlan) -> JobPlan:
+    stages = tuple(replace(stage, prompt="", negative_prompt="") for stage in plan.request.stages)
+    return replace(plan, request=replace(plan.request, stages=stages))

@@ -128,6 +128,7 @@ class PipelineJob:
     prepared_until: datetime | None = None
     fruitless_recoveries: int = 0
     ended_elsewhere: bool = False
+    prompts_kept: bool = True
 
 
 @dataclass

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import col
 
+from quel.adapters.postgres.claim_job import PLAN
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance, read_held
 from quel.adapters.postgres.image_state import RETRY, SOME_IMAGES, move
@@ -19,14 +20,14 @@ from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineImage, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Job, Production
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
-from quel.core.job import JobStatus
+from quel.core.job import JobPlan, JobStatus
 from quel.core.operations.retry_job import EndedJob
 from quel.core.pipeline import ImageState
 
 _LOAD = text("""
 SELECT j.job_id, coalesce(j.job_status, 'pending') AS status,
        j.completed_at IS NOT NULL OR j.job_status IN ('completed', 'failed') AS is_closed,
-       q.price, q.payer_kind, q.payer_id,
+       q.price, q.payer_kind, q.payer_id, q.prompts_kept,
        CASE q.payer_kind
            WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM public.quel_organization
                                      WHERE org_id = q.payer_id AND org_status = 'active')
@@ -45,11 +46,19 @@ UPDATE public.quel_production_jobs
 SET job_status = 'processing', started_at = now(), completed_at = NULL, error_message = NULL, retry_count = 0
 WHERE job_id = :job_id AND job_status NOT IN ('pending', 'processing')
   AND (completed_at IS NOT NULL OR job_status IN ('completed', 'failed'))
+  AND EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = :job_id AND q.prompts_kept = :prompts_kept)
   AND :count = (SELECT count(*) FROM quel.image i WHERE {SOME_IMAGES} AND {RETRY.applies()})
 RETURNING production_id
 """)  # noqa: S608 - constants of ours
 
 _RETRY = move(RETRY, SOME_IMAGES)
+
+# By its id alone: the statement that writes the plan holds prompts, and must not wait.
+_LOCK_PLAN = (
+    select(col(PipelineJob.job_id))
+    .where(col(PipelineJob.job_id) == bindparam("job_id"))
+    .with_for_update(key_share=True)
+)
 
 _IN_HAND = insert(PendingJobInHand).on_conflict_do_nothing()
 
@@ -70,9 +79,12 @@ class RetryJobRows:
         """A job with its images and payer, or None where quel has no plan of it."""
         return self._database.run(lambda connection: _load(connection, job_id))
 
-    def reopen(self, job: EndedJob, image_nos: Sequence[int]) -> str | None:
-        """Plans the images again and holds their credits; or a sentence why not, and nothing changed."""
-        return self._database.run(lambda connection: _reopen(connection, job, list(image_nos)))
+    def reopen(self, job: EndedJob, image_nos: Sequence[int], plan: JobPlan | None = None) -> str | None:
+        """Plans the images again and holds their credits; or a sentence why not, and nothing changed.
+
+        `plan` takes the place of one that has lost the customer's words.
+        """
+        return self._database.run(lambda connection: _reopen(connection, job, list(image_nos), plan))
 
     def reopen_unplanned(self, job_id: UUID, status: JobStatus) -> bool:
         """Sets a job without a plan back to pending, to be fetched anew; False when it moved meanwhile."""
@@ -100,11 +112,14 @@ def _load(connection: Connection, job_id: UUID) -> EndedJob | None:
         payer_kind=PayerKind(row.payer_kind),
         payer_id=row.payer_id,
         balance=row.balance,
+        prompts_kept=row.prompts_kept,
         held=read_held(connection, PayerKind(row.payer_kind), row.payer_id, but_for=job_id),
     )
 
 
-def _reopen(connection: Connection, ended: EndedJob, image_nos: list[int]) -> str | None:
+def _reopen(
+    connection: Connection, ended: EndedJob, image_nos: list[int], plan: JobPlan | None
+) -> str | None:
     job_id = ended.job_id
     lock_job(connection, job_id)
     balance = lock_balance(connection, ended.payer_kind, ended.payer_id)
@@ -116,14 +131,23 @@ def _reopen(connection: Connection, ended: EndedJob, image_nos: list[int]) -> st
     if refusal is not None:
         return refusal
     values: dict[str, object] = {"job_id": job_id, "image_nos": image_nos, "count": len(image_nos)}
+    values["prompts_kept"] = ended.prompts_kept
     job = connection.execute(_REOPEN_JOB, values).one_or_none()
     if job is None:
         return "The job moved at this very moment: look at it and try again."
+    if plan is not None:
+        connection.execute(_LOCK_PLAN, {"job_id": job_id})
+        connection.execute(_with_plan(job_id, plan))
     connection.execute(_RETRY, values)
     connection.execute(_fresh_recoveries(job_id))
     count_progress(connection, job_id, stage=0)
     connection.execute(_PRODUCTION_PROCESSING, {"of_production": job.production_id})
     return None
+
+
+def _with_plan(job_id: UUID, plan: JobPlan) -> Update:
+    values = {col(PipelineJob.plan): PLAN.dump_python(plan, mode="json"), col(PipelineJob.prompts_kept): True}
+    return update(PipelineJob).where(col(PipelineJob.job_id) == job_id).values(values)
 
 
 def _fresh_recoveries(job_id: UUID) -> Update:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 from sqlmodel import col
 
 from quel.adapters.postgres.database import Database
@@ -51,6 +51,9 @@ class SubmitJobRows:
         def work(connection: Connection) -> None:
             if connection.scalar(written):
                 return  # the first try went through, only its answer was lost
+            # Before the statement with the prompt, whose foreign keys would wait for them.
+            connection.execute(_lock(col(Member.quel_member_id), member_id))
+            connection.execute(_lock(col(Organization.org_id), org_id))
             ids = {name: _attach(connection, upload) for name, upload in uploads.items()}
             production = insert(Production).values(
                 {
@@ -75,6 +78,10 @@ class SubmitJobRows:
             connection.execute(insert(Job).values(job | _place(row)))
 
         self._database.run(work)
+
+
+def _lock(key: Any, value: UUID | None) -> Select[Any]:
+    return select(key).where(key == value).with_for_update(read=True, key_share=True)
 
 
 def _attach(connection: Connection, upload: Upload) -> int:

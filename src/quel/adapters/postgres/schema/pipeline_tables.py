@@ -118,6 +118,9 @@ class PipelineJob(Table, table=True):
     starts: int = Field(sa_column=_count())  # of its preparation since that last ended in order
     prepared_by: str | None = Field(default=None, sa_column=Column(Text))  # the message that is at it
     prepared_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    prompts_kept: bool = Field(  # in the plan, and in the requests of the images
+        default=True, sa_column=Column(Boolean, nullable=False, server_default=text("true"))
+    )
     fruitless_recoveries: int = Field(sa_column=_count())
     stored_at_recovery: int = Field(sa_column=_count())
     created_at: datetime | None = Field(default=None, sa_column=_now())
@@ -126,6 +129,7 @@ class PipelineJob(Table, table=True):
     __table_args__ = (
         CheckConstraint("payer_kind IN ('organization', 'member')", name="payer_kind"),
         Index("ix_job_payer", "payer_id"),
+        Index("ix_job_prompts_kept", "created_at", postgresql_where=text("prompts_kept")),
         {"schema": SCHEMA},
     )
 
@@ -159,7 +163,7 @@ class PipelineImage(Table, table=True):
     not_before: datetime | None = Field(default=None, sa_column=_now())
     lease_owner: str | None = Field(default=None, sa_column=Column(Text))
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
-    starts: int = Field(sa_column=_count())  # of its storing since that last ended in order
+    starts: int = Field(sa_column=_count())  # of its making or storing since that last ended in order
     object_bytes: int | None = Field(default=None, sa_column=Column(Integer))  # stored, and not yet delivered
     cost_usd: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 5)))
     reason_code: str | None = Field(default=None, sa_column=Column(Text))
@@ -185,6 +189,11 @@ class PipelineImage(Table, table=True):
         Index("ix_image_updated_at", "updated_at"),
         Index("ix_image_open", "job_id", postgresql_where=text(f"state NOT IN {FINAL}")),
         Index("ix_image_made", "updated_at", postgresql_where=text("state = 'made'")),
+        Index(
+            "ix_image_prompt_kept",
+            "updated_at",
+            postgresql_where=text(f"request ? 'prompt' AND state IN {FINAL}"),
+        ),
         {"schema": SCHEMA},
     )
 

@@ -5,7 +5,7 @@ from threading import Event, Lock, Thread
 
 import pytest
 
-from quel.adapters.imaging.budget import MemoryBudget
+from quel.adapters.memory_budget import MemoryBudget
 
 PATIENCE_S = 30
 

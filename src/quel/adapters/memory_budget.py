@@ -1,4 +1,4 @@
-"""Threads that decode pictures share a number of bytes: each waits until its share is free, first come first.
+"""Threads that hold pictures share a number of bytes: each waits until its share is free, first come first.
 
 What is larger than the whole budget runs alone, so memory stays below the budget or below that one picture.
 """
