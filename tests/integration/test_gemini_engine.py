@@ -92,11 +92,20 @@ def page(status, data=b""):
     return Fault("page", status=status, body=data.decode(errors="surrogateescape"))
 
 
-def request(*pictures, seed=7):
-    return GenerateRequest(PROMPT, pictures, AspectRatio(16, 9), seed)
+def request(*pictures, seed=7, labels=()):
+    return GenerateRequest(PROMPT, pictures, AspectRatio(16, 9), seed, labels)
 
 
-def test_pictures_are_sent_in_order_then_the_text_with_the_agreed_settings(gemini, engine_of):
+def test_each_picture_is_sent_after_its_label_and_the_brief_last(gemini, engine_of):
+    gemini.configure(ready_made=False)
+    pictures = [picture("PNG", "red"), picture("JPEG", "blue")]
+    engine_of().generate(request(*pictures, labels=("Image 1: red.", "Image 2: blue.")))
+    (call,) = gemini.calls()
+    assert call.parts == ("text", "picture", "text", "picture", "text")
+    assert call.prompt == f"Image 1: red.\nImage 2: blue.\n{PROMPT}"
+
+
+def test_pictures_without_labels_are_sent_in_order_then_the_text_with_the_agreed_settings(gemini, engine_of):
     gemini.configure(ready_made=False)
     pictures = [picture("PNG", "red"), picture("JPEG", "blue"), picture("PNG", "white")]
     engine_of().generate(request(*pictures))

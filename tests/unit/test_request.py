@@ -70,7 +70,7 @@ def test_defaults_stand_in_for_everything():
     assert (stage.prompt, stage.aspect_ratio) == ("best quality, masterpiece", AspectRatio(16, 9))
     assert (stage.references, stage.negative_prompt, stage.pre_edited) == ((), "", None)
     (item,) = stage.items
-    assert (item.angle, item.shot, item.quantity, item.fx) == ("front", "full", 3, None)
+    assert (item.angle, item.shot, item.quantity, item.fx) == ("", "", 3, None)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,19 @@ def test_nested_and_single_combinations_are_a_list():
         1,
         2,
     ]
+
+
+@pytest.mark.parametrize("job_type", list(JobType))
+def test_effect_and_negative_prompt_are_read_in_every_job_type(job_type):
+    lists = {"combinations": [{}], "stages": [{}], "mergedImages": [{"mergedAttachId": 9}]}
+    for own in ({}, lists):
+        stage = only_stage(job_type, {"prompt": "x", "fx": "aura", "negative_prompt": "blur", **own})
+        assert (stage.negative_prompt, stage.items[0].fx) == ("blur", "aura")
+
+
+def test_a_stage_has_an_effect_of_its_own():
+    stage = only_stage("pipeline_stage", {"fx": "aura", "stages": [{"prompt": "x", "fx": "impact"}]})
+    assert stage.items[0].fx == "impact"
 
 
 # pipeline_stage

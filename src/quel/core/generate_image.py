@@ -27,6 +27,7 @@ class ClaimedImage:
     attempts: int
     broken_answers: int
     lease: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from quel.core.aspect import AspectRatio
 
+DEFAULT_PROMPT = "best quality, masterpiece"
+"""The base prompt of an input that has none: a text that wishes for nothing."""
+
 
 class JobType(StrEnum):
     """The values of quel_production_jobs.job_type."""
@@ -43,7 +46,8 @@ class RequestedReference:
 class ItemRequest:
     """One combination of a stage: `quantity` images alike but for their variation.
 
-    `angle`, `shot` and `fx` are the customer's own words (a path maps spellings onto its vocabulary).
+    `angle`, `shot` and `fx` are the customer's own words (a path maps spellings onto its vocabulary). Angle
+    and shot are empty where they ordered none: then no prompt makes an order of them.
     `quantity` None means "a share of what the others leave of total_images".
     """
 

@@ -43,6 +43,8 @@ READ_KEYS = TELLING_KEYS | {
     "cameraAngle",
     "shot",
     "shotType",
+    "fx",
+    "negative_prompt",
     "isPreEdited",
 }
 """The top-level keys that say what images to make."""

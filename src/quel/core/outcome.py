@@ -19,12 +19,16 @@ class PictureBytes:
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """Everything an engine needs to make one image. Pictures are sent in this order, the prompt last."""
+    """Everything an engine needs to make one image. Pictures are sent in this order, the prompt last.
+
+    `labels` are said right before the pictures, one each; none where the release before prepared the image.
+    """
 
     prompt: str
     pictures: tuple[PictureBytes, ...]
     aspect_ratio: AspectRatio
     seed: int
+    labels: tuple[str, ...] = ()
 
 
 class QuotaScope(StrEnum):

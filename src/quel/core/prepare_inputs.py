@@ -35,19 +35,24 @@ class Preparation:
 
 @dataclass(frozen=True)
 class ReadyImage:
-    """Everything a provider call needs, the pictures by the keys their bytes are kept under."""
+    """Everything a provider call needs, the pictures by the keys their bytes are kept under.
+
+    `labels` are said right before the pictures, one each; the prompt says all that matters without them too.
+    """
 
     image_no: int
     prompt: str
     picture_keys: tuple[str, ...]
     aspect_ratio: AspectRatio
     seed: int
+    labels: tuple[str, ...] = ()
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
         return {
             "prompt": self.prompt,
             "picture_keys": list(self.picture_keys),
+            "labels": list(self.labels),
             "aspect_ratio": [self.aspect_ratio.width, self.aspect_ratio.height],
             "seed": self.seed,
         }

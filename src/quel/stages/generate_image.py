@@ -140,10 +140,12 @@ def _call(services: Services, claimed: ClaimedImage, pictures: Sequence[PictureB
     emit(
         Event.PROVIDER_CALLED,
         model=services.rules.model,
-        prompt_length=len(claimed.prompt),
+        prompt_length=len(claimed.prompt) + sum(map(len, claimed.labels)),
         pictures=len(pictures),
     )
-    request = GenerateRequest(claimed.prompt, tuple(pictures), claimed.aspect_ratio, claimed.seed)
+    request = GenerateRequest(
+        claimed.prompt, tuple(pictures), claimed.aspect_ratio, claimed.seed, labels=claimed.labels
+    )
     began = services.clock.monotonic_s()
     outcome = services.engine.generate(request)
     emit(

@@ -8,6 +8,7 @@ from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
 from quel.core.prepare_inputs import MOST_TRIES, PAUSE_S, FailedImage, Preparation, ReadyImage
+from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import Arrangement, PictureSpec
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange
@@ -128,7 +129,10 @@ class _Work:
             self.failed.append(FailedImage(image.image_no, "no_references_left", arrangement.problem))
             return
         prompt = self._prompt(image, stage, arrangement.pictures)
-        self.ready.append(ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed))
+        labels = write_labels(self._path, arrangement.pictures)
+        self.ready.append(
+            ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed, labels=labels)
+        )
 
     def _arrange(
         self, image: ImagePlan, stage: StageRequest, references: StageReferences

@@ -117,13 +117,18 @@ def test_a_full_cache_puts_the_job_off(services, studio, batch):
     assert studio.states(job_id) == ["planned"]
 
 
-def test_references_are_shown_with_those_of_one_category_on_one_picture(services, studio, batch):
+def test_references_are_shown_one_by_one_each_with_its_label(services, studio, batch):
     model, top, pants = (studio.attach(name.encode(), name) for name in ("model", "top", "pants"))
     job_id = batch((top, "top"), (model, "model"), (pants, "pants"), images=2)
     prepare_inputs(services, job_id)
-    assert shown(services, job_id) == [b"model", b"grid 16:9 of top,pants"]
+    assert shown(services, job_id) == [b"model", b"top", b"pants"]
     assert shown(services, job_id, 0) == shown(services, job_id, 1)
-    assert len(services.blobs.inputs) == 2
+    assert len(services.blobs.inputs) == 3
+    assert services.tables.images[job_id, 0].request.labels == (
+        "Image 1: the model.",
+        "Image 2: garment (top); the clothing alone.",
+        "Image 3: garment (pants); the clothing alone.",
+    )
     assert services.tables.pipeline_jobs[job_id].input_images == 3
 
 
@@ -137,6 +142,7 @@ def test_a_reference_is_read_once_however_many_images_show_it(services, studio, 
 
 
 def test_combinations_that_show_the_same_share_one_picture(services, studio, job_after):
+    services.rules = replace(services.rules, max_pictures=1)
     references = [{"attachId": studio.attach(name.encode(), name), "type": "top"} for name in ("one", "two")]
     combinations = [{"angle": angle, "shot": "full", "quantity": 1} for angle in ("front", "back")]
     data = {"basePrompt": "a mast", "individualImageAttachIds": references, "combinations": combinations}
@@ -193,10 +199,10 @@ def test_one_stage_that_misses_a_reference_fails_all_where_the_settings_say_so(s
     assert reason(services, job_id, 0) == reason(services, job_id, 1)
 
 
-def test_a_shot_that_can_show_none_of_the_references_fails(services, studio, batch):
+def test_a_close_up_of_trousers_without_a_model_is_made(services, studio, batch):
     job_id = batch((studio.attach(b"pants", "pants"), "pants"), shot="tight")
-    assert prepare_inputs(services, job_id) == finalize(job_id)
-    assert services.tables.images[job_id, 0].reason_code == "no_references_left"
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert shown(services, job_id) == [b"pants"]
 
 
 def test_storage_that_is_down_is_waited_for(services, studio, batch):

@@ -90,10 +90,13 @@ class GeminiEngine:
     def _send(self, request: GenerateRequest, headers: dict[str, str]) -> None:
         from google.genai import types
 
-        pictures = [types.Part.from_bytes(data=p.data, mime_type=p.mime_type) for p in request.pictures]
+        parts: list[types.Part] = []
+        for number, picture in enumerate(request.pictures):
+            parts += [types.Part.from_text(text=label) for label in request.labels[number : number + 1]]
+            parts.append(types.Part.from_bytes(data=picture.data, mime_type=picture.mime_type))
         self._client.models.generate_content(
             model=self.model.id,
-            contents=types.Content(role="user", parts=[*pictures, types.Part.from_text(text=request.prompt)]),
+            contents=types.Content(role="user", parts=[*parts, types.Part.from_text(text=request.prompt)]),
             config=self._config(request, headers),
         )
 

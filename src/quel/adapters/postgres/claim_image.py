@@ -163,4 +163,5 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         attempts=row.attempts,
         broken_answers=row.broken_answers,
         lease=row.lease_owner,
+        labels=tuple(row.request.get("labels", ())),
     )

@@ -17,6 +17,7 @@ from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.models import Model
 from quel.core.paths import PATHS
 from quel.core.plan import make_plan
+from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import PictureSpec, SortedReferences
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
@@ -72,7 +73,8 @@ def subject_of_job(facts: JobFacts) -> Subject:
 class PreviewImage:
     """One image. `image` and `stage` count from 1, as messages to customers do.
 
-    `pictures` are in sending order. `problem` says why it would fail; then there is no prompt.
+    `pictures` are in sending order. `prompt` is all that is said: the label of each picture, one a line, then
+    the brief. `problem` says why it would fail; then there is no prompt.
     """
 
     image: int
@@ -192,7 +194,9 @@ def _image(
     problem = stage_problem or arrangement.problem
     prompt = ""
     if problem is None:
-        prompt = write_prompt(path, arrangement.pictures, stage, item, number=image.number, of=takes)
+        brief = write_prompt(path, arrangement.pictures, stage, item, number=image.number, of=takes)
+        labels = "\n".join(write_labels(path, arrangement.pictures))
+        prompt = f"{labels}\n\n{brief}".strip()
     return PreviewImage(
         image=image.image_no + 1,
         stage=image.stage + 1,

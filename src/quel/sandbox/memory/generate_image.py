@@ -159,6 +159,7 @@ class GenerateImageRows:
             job_status=self._tables.jobs[image.job_id].job_status,
             prompt=request.prompt,
             picture_keys=request.picture_keys,
+            labels=request.labels,
             aspect_ratio=request.aspect_ratio,
             seed=request.seed,
             attempts=image.attempts,
