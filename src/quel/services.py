@@ -252,6 +252,8 @@ def make_rules(settings: Settings) -> Rules:
             reject_unknown_paths=settings.unknown_path == "reject",
             price=settings.image_per_price,
             max_images=settings.max_images_per_job,
+            model=settings.gemini_model,
+            image_size=settings.image_size,
         ),
         retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
         model=settings.gemini_model,

@@ -179,7 +179,7 @@ def _expected(case):
 def _assert_settings(call, case):
     assert call.model == "gemini-nano-banana-2.1"
     assert call.aspect_ratio == case.aspect_ratio
-    assert call.temperature == 0.45
+    assert (call.temperature, call.image_size) == (None, "1K")
     assert call.response_modalities == ("IMAGE",)
     assert not call.system_instruction
 

@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -114,7 +115,6 @@ def test_pictures_without_labels_are_sent_in_order_then_the_text_with_the_agreed
     assert call.target == "/v1beta/models/gemini-nano-banana-2.1:generateContent"
     assert set(call.fields) == {"contents", "generationConfig"}
     assert call.config == {
-        "temperature": 0.45,
         "seed": 7,
         "responseModalities": ["IMAGE"],
         "imageConfig": {"aspectRatio": "16:9", "imageSize": "1K"},
@@ -127,7 +127,21 @@ def test_pictures_without_labels_are_sent_in_order_then_the_text_with_the_agreed
 
 def test_the_old_model_is_not_sent_an_image_size(gemini, engine_of):
     engine_of(model="gemini-2.5-flash-image").generate(request())
-    assert gemini.calls()[0].config["imageConfig"] == {"aspectRatio": "16:9"}
+    config = gemini.calls()[0].config
+    assert (config["imageConfig"], config["temperature"]) == ({"aspectRatio": "16:9"}, 0.45)
+
+
+def test_a_larger_size_is_asked_for_and_counted_at_its_price(gemini, engine_of):
+    gemini.configure(ready_made=False)
+    outcome = engine_of().generate(replace(request(), image_size="2K"))
+    assert gemini.calls()[0].config["imageConfig"]["imageSize"] == "2K"
+    assert isinstance(outcome, Made)
+    assert outcome.cost_usd == 0.0504
+
+
+def test_what_costs_the_same_at_2k_is_asked_for_at_2k(gemini, engine_of):
+    engine_of(model="gemini-3-pro-image").generate(request())
+    assert gemini.calls()[0].config["imageConfig"]["imageSize"] == "2K"
 
 
 def test_address_and_version_can_be_a_gateways(gemini, engine_of):

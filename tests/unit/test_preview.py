@@ -65,6 +65,19 @@ def test_it_names_images_pictures_prompts_and_price():
     assert (found.warnings, found.problems) == ((), ())
 
 
+def test_a_larger_size_is_priced_and_one_the_model_lacks_is_warned_of():
+    found = look(subject({"basePrompt": "x", "imageSize": "4K"}))
+    assert (found.credits, found.cost_usd, found.warnings) == (24, pytest.approx(2 * 0.0756), ())
+    old = "gemini-2.5-flash-image"
+    small = look(
+        subject({"basePrompt": "x", "imageSize": "4K"}),
+        policy=replace(POLICY, model=old),
+        model=model_for(old),
+    )
+    assert small.credits == 10
+    assert small.warnings == (f"imageSize 4K is more than {old} makes: the images are made at 1K.",)
+
+
 def test_an_input_that_cannot_be_run_is_a_problem_and_costs_nothing():
     found = look(subject({"combinations": [{"quantity": -1}]}))
     assert found.images == ()

@@ -141,6 +141,20 @@ def test_a_stage_has_an_effect_of_its_own():
     assert stage.items[0].fx == "impact"
 
 
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [("2K", "2K"), (" 4k ", "4K"), (2048, "2K"), ("1024", "1K"), (None, None), ("", None)],
+)
+def test_the_size_is_read_in_every_spelling(given, read_as):
+    assert read("single_batch", {"basePrompt": "x", "imageSize": given}).image_size == read_as
+
+
+@pytest.mark.parametrize("size", ["8K", "large", 3, ["2K"]])
+def test_a_size_that_no_model_has_is_refused_by_its_key(size):
+    (problem,) = refused("simple_general", {"prompt": "x", "imageSize": size})
+    assert problem.message.startswith("imageSize must be one of 1K, 2K, 4K, but it is ")
+
+
 # pipeline_stage
 def test_a_stage_reads_its_own_keys():
     data = {

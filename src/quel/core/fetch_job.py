@@ -1,5 +1,6 @@
 """What to do with a job id that arrived: decided from the row alone, before anything is spent."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choose_payer
 from quel.core.job import JobPlan, JobStatus, Problem
 from quel.core.kind import MADE_HERE, Kind, kind_of
+from quel.core.models import DEFAULT_MODEL_ID, SIZES, SizeClass, model_for
 from quel.core.plan import make_plan
 from quel.core.request import parse_request
 
@@ -41,7 +43,7 @@ class JobFacts:
 
 @dataclass(frozen=True)
 class IntakePolicy:
-    """The settings that decide about a job."""
+    """The settings that decide about a job. `price` is what an image costs at `image_size`, in credits."""
 
     known_paths: Collection[str]
     disabled_paths: Collection[str]
@@ -49,6 +51,17 @@ class IntakePolicy:
     reject_unknown_paths: bool
     price: int
     max_images: int
+    model: str = DEFAULT_MODEL_ID
+    image_size: str = SIZES[0]
+
+    def size_of(self, asked: str | None) -> SizeClass:
+        """The size the images of a job are made at that asks for `asked`, None where it leaves that open."""
+        return model_for(self.model).size_for(asked or self.image_size)
+
+    def price_of(self, asked: str | None) -> int:
+        """Credits an image of that job costs: `price` at the size of the settings, by weight at others."""
+        weight = self.size_of(asked).credits_weight / self.size_of(None).credits_weight
+        return math.ceil(round(self.price * weight, 6))
 
 
 @dataclass(frozen=True)
@@ -182,7 +195,8 @@ def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: J
     payer = choose_payer(facts.organization, facts.member_id, user_id, facts.members)
     if isinstance(payer, NoPayer):
         return Refuse("no_payer", payer.reason)
-    refusal = cannot_afford(payer, len(plan.images) - len(stored), policy.price)
+    price = policy.price_of(plan.request.image_size)
+    refusal = cannot_afford(payer, len(plan.images) - len(stored), price)
     if refusal:
         return Refuse("no_credit", refusal)
     return Start(path, plan, payer, stored)

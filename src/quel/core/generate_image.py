@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.job import JobStatus
+from quel.core.models import SIZES
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ClaimedImage:
     broken_answers: int
     lease: str
     labels: tuple[str, ...] = ()
+    image_size: str = SIZES[0]
 
 
 @dataclass(frozen=True)

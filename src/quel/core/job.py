@@ -71,11 +71,15 @@ class StageRequest:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job's input, every job type and age brought to one shape."""
+    """A job's input, every job type and age brought to one shape.
+
+    `image_size` is one of models.SIZES, None where the job leaves it to QUEL_IMAGE_SIZE.
+    """
 
     job_type: JobType
     stages: tuple[StageRequest, ...]
     user_id: str | None
+    image_size: str | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ READ_KEYS = TELLING_KEYS | {
 }
 """The top-level keys that say what images to make."""
 
-COMMON_KEYS = frozenset({"userId", "aspect-ratio", "aspectRatio"})
+COMMON_KEYS = frozenset({"userId", "aspect-ratio", "aspectRatio", "imageSize"})
 """Keys that quel reads and that jobs of every kind carry: they tell nothing."""
 
 _MASK_KEY = "maskDataUrl"

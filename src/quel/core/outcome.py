@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from quel.core.aspect import AspectRatio
+from quel.core.models import SIZES
 from quel.core.operator_fault import OperatorFault
 
 
@@ -22,6 +23,7 @@ class GenerateRequest:
     """Everything an engine needs to make one image. Pictures are sent in this order, the prompt last.
 
     `labels` are said right before the pictures, one each; none where the release before prepared the image.
+    `image_size` is one of SIZES.
     """
 
     prompt: str
@@ -29,6 +31,7 @@ class GenerateRequest:
     aspect_ratio: AspectRatio
     seed: int
     labels: tuple[str, ...] = ()
+    image_size: str = SIZES[0]
 
 
 class QuotaScope(StrEnum):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.job import JobPlan, JobStatus
+from quel.core.models import SIZES
 from quel.core.pipeline import ImageState
 
 DOWNLOADS_AT_ONCE = 6
@@ -46,6 +47,7 @@ class ReadyImage:
     aspect_ratio: AspectRatio
     seed: int
     labels: tuple[str, ...] = ()
+    image_size: str = SIZES[0]
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -53,6 +55,7 @@ class ReadyImage:
             "prompt": self.prompt,
             "picture_keys": list(self.picture_keys),
             "labels": list(self.labels),
+            "image_size": self.image_size,
             "aspect_ratio": [self.aspect_ratio.width, self.aspect_ratio.height],
             "seed": self.seed,
         }
@@ -65,3 +68,10 @@ class FailedImage:
     image_no: int
     code: str
     reason: str
+
+
+def smaller_than_asked(asked: str | None, made: str, model: str) -> tuple[str, ...]:
+    """The warning of a job whose images come smaller than it asks for, since the model has no such size."""
+    if asked is None or SIZES.index(made) >= SIZES.index(asked):
+        return ()
+    return (f"imageSize {asked} is more than {model} makes: the images are made at {made}.",)

@@ -144,7 +144,12 @@ def _call(services: Services, claimed: ClaimedImage, pictures: Sequence[PictureB
         pictures=len(pictures),
     )
     request = GenerateRequest(
-        claimed.prompt, tuple(pictures), claimed.aspect_ratio, claimed.seed, labels=claimed.labels
+        claimed.prompt,
+        tuple(pictures),
+        claimed.aspect_ratio,
+        claimed.seed,
+        labels=claimed.labels,
+        image_size=claimed.image_size,
     )
     began = services.clock.monotonic_s()
     outcome = services.engine.generate(request)

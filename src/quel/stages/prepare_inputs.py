@@ -7,7 +7,14 @@ from quel.core.errors import NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
-from quel.core.prepare_inputs import MOST_TRIES, PAUSE_S, FailedImage, Preparation, ReadyImage
+from quel.core.prepare_inputs import (
+    MOST_TRIES,
+    PAUSE_S,
+    FailedImage,
+    Preparation,
+    ReadyImage,
+    smaller_than_asked,
+)
 from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import Arrangement, PictureSpec
 from quel.core.prompting.prompt import write_prompt
@@ -75,11 +82,12 @@ def _prepare(services: Services, preparation: Preparation, *, last_try: bool) ->
         services.blobs.drop_job(preparation.job_id, work.picture_keys, images=0)
         services.prepare_inputs.postpone(preparation.job_id)
         return (StepMessage(Step.PREPARE_INPUTS, preparation.job_id, delay_s=_FULL_CACHE_DELAY_S),)
+    asked = preparation.plan.request.image_size
     ready = services.prepare_inputs.finish(
         preparation.job_id,
         ready=work.ready,
         failed=work.failed,
-        warnings=gathered.warnings,
+        warnings=(*gathered.warnings, *smaller_than_asked(asked, work.image_size, services.rules.model)),
         input_images=len(gathered.pictures),
     )
     emit(Event.INPUTS_PREPARED, ready=len(ready), failed=len(work.failed), references=len(gathered.pictures))
@@ -114,6 +122,11 @@ class _Work:
         self._store = InputPictures(self.services, self.preparation.job_id, self.gathered.pictures)
 
     @property
+    def image_size(self) -> str:
+        """What the job's images are made at."""
+        return self.services.rules.intake.size_of(self.preparation.plan.request.image_size).name
+
+    @property
     def picture_keys(self) -> tuple[str, ...]:
         """What was put into the cache so far."""
         return self._store.kept
@@ -131,7 +144,15 @@ class _Work:
         prompt = self._prompt(image, stage, arrangement.pictures)
         labels = write_labels(self._path, arrangement.pictures)
         self.ready.append(
-            ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed, labels=labels)
+            ReadyImage(
+                image.image_no,
+                prompt,
+                keys,
+                stage.aspect_ratio,
+                image.seed,
+                labels=labels,
+                image_size=self.image_size,
+            )
         )
 
     def _arrange(

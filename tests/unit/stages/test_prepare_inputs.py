@@ -103,6 +103,25 @@ def test_an_image_without_references_becomes_ready_with_its_words(services, stud
     assert first.seed != second.seed
 
 
+@pytest.mark.parametrize(
+    ("model", "asked", "made", "warned"),
+    [
+        ("gemini-nano-banana-2.1", None, "1K", False),
+        ("gemini-nano-banana-2.1", "4K", "4K", False),
+        ("gemini-3-pro-image", "1K", "2K", False),
+        ("gemini-2.5-flash-image", "4K", "1K", True),
+    ],
+)
+def test_an_image_is_prepared_at_the_size_asked_for_as_far_as_the_model_has_it(
+    services, studio, job_after, model, asked, made, warned
+):
+    services.rules = replace(services.rules, intake=replace(services.rules.intake, model=model))
+    job_id = job_after(Step.FETCH_JOB, 1, data={"prompt": "a mast", "imageSize": asked})
+    prepare_inputs(services, job_id)
+    assert services.tables.images[job_id, 0].request.image_size == made
+    assert ("imageSize 4K is more than" in warnings(services, job_id)) == warned
+
+
 def test_a_second_message_calls_for_what_the_rows_call_for(services, batch):
     job_id = batch(images=2)
     prepare_inputs(services, job_id)

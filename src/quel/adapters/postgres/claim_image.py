@@ -18,6 +18,7 @@ from quel.adapters.postgres.provider_calls import record_call
 from quel.core.aspect import AspectRatio
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
+from quel.core.models import SIZES
 from quel.core.open_paths import EveryPath, OpenPaths
 
 LEASE_S = 30
@@ -164,4 +165,5 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         broken_answers=row.broken_answers,
         lease=row.lease_owner,
         labels=tuple(row.request.get("labels", ())),
+        image_size=row.request.get("image_size", SIZES[0]),
     )

@@ -17,6 +17,7 @@ from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.models import Model
 from quel.core.paths import PATHS
 from quel.core.plan import make_plan
+from quel.core.prepare_inputs import smaller_than_asked
 from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import PictureSpec, SortedReferences
 from quel.core.prompting.prompt import write_prompt
@@ -156,16 +157,20 @@ def _possible(
         for image in plan.images
     )  # fmt: skip
     possible = [image for image in images if image.problem is None]
+    size = policy.size_of(plan.request.image_size)
     return Preview(
         path=choice.path,
         job_type=plan.request.job_type,
         stages=len(plan.request.stages),
         ordered=plan.ordered,
         images=images,
-        credits=len(possible) * policy.price,
+        credits=len(possible) * policy.price_of(plan.request.image_size),
         model=model.id,
-        cost_usd=round(len(possible) * model.price_usd, 5),
-        warnings=_warnings(choice, policy, sorted_, images),
+        cost_usd=round(len(possible) * size.price_usd, 5),
+        warnings=(
+            *_warnings(choice, policy, sorted_, images),
+            *smaller_than_asked(plan.request.image_size, size.name, model.id),
+        ),
         problems=() if possible else tuple(dict.fromkeys(i.problem for i in images if i.problem)),
     )
 

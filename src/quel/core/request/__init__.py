@@ -34,10 +34,12 @@ def parse_request(job_type: object, data: object, *, total_images: int) -> JobRe
 
 def _read(job_type: JobType, data: dict[str, object], total_images: int) -> JobRequest | tuple[Problem, ...]:
     problems: list[Problem] = []
-    stages = read_stages(job_type, Fields(data, problems), total_images)
+    fields = Fields(data, problems)
+    stages = read_stages(job_type, fields, total_images)
+    image_size = fields.image_size()
     if problems:
         return tuple(problems[:MAX_PROBLEMS])
-    return JobRequest(job_type, stages, user_id=user_id_of(data))
+    return JobRequest(job_type, stages, user_id=user_id_of(data), image_size=image_size)
 
 
 def user_id_of(data: object) -> str | None:

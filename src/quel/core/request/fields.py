@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from quel.core.aspect import AspectRatio
 from quel.core.job import Problem
+from quel.core.models import SIZES
 from quel.core.request import values
 
 T = TypeVar("T")
@@ -65,6 +66,10 @@ class Fields:
         return values.aspect_ratio(self.value("aspect-ratio")) or values.aspect_ratio(
             self.value("aspectRatio")
         )
+
+    def image_size(self) -> str | None:
+        """The class of output size; None where the key says nothing."""
+        return self._read("imageSize", values.image_size, f"one of {', '.join(SIZES)}")
 
     def entries(self, name: str) -> Iterator[tuple[str, object]]:
         """The entries of a list with their keys: nested lists are one list, and nulls say nothing.

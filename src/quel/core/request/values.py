@@ -4,6 +4,7 @@ import math
 import re
 
 from quel.core.aspect import AspectRatio, nearest_aspect_ratio
+from quel.core.models import SIZES
 
 LARGEST_NUMBER = 10**20  # beyond every 64-bit id and every limit, and short enough to print
 LARGEST_ATTACH_ID = 2**63 - 1  # quel_attach.attach_id is a bigint
@@ -85,6 +86,12 @@ def aspect_ratio(value: object) -> AspectRatio | None:
     if width is None or height is None or width <= 0 or height <= 0 or len(sides) > 2:
         return None
     return nearest_aspect_ratio(width, height)
+
+
+def image_size(value: object) -> str | None:
+    """One of SIZES: "2K", "2k", or the length of its longer side, 2048."""
+    words = plain_text(value) or ""
+    return next((size for size in SIZES if words.upper() in (size, str(1024 * int(size[0])))), None)
 
 
 def is_nothing(value: object) -> bool:

@@ -160,6 +160,7 @@ class GenerateImageRows:
             prompt=request.prompt,
             picture_keys=request.picture_keys,
             labels=request.labels,
+            image_size=request.image_size,
             aspect_ratio=request.aspect_ratio,
             seed=request.seed,
             attempts=image.attempts,
