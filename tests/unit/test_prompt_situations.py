@@ -354,7 +354,7 @@ def test_a_beauty_model_alone_is_a_head_and_shoulders_portrait():
     face = "the face 60–80 % of the height"
     assert_says(prompt("beauty", ["model"], shot="tight"), f"head and shoulders, {face}: the model")
     assert_says(prompt("beauty", ["model"]), f"{face} unless the client wants more to be seen")
-    assert_keeps_silent(prompt("beauty", ["model"], "back"), "the face 60", "pores")
+    assert_keeps_silent(prompt("beauty", ["model"], "back"), "the face 60", "skin texture")
 
 
 def test_an_ordered_shot_wins_over_the_portrait():
@@ -368,7 +368,7 @@ def test_beauty_products_alone_are_counted_and_untouched_by_hands():
     assert_says(
         text, "exactly the three products of images 1 to 3, each once", "No hand, person or other body part"
     )
-    assert_says(prompt("beauty", ["cream"]), "the product of image 1, that one alone")
+    assert_says(prompt("beauty", ["cream"]), "the product of image 1, exactly one")
 
 
 # Eats
@@ -448,9 +448,9 @@ def test_a_film_still_shows_exactly_the_given_people_and_whoever_is_asked_for():
 @pytest.mark.parametrize(
     ("shot", "sentence"),
     [
-        ("wide", "in a wide shot, a quarter to a third of its height"),
-        ("establishing", "in an establishing shot, small in the whole place"),
-        ("over the shoulder", "over one actor's shoulder towards the others"),
+        ("wide", "in a wide shot, the actors a quarter to a third of the height"),
+        ("establishing", "in an establishing shot, the actors small in the whole place"),
+        ("over the shoulder", "over one actor's shoulder towards whoever stands opposite"),
     ],
 )
 def test_cinema_shots_of_its_own(shot, sentence):
@@ -513,7 +513,7 @@ def test_cartoon_shots(shot, sentence):
     [
         ("Speed Lines", "with speed lines"),
         ("impact", "with sharp impact lines radiating from one point"),
-        ("aura", "with a glowing aura of energy"),
+        ("aura", "with a glowing aura of energy around the character"),
         ("emotion", "with drawn emotion marks"),
         ("glitter rain", "with the effect “glitter rain”"),
     ],
@@ -532,7 +532,7 @@ def test_characters_stay_recognisable_in_one_drawn_style_or_the_one_the_client_n
     assert_says(
         text,
         "face, hair colour, proportions and build of the characters; their design, palette and outfit",
-        "One drawn style throughout, never photographic: the client's, else that of drawn references.",
+        "One illustration style throughout, never photographic: the client's, else that of drawn references.",
         "Recognisable at once, simplified to that style",
         "Exactly two characters, each once",
     )
@@ -540,4 +540,4 @@ def test_characters_stay_recognisable_in_one_drawn_style_or_the_one_the_client_n
 
 
 def test_a_garment_among_the_props_may_replace_the_outfit():
-    assert_says(prompt("cartoon", ["character", "top"]), "outfit unless a prop takes its place")
+    assert_says(prompt("cartoon", ["character", "top"]), "outfit unless a prop replaces it")

@@ -71,12 +71,13 @@ CAST = (
     Rule(
         "{people_in} with {products} in the hand or on a real surface",
         when="people products",
-        unless="full wide",
+        unless="back full wide",
     ),
-    Rule("{people_in} with {products} held at chest height", when="people products full"),
-    Rule("{people_in} with {products} held in the hand", when="people products wide"),
+    Rule("{people_in} with {products} held at chest height", when="people products full", unless="back"),
+    Rule("{people_in} with {products} held in the hand", when="people products wide", unless="back"),
+    Rule("{people_in} with {products} held up in view", when="people products back"),
     Rule("and {accessories}", when="people accessories"),
-    Rule("{items}, that one alone", when="things one-item"),
+    Rule("{items}, exactly one", when="things one-item"),
     Rule("exactly {items}, each once", when="things several-items"),
     Rule("what the client describes", when="background open wishes"),
     Rule("one precious product in shaped light", when="open no-wishes"),
@@ -85,12 +86,12 @@ CAST = (
 
 SCENE = (
     Rule(
-        "A beauty studio with plain backdrop and soft key light, unless the client says otherwise.",
+        "A beauty studio with a plain backdrop, unless the client says otherwise.",
         when="people",
         unless="background",
     ),
     Rule(
-        "A studio set with plain backdrop and soft key light, unless the client says otherwise.",
+        "A studio set with a plain backdrop, unless the client says otherwise.",
         when="things",
         unless="background",
     ),
@@ -107,7 +108,7 @@ KEPT = (
 
 CRAFT = (
     Rule(
-        "Real skin with pores, fine hair and sheen.",
+        "Real skin texture, fine hair and sheen.",
         when="people",
         unless="back unknown-angle wide",
     ),

@@ -95,7 +95,7 @@ FRAMING = (
 FX = (
     Rule("with speed lines along one direction", when="fx:speed-lines"),
     Rule("with sharp impact lines radiating from one point", when="fx:impact"),
-    Rule("with a glowing aura of energy", when="fx:aura"),
+    Rule("with a glowing aura of energy around {subject}", when="fx:aura"),
     Rule("with drawn emotion marks and a matching bearing", when="fx:emotion"),
 )
 
@@ -110,7 +110,7 @@ CAST = (
 
 SCENE = (
     Rule(
-        "A simple drawn backdrop, unless the client says otherwise.",
+        "A simple backdrop, unless the client says otherwise.",
         unless="background text-only",
     ),
     Rule("Exactly one character; others only as the client asks.", when="one-person"),
@@ -120,16 +120,16 @@ SCENE = (
     ),
     Rule("Figures appear only as the client asks.", when="things"),
     Rule(
-        "One drawn style throughout, never photographic: the client's, else that of drawn references.",
+        "One illustration style throughout, never photographic: the client's, else that of drawn references.",
         unless="text-only style",
     ),
-    Rule("One drawn style throughout, never photographic.", when="text-only"),
-    Rule("One drawn style throughout, never photographic.", when="style"),
+    Rule("One illustration style throughout, never photographic.", when="text-only"),
+    Rule("One illustration style throughout, never photographic.", when="style"),
 )
 
 KEPT = (
     Rule("their design, palette and outfit", when="people", unless="props"),
-    Rule("their design, palette and outfit unless a prop takes its place", when="people props"),
+    Rule("their design, palette and outfit unless a prop replaces it", when="people props"),
     Rule("shape and colours of {props_named}", when="props"),
 )
 

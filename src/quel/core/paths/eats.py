@@ -165,14 +165,14 @@ KEPT = (
 )
 
 CRAFT = (
-    Rule("True food colours in natural light.", unless="pre-edited not-pre-edited style"),
+    Rule("True food colours.", unless="pre-edited not-pre-edited style"),
     Rule("Styled like a page of a good cookbook.", when="open"),
 )
 
 FREE = (
     Rule("placement in the picture", when="things"),
     Rule("depth of field", when="things", unless="macro"),
-    Rule("light", when="things", unless="not-pre-edited style"),
+    Rule("light", when="things", unless="pre-edited not-pre-edited style"),
     Rule("camera position", when="things", unless="angle-ordered"),
     Rule("whatever the client leaves open", when="open"),
 )

@@ -68,12 +68,12 @@ CAST = (
 
 SCENE = (
     Rule(
-        "A photo studio with seamless backdrop and soft key light, unless the client says otherwise.",
+        "A photo studio with a seamless backdrop, unless the client says otherwise.",
         when="people",
         unless="background",
     ),
     Rule(
-        "A studio set with seamless backdrop and soft key light, unless the client says otherwise.",
+        "A studio set with a seamless backdrop, unless the client says otherwise.",
         when="things",
         unless="background",
     ),

@@ -42,6 +42,7 @@ _FROM_AMPLE_TO_BARE = (
     _Most(hints=2, craft=9, free=9),
     _Most(hints=2, craft=0, free=9),
     _Most(hints=1, craft=0, free=2),
+    _Most(hints=1, craft=0, free=1),
     _Most(hints=1, craft=0, free=1, in_full=False),
     _Most(hints=1, craft=0, free=0, in_full=False, guides=False),
 )
