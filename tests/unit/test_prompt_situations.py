@@ -179,6 +179,8 @@ def test_is_pre_edited_means_nothing_to_other_paths():
 def test_a_page_of_wishes_leaves_quel_its_own_words():
     text = prompt("fashion", ["model", "top", "bg"], wishes="long " * 300)
     assert_says(text, "cut, fabric, colour and pattern of the garment")
+    text = prompt("fashion", ["model", "top", "bg"], wishes=WISHES * 2, negative="logos, " * 80)
+    assert_says(text, "cut, fabric, colour and pattern of the garment")
 
 
 # Style and pose

@@ -23,7 +23,7 @@ SHARE = 20
 
 FEWEST, FEW, MOST, LIMIT, OWN = 100, 120, 170, 180, 120
 """Words of a prompt: that share is not sought below FEWEST, then FEW are allowed; at most; at most where a
-last hint of variation is at stake; and quel's own where the customer wrote a page."""
+last hint of variation is at stake; and quel's own where the customer wrote a page, also of what to avoid."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,15 @@ def write_prompt(
     wishes = wishes_of(path, stage)
     own = _words(wishes)
     shared = SHARE * own if SHARE * own >= FEWEST else FEW
-    spare = min(shared, max(MOST, OWN + own))
+    most_own = OWN + own + _words(stage.negative_prompt)
+    spare = min(shared, max(MOST, most_own))
     labels = sum(map(_words, write_labels(path, pictures)))
     varied = hints(scene, path.brief.variations, number) if of > 1 else []
     for most in _FROM_AMPLE_TO_BARE:
         brief = _brief(path.brief, scene, stage, wishes, varied, most)
         if labels + _words(brief) <= spare:
             return brief
-    if labels + _words(brief) <= max(LIMIT, OWN + own):
+    if labels + _words(brief) <= max(LIMIT, most_own):
         return brief
     return _brief(path.brief, scene, stage, wishes, varied, _BARE)
 
