@@ -3,159 +3,106 @@
 Run `python docs/write_prompts.py` after changing what a path says; a test fails while the page is old.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from count_prompts import table
+from prompt_situations import SITUATIONS, Situation
+
 from quel.core.aspect import AspectRatio
-from quel.core.job import ItemRequest, RequestedReference, StageRequest
+from quel.core.job import DEFAULT_PROMPT, ItemRequest, RequestedReference, StageRequest
 from quel.core.paths import PATHS
-from quel.core.prompting.prompt import write_prompt
+from quel.core.prompting.labels import write_labels
+from quel.core.prompting.prompt import FEWEST, MOST, write_prompt
 from quel.core.prompting.references import arrange, sort_references
 
 PAGE = Path(__file__).with_name("prompts.md")
 
+BEFORE = """| words: fewest, median, most | 158, 286, 392 |
+| negations: mean, most | 12.4, 16 |
+| customer's words: least, median share | 2.7 %, 3.7 % |
+| … and how much stands before them, median | 38 % |"""
+"""The same table over the same orders, of the prompts of the release before, whose code is gone."""
+
 INTRODUCTION = """# Prompts
 
-What Gemini is told, with one example a situation. The pictures go first, in the order the prompt numbers
-them, then this text; there is no system instruction. The sentences stand in `src/quel/core/paths/`, one file
-a path, and `src/quel/core/prompting/common_rules.py` for what every path says;
-[add-a-path.md](add-a-path.md) explains how they are chosen. To see the prompts of a real job, run
-`quel plan FILE` or `quel plan JOB`.
+What Gemini is told, with one example a situation. Each picture is sent right after its label, and the brief
+comes last; there is no system instruction. A brief is what one gives a photographer: a first sentence that
+names the picture and the ordered view, the customer's own words right after it, where it happens, what stays,
+what is free, and one closing sentence. An angle or shot that nobody ordered is not spoken of as an order; the
+default base prompt is no wish; a first sentence that only repeats angle and shot is left out of the wishes.
+
+The sentences stand in `src/quel/core/paths/`, one file a path, and in `src/quel/core/prompting/`;
+[add-a-path.md](add-a-path.md) explains how they are chosen, and
+[prompts-second-reading.md](prompts-second-reading.md) tells what a second reader found. To see the prompts of
+a real job, run `quel plan FILE` or `quel plan JOB`.
 
 This page is written by `python docs/write_prompts.py`.
+
+## Figures
+
+Counted by `docs/count_prompts.py` over the {number} situations below. "Before" are the prompts of the release
+before, a list of rules, for the same orders; it refused one of them, a close-up of shoes alone.
+
+| | before | now |
+|---|---|---|
+{figures}
+
+Words are runs of letters or digits, labels included; negations are those outside the customer's words.
+A prompt takes twenty words for each of the customer's, between {fewest} and {most}: where words run
+short, hints of variation go first, then the craft. So the share is below 5 % only where somebody wrote
+hardly five words.
 """
 
 
-@dataclass(frozen=True)
-class Situation:
-    """One image of a path: `types` are those of its references, in the order the customer picked them."""
-
-    path: str
-    title: str
-    types: tuple[str, ...] = ()
-    angle: str = "front"
-    shot: str = "full"
-    fx: str | None = None
-    pre_edited: bool | None = None
-    wishes: str = "best quality, masterpiece"
-    negative: str = ""
-    take: int = 1
-    takes: int = 1
-    max_pictures: int = 14
-
-
-SITUATIONS = (
-    Situation(
-        "fashion",
-        "A model in a place",
-        ("model", "bg", "top", "pants", "bag"),
-        wishes="여름 저녁, 필름 느낌",
-    ),
-    Situation("fashion", "A model without a place: the studio", ("model", "outer"), "side", "middle"),
-    Situation("fashion", "From behind, tight", ("model", "top"), "back", "tight"),
-    Situation(
-        "fashion",
-        "Formal portrait, second of four takes",
-        ("model", "top"),
-        "profile",
-        take=2,
-        takes=4,
-    ),
-    Situation("fashion", "Several products", ("top", "shoes", "bag")),
-    Situation("fashion", "Exactly one product", ("shoes",)),
-    Situation(
-        "fashion",
-        "More references than the model takes",
-        ("model", "bg", "top", "pants", "bag"),
-        max_pictures=3,
-    ),
-    Situation("fashion", "Text alone", wishes="A raincoat on a wet street at night"),
-    Situation("beauty", "Model and product", ("model", "lipstick", "cream")),
-    Situation("beauty", "Model alone", ("model",), shot="tight"),
-    Situation("beauty", "Products alone", ("cream", "bottle", "compact", "brush"), negative="blurry"),
-    Situation("beauty", "Text alone", wishes="A glass bottle of serum in morning light"),
-    Situation(
-        "eats",
-        "From straight above, pre-edited",
-        ("dish", "side", "garnish"),
-        "top down",
-        "full plate",
-        pre_edited=True,
-    ),
-    Situation(
-        "eats",
-        "Faithful to the photograph",
-        ("dish", "bg"),
-        "45-degree",
-        "hero-shot",
-        pre_edited=False,
-    ),
-    Situation("eats", "Macro", ("dish",), "macro", "detail"),
-    Situation("eats", "Text alone", wishes="Cold noodles in a brass bowl"),
-    Situation(
-        "cinema",
-        "Two actors in a place",
-        ("actor", "actor", "bg", "outer", "prop"),
-        "side",
-        "middle",
-        wishes="A quarrel in the rain",
-    ),
-    Situation("cinema", "Things without people", ("prop",)),
-    Situation("cinema", "Text alone", wishes="An empty ferry at dawn"),
-    Situation("cartoon", "A character with a prop", ("character", "prop"), "3/4", "full", fx="speed lines"),
-    Situation(
-        "cartoon",
-        "Two characters in a place",
-        ("character", "face", "bg"),
-        "low-angle",
-        "bust",
-        fx="aura",
-    ),
-    Situation("cartoon", "Text alone", wishes="A fox that repairs clocks"),
-)
+def sent(situation: Situation) -> tuple[tuple[str, ...], str]:
+    """The labels and the brief of a situation, through the same functions as a job's."""
+    path = PATHS[situation.path]
+    asked = tuple(RequestedReference(100 + n, type_, f"[{n}]") for n, type_ in enumerate(situation.types))
+    references = sort_references(path, asked).kept
+    pictures = arrange(path, references, situation.shot, max_pictures=situation.max_pictures).pictures
+    item = ItemRequest(situation.angle, situation.shot, situation.takes, situation.fx)
+    stage = StageRequest(
+        situation.wishes, AspectRatio(3, 4), asked, (item,), situation.negative, situation.pre_edited
+    )
+    brief = write_prompt(path, pictures, stage, item, number=situation.take - 1, of=situation.takes)
+    return write_labels(path, pictures), brief
 
 
 def page() -> str:
     """The whole page as Markdown."""
-    parts = [INTRODUCTION]
+    parts = [INTRODUCTION.format(number=len(SITUATIONS), figures=_figures(), fewest=FEWEST, most=MOST)]
     for path in dict.fromkeys(situation.path for situation in SITUATIONS):
         parts.append(f"## {path.capitalize()}\n")
         parts += [_section(situation) for situation in SITUATIONS if situation.path == path]
     return "\n".join(parts)
 
 
+def _figures() -> str:
+    now = table([("\n\n".join(("\n".join(labels), brief)), wishes) for labels, brief, wishes in _counted()])
+    rows = zip(BEFORE.splitlines(), now.splitlines(), strict=True)
+    return "\n".join(before + after.split("|", 2)[2].rjust(0) for before, after in rows)
+
+
+def _counted() -> list[tuple[tuple[str, ...], str, str]]:
+    wishes = ["" if s.wishes == DEFAULT_PROMPT else s.wishes for s in SITUATIONS]
+    return [(*sent(situation), own) for situation, own in zip(SITUATIONS, wishes, strict=True)]
+
+
 def _section(situation: Situation) -> str:
-    given = ", ".join(situation.types) or "none"
-    asked = [f"angle {situation.angle}", f"shot {situation.shot}"]
-    asked += [f"fx {situation.fx}"] if situation.fx else []
-    asked += [] if situation.pre_edited is None else [f"isPreEdited {str(situation.pre_edited).lower()}"]
-    asked += [f"at most {situation.max_pictures} pictures"] if situation.max_pictures < 14 else []
+    labels, brief = sent(situation)
     lines = (
         f"### {situation.title}",
         "",
-        f"References: {given}. Asked for: {', '.join(asked)}.",
+        f"References: {', '.join(situation.types) or 'none'}. Ordered: {situation.ordered}.",
         "",
         "```text",
-        prompt_of(situation),
+        *(f"{label} [picture]" for label in labels),
+        *([""] if labels else []),
+        brief,
         "```",
         "",
     )
     return "\n".join(lines)
-
-
-def prompt_of(situation: Situation) -> str:
-    """The prompt, through the same functions as a job's."""
-    path = PATHS[situation.path]
-    asked = tuple(RequestedReference(100 + n, type_, f"[{n}]") for n, type_ in enumerate(situation.types))
-    references = sort_references(path, asked).kept
-    arrangement = arrange(path, references, situation.shot, max_pictures=situation.max_pictures)
-    item = ItemRequest(situation.angle, situation.shot, situation.takes, situation.fx)
-    stage = StageRequest(
-        situation.wishes, AspectRatio(3, 4), asked, (item,), situation.negative, situation.pre_edited
-    )
-    return write_prompt(
-        path, arrangement.pictures, stage, item, number=situation.take - 1, of=situation.takes
-    )
 
 
 if __name__ == "__main__":

@@ -46,9 +46,7 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
         name: _workflow(name, section, settings, servers) for name, section in settings.workflows.items()
     }
     model = model_for(settings.gemini_model)
-    capabilities = {
-        Maker(GEMINI): Capability(model.id, model.max_pictures, usd_per_image=model.price_usd)
-    } | {
+    capabilities = {Maker(GEMINI): Capability(model.id, model.max_pictures, sizes=model.sizes)} | {
         Maker(COMFYUI, name): Capability(
             name, one.max_pictures, one.takes_negative, one.usd_per_image, one.digest
         )

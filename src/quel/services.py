@@ -375,6 +375,7 @@ def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rul
             price=settings.image_per_price,
             max_images=settings.max_images_per_job,
             routing=engines.routing,
+            image_size=settings.image_size,
         ),
         retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
         model=settings.gemini_model,

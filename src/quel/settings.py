@@ -87,6 +87,8 @@ class Settings(BaseModel):
     """The provider's key."""
     gemini_model: str = Field("gemini-nano-banana-2.1", alias="GEMINI_MODEL")
     """The image model; `quel doctor` says whether the provider still knows it."""
+    image_size: Literal["1K", "2K", "4K"] = Field("1K", alias="QUEL_IMAGE_SIZE")
+    """Size of the images of jobs without `imageSize`: `1K`, `2K` or `4K`, as far as the model has it."""
     gemini_base_url: Url = Field("", alias="GEMINI_BASE_URL")
     """The provider's address, for gateways and tests; by default Google's."""
     gemini_api_version: str = Field(API_VERSION, alias="GEMINI_API_VERSION")
@@ -109,7 +111,7 @@ class Settings(BaseModel):
     """Seconds after which an execution of a workflow without a `timeout_s` of its own is given up."""
 
     image_per_price: NotNegative = Field(5, alias="IMAGE_PER_PRICE")
-    """Credits an image costs."""
+    """Credits an image costs at QUEL_IMAGE_SIZE; a job's own `imageSize` costs by its weight, rounded up."""
     ingest_queues: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         DEFAULT_INGEST_QUEUES, alias="QUEL_INGEST_QUEUES"
     )

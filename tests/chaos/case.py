@@ -35,6 +35,7 @@ class Case:
             "QUEL_BROKER_REDIS_URL": broker_url,
             "QUEL_INGEST_QUEUES": "jobs:queue",
             "QUEL_STUCK_AFTER_S": str(STUCK_AFTER_S),
+            "GEMINI_MODEL": "gemini-2.5-flash-image",  # takes three pictures: what exceeds them shares one
             "QUEL_MAX_RECOVERIES": "50",  # the sweep runs every two seconds here: its patience is as long
         }
         self.studio = Studio(self.database_url, redis_url, world.storage)
@@ -49,8 +50,10 @@ class Case:
         self._broker = RedisBroker(client=self.broker_redis, middleware=[])
 
     def order(self, *, pushed: bool = True, references: bool = True, **columns: Any) -> UUID:
-        """A job for two images with two garments, and its id on the list."""
-        garments = [self.studio.photograph("brick.png"), self.studio.photograph("grass.png")]
+        """A job for two images with a garment more than the model takes, and its id on the list."""
+        garments = [
+            self.studio.photograph(f"{name}.png") for name in ("brick", "grass", "coffee", "astronaut")
+        ]
         input_data = {
             "basePrompt": self.marker,
             "userId": str(self.member),

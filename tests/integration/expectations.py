@@ -1,30 +1,32 @@
 """What the provider must be shown for a job's references, from the product's own rules, in a table.
 
-Written down independently of quel's code: the mapping of types, the order of sending, the limits, the grid.
+Written down independently of quel's code: the mapping of types, the order of sending, the limits.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ONE, UP_TO_THREE, GRID = "the last one given", "one image each, at most three", "several share one picture"
+ONE, UP_TO_THREE, EACH = "the last one given", "one image each, at most three", "one image each"
 
 BACKGROUND = ("background", ONE, ("background", "bg"))
+
+GUIDES = [("pose", ONE, ("pose",)), ("style", UP_TO_THREE, ("style", "mood", "look"))]
 
 SENT: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
     # path: (category, how it is shown, its types), in the order of sending
     "fashion": [
         BACKGROUND,
         ("model", ONE, ("model",)),
-        ("clothing", GRID, ("top", "pants", "outer")),
-        ("accessories", GRID, ("shoes", "bag", "accessory", "acce", "product", "none")),
+        ("clothing", EACH, ("top", "pants", "outer")),
+        ("accessories", EACH, ("shoes", "bag", "accessory", "acce", "product", "none")),
+        *GUIDES,
     ],
     "beauty": [
         BACKGROUND,
         ("model", ONE, ("model",)),
         (
             "products",
-            GRID,
+            EACH,
             (
                 "product",
                 "lipstick",
@@ -38,28 +40,32 @@ SENT: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
                 "gizmo",  # anything else is a product
             ),
         ),
-        ("accessories", GRID, ("brush", "tool", "acce", "accessory")),
+        ("accessories", EACH, ("brush", "tool", "acce", "accessory")),
+        *GUIDES,
     ],
     "eats": [
         BACKGROUND,
-        ("dishes", GRID, ("food", "dish", "main", "model", "product", "none")),
-        ("ingredients", GRID, ("ingredient", "side")),
-        ("props", GRID, ("prop", "topping", "garnish", "acce", "accessory")),
+        ("dishes", EACH, ("food", "dish", "main", "model", "product", "none")),
+        ("ingredients", EACH, ("ingredient", "side")),
+        ("props", EACH, ("prop", "topping", "garnish", "acce", "accessory")),
+        *GUIDES,
     ],
     "cinema": [
         BACKGROUND,
         ("actors", UP_TO_THREE, ("actor", "model", "character", "face")),
-        ("clothing", GRID, ("top", "pants", "outer")),
-        ("props", GRID, ("prop", "shoes", "bag", "accessory", "acce", "product", "none")),
+        ("clothing", EACH, ("top", "pants", "outer")),
+        ("props", EACH, ("prop", "shoes", "bag", "accessory", "acce", "product", "none")),
+        *GUIDES,
     ],
     "cartoon": [
         BACKGROUND,
         ("characters", UP_TO_THREE, ("character", "model", "face")),
         (
             "props",
-            GRID,
+            EACH,
             ("prop", "top", "pants", "outer", "shoes", "bag", "accessory", "acce", "product", "none"),
         ),
+        *GUIDES,
     ],
 }
 
@@ -83,10 +89,12 @@ WORDS = {
     "props": ("prop",),
     "actors": ("actor",),
     "characters": ("character",),
+    "pose": ("posture only",),
+    "style": ("palette, light and grain only",),
 }
 
 SIZES = {
-    # of a grid picture, in pixels
+    # of what quel draws for a ratio, in pixels
     "1:1": (1024, 1024),
     "2:3": (832, 1248),
     "3:2": (1248, 832),
@@ -100,7 +108,7 @@ SIZES = {
 }
 
 HIDDEN_BY_SHOT = {"tight": {"pants", "shoes"}, "middle": {"shoes"}}
-"""Fashion alone: types a shot cannot show."""
+"""Fashion alone: types a shot of a model cannot show."""
 
 UNKNOWN = "hologram"
 """A type that no path but beauty has a use for."""
@@ -108,15 +116,15 @@ UNKNOWN = "hologram"
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture the provider gets: its category and the positions of its references in the input."""
+    """One picture the provider gets: its category and the position of its reference in the input."""
 
     category: str
-    references: tuple[int, ...]
+    reference: int
 
 
 def expected_pictures(path: str, types: Sequence[str | None], shot: str = "full") -> list[Picture]:
     """What is sent for references of these types, in order."""
-    hidden = HIDDEN_BY_SHOT.get(shot, set()) if path == "fashion" else set()
+    hidden = HIDDEN_BY_SHOT.get(shot, set()) if path == "fashion" and "model" in types else set()
     of_category: dict[str, list[int]] = {}
     for position, type_ in enumerate(types):
         if type_ is None or type_.strip().lower() not in hidden:
@@ -124,17 +132,14 @@ def expected_pictures(path: str, types: Sequence[str | None], shot: str = "full"
     pictures = []
     for category, how, _ in SENT[path]:
         own = of_category.get(category, [])
-        if how == GRID:
-            pictures += [Picture(category, tuple(own))] if own else []
-        else:
-            kept = own[-1:] if how == ONE else own[:3]
-            pictures += [Picture(category, (position,)) for position in kept]
+        kept = {ONE: own[-1:], UP_TO_THREE: own[:3], EACH: own}[how]
+        pictures += [Picture(category, position) for position in kept]
     return pictures
 
 
 def left_out(path: str, types: Sequence[str | None]) -> set[int]:
     """The positions of what the path has no use for or no room for."""
-    shown = {position for picture in expected_pictures(path, types) for position in picture.references}
+    shown = {picture.reference for picture in expected_pictures(path, types)}
     return set(range(len(types))) - shown
 
 
@@ -147,21 +152,10 @@ def category_of(path: str, type_: str | None) -> str:
     return known or ("products" if path == "beauty" else "")
 
 
-def cell_centres(number: int, size: tuple[int, int]) -> list[tuple[int, int]]:
-    """The middles of the cells of a grid, row by row."""
-    columns = math.ceil(math.sqrt(number))
-    rows = math.ceil(number / columns)
-    width, height = size[0] / columns, size[1] / rows
-    return [
-        (int((index % columns + 0.5) * width), int((index // columns + 0.5) * height))
-        for index in range(number)
-    ]
-
-
 def situations(path: str) -> dict[str, list[str | None]]:
     """The types of the references in every situation worth telling apart."""
-    people = next((types for _, how, types in SENT[path][1:] if how != GRID), ())
-    lists = [types for _, how, types in SENT[path] if how == GRID]
+    people = next((types for _, how, types in SENT[path][1:] if how != EACH), ())
+    lists = [types for _, how, types in SENT[path] if how == EACH]
     main = lists[0]
     every_list = [type_ for types in lists for type_ in types[:2]]
     found: dict[str, list[str | None]] = {
@@ -177,6 +171,7 @@ def situations(path: str) -> dict[str, list[str | None]]:
         "every type of every list": [type_ for types in lists for type_ in types],
         "odd spelling": [f"  {main[0].upper()} ", " BackGround"],
         "unknown type among known": [UNKNOWN, main[0]],
+        "guides": ["Style", main[0], "pose"],
     }
     if people:
         found |= {

@@ -19,7 +19,6 @@ from tests.integration.expectations import (
     WORDS,
     Picture,
     category_of,
-    cell_centres,
     expected_pictures,
     left_out,
     situations,
@@ -60,7 +59,7 @@ def cases():
         for situation, types in situations(path).items():
             found.append(Case(path, next(forms), situation, tuple(types), next(ratios)))
         found += [Case(path, form, "one merged picture", (None,), next(ratios)) for form in UNTYPED_FORMS]
-        thing = next(types[0] for _, _, types in SENT[path][2:])
+        thing = SENT[path][2][2][0]
         found.append(Case(path, "single_batch", "several images", (thing, "bg"), next(ratios), images=3))
         found.append(Case(path, "single_batch", "one is missing", (thing, "bg"), next(ratios), missing=True))
     for shot in ("tight", "middle", "full"):
@@ -164,9 +163,9 @@ def test_the_provider_is_sent_exactly_what_the_case_calls_for(studio, run, case)
     pictures = _expected(case)
     for call in calls:
         _assert_settings(call, case)
-        assert call.parts == ("picture",) * len(pictures) + ("text",)
+        assert call.parts == ("text", "picture") * len(pictures) + ("text",)
         for sent, picture in zip(call.pictures, pictures, strict=True):
-            _assert_shows(run, sent, picture, case)
+            _assert_shows(run, sent, picture)
         _assert_prompt(call.prompt, pictures, case)
     _assert_warnings(row["error_message"], run, case)
 
@@ -174,29 +173,22 @@ def test_the_provider_is_sent_exactly_what_the_case_calls_for(studio, run, case)
 def _expected(case):
     last = len(case.types) - 1
     pictures = expected_pictures(case.path, case.types, case.shot)
-    return [p for p in pictures if not (case.missing and p.references == (last,))]
+    return [p for p in pictures if not (case.missing and p.reference == last)]
 
 
 def _assert_settings(call, case):
     assert call.model == "gemini-nano-banana-2.1"
     assert call.aspect_ratio == case.aspect_ratio
-    assert call.temperature == 0.45
+    assert (call.temperature, call.image_size) == (None, "1K")
     assert call.response_modalities == ("IMAGE",)
     assert not call.system_instruction
 
 
-def _assert_shows(run, sent, picture: Picture, case):
+def _assert_shows(run, sent, picture: Picture):
     image = run.sent[sent.sha256]
     assert sent.mime_type == image.get_format_mimetype()
-    if len(picture.references) == 1:
-        [position] = picture.references
-        assert image.size == _size(position)
-        assert _colour_at(image, (image.width // 2, image.height // 2)) == COLOURS[position]
-    else:
-        assert image.size == SIZES[case.aspect_ratio]
-        centres = cell_centres(len(picture.references), image.size)
-        shown = [_colour_at(image, centre) for centre in centres]
-        assert shown == [COLOURS[position] for position in picture.references]
+    assert image.size == _size(picture.reference)
+    assert _colour_at(image, (image.width // 2, image.height // 2)) == COLOURS[picture.reference]
 
 
 def _colour_at(image, place):
@@ -208,10 +200,10 @@ def _colour_at(image, place):
 def _assert_prompt(prompt, pictures, case):
     assert case.prompt in prompt
     for number, picture in enumerate(pictures, start=1):
-        said = re.search(rf"^.*\bimage {number}:(.*)$", prompt, re.MULTILINE)
+        said = re.search(rf"^Image {number}: (.*)$", prompt, re.MULTILINE)
         assert said, f"image {number} is not introduced"
         assert any(word in said[1].lower() for word in WORDS[picture.category])
-    assert f"image {len(pictures) + 1}" not in prompt.replace(case.prompt, "")
+    assert f"image {len(pictures) + 1}" not in prompt.replace(case.prompt, "").lower()
 
 
 def _assert_warnings(message, run, case):
@@ -249,4 +241,5 @@ def test_a_model_that_takes_three_pictures_gets_three_and_no_size(world, pipelin
     assert call.model == "gemini-2.5-flash-image"
     assert len(call.pictures) == 3
     assert (call.image_size, call.aspect_ratio) == (None, "21:9")
-    assert all(f"image {number}:" in call.prompt for number in (1, 2, 3))
+    assert all(f"Image {number}: " in call.prompt for number in (1, 2, 3))
+    assert [(sent.width, sent.height) for sent in call.pictures[1:]] == [SIZES["21:9"]] * 2

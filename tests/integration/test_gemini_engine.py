@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -92,11 +93,20 @@ def page(status, data=b""):
     return Fault("page", status=status, body=data.decode(errors="surrogateescape"))
 
 
-def request(*pictures, seed=7):
-    return GenerateRequest(PROMPT, pictures, AspectRatio(16, 9), seed)
+def request(*pictures, seed=7, labels=()):
+    return GenerateRequest(PROMPT, pictures, AspectRatio(16, 9), seed, labels)
 
 
-def test_pictures_are_sent_in_order_then_the_text_with_the_agreed_settings(gemini, engine_of):
+def test_each_picture_is_sent_after_its_label_and_the_brief_last(gemini, engine_of):
+    gemini.configure(ready_made=False)
+    pictures = [picture("PNG", "red"), picture("JPEG", "blue")]
+    engine_of().generate(request(*pictures, labels=("Image 1: red.", "Image 2: blue.")))
+    (call,) = gemini.calls()
+    assert call.parts == ("text", "picture", "text", "picture", "text")
+    assert call.prompt == f"Image 1: red.\nImage 2: blue.\n{PROMPT}"
+
+
+def test_pictures_without_labels_are_sent_in_order_then_the_text_with_the_agreed_settings(gemini, engine_of):
     gemini.configure(ready_made=False)
     pictures = [picture("PNG", "red"), picture("JPEG", "blue"), picture("PNG", "white")]
     engine_of().generate(request(*pictures))
@@ -105,7 +115,6 @@ def test_pictures_are_sent_in_order_then_the_text_with_the_agreed_settings(gemin
     assert call.target == "/v1beta/models/gemini-nano-banana-2.1:generateContent"
     assert set(call.fields) == {"contents", "generationConfig"}
     assert call.config == {
-        "temperature": 0.45,
         "seed": 7,
         "responseModalities": ["IMAGE"],
         "imageConfig": {"aspectRatio": "16:9", "imageSize": "1K"},
@@ -118,7 +127,21 @@ def test_pictures_are_sent_in_order_then_the_text_with_the_agreed_settings(gemin
 
 def test_the_old_model_is_not_sent_an_image_size(gemini, engine_of):
     engine_of(model="gemini-2.5-flash-image").generate(request())
-    assert gemini.calls()[0].config["imageConfig"] == {"aspectRatio": "16:9"}
+    config = gemini.calls()[0].config
+    assert (config["imageConfig"], config["temperature"]) == ({"aspectRatio": "16:9"}, 0.45)
+
+
+def test_a_larger_size_is_asked_for_and_counted_at_its_price(gemini, engine_of):
+    gemini.configure(ready_made=False)
+    outcome = engine_of().generate(replace(request(), image_size="2K"))
+    assert gemini.calls()[0].config["imageConfig"]["imageSize"] == "2K"
+    assert isinstance(outcome, Made)
+    assert outcome.cost_usd == 0.0504
+
+
+def test_what_costs_the_same_at_2k_is_asked_for_at_2k(gemini, engine_of):
+    engine_of(model="gemini-3-pro-image").generate(request())
+    assert gemini.calls()[0].config["imageConfig"]["imageSize"] == "2K"
 
 
 def test_address_and_version_can_be_a_gateways(gemini, engine_of):

@@ -35,6 +35,16 @@ def test_an_answer_noted_twice_is_wanted_both_times_and_paid_once(
     assert (image["state"], float(image["cost_usd"])) == ("made", 0.0336)
 
 
+def test_an_image_prepared_by_the_release_before_is_taken_without_labels(
+    pipeline: Pipeline, one: GenerateImageRows
+) -> None:
+    pipeline.studio.rows("UPDATE quel.image SET request = request - 'labels'")
+    claimed = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(claimed, ClaimedImage)
+    assert claimed.labels == ()
+    assert "a mast" in claimed.prompt
+
+
 def test_an_answer_nobody_wants_any_more_is_told_so(pipeline: Pipeline, one: GenerateImageRows) -> None:
     claimed = one.claim(uuid4().hex, EveryPath())
     assert isinstance(claimed, ClaimedImage)

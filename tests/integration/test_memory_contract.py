@@ -256,7 +256,7 @@ def references_are_shown_and_some_are_missing(world: World) -> None:
     ]
     world.order(2, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
     world.run(until=Step.PREPARE_INPUTS)
-    assert world.bytes_kept() == 2
+    assert world.bytes_kept() == 3
     world.run()
 
 

@@ -113,6 +113,24 @@ def test_a_job_of_every_form_delivers_and_charges_each_image_once(
     assert production["processing_duration_seconds"] >= 0
 
 
+def test_a_larger_size_is_made_stored_and_charged_by_its_weight(world, studio, workers):
+    token = uuid4().hex
+    member = studio.member(100)
+    data = {"prompt": f"a hill, {token}", "aspect-ratio": "16:9", "imageSize": "2K"}
+    job_id = studio.job("simple_general", data, total_images=1, member=member)
+    studio.push(job_id)
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["error_message"]) == ("completed", None)
+    assert_books_agree(studio, job_id, price=8)
+    assert member_balance(studio, member) == 92
+    assert [call.image_size for call in world.calls(token)] == ["2K"]
+    width, height = LANDSCAPE
+    [picture] = stored_pictures(studio, row["generated_attach_ids"])
+    assert picture.size == (2 * width, 2 * height)
+    [image] = studio.rows("SELECT cost_usd FROM quel.image WHERE job_id = %s", job_id)
+    assert float(image["cost_usd"]) == 0.0504
+
+
 def test_ids_stand_in_plan_order_at_every_moment_whichever_image_comes_first(world, studio, workers):
     token = uuid4().hex
     member = studio.member()

@@ -141,28 +141,26 @@ def test_a_type_the_path_does_not_know_is_left_out_with_a_warning(world, studio,
     assert [len(call.pictures) for call in world.calls(token)] == [1]
 
 
-@pytest.mark.parametrize(
-    ("shot", "types", "says"),
-    [("tight", ["pants", "shoes"], "tight"), ("middle", ["shoes"], "middle")],
-)
-def test_an_image_the_shot_leaves_without_any_reference_fails_with_that_reason(
-    world, studio, workers, shot, types, says
+@pytest.mark.parametrize(("shot", "shown"), [("tight", ["top"]), ("middle", ["top", "pants"])])
+def test_what_a_shot_of_a_model_cannot_show_is_not_sent_and_without_a_model_everything_is(
+    world, studio, workers, shot, shown
 ):
     token = uuid4().hex
     attach_id = studio.attach(picture(), "good.png")
-    data = {
-        "basePrompt": token,
-        "individualImageAttachIds": [{"attachId": attach_id, "type": type_} for type_ in types],
-        "combinations": [
-            {"angle": "front", "shot": shot, "quantity": 1},
-            {"angle": "front", "shot": "full", "quantity": 1},
-        ],
-    }
-    job_id = studio.job("single_batch", data, total_images=2, member=studio.member())
+    clothes = ["top", "pants", "shoes"]
+    stages = [
+        {
+            "prompt": f"{token} {len(types)}",
+            "shotType": shot,
+            "individualImageAttachIds": [{"attachId": attach_id, "type": type_} for type_ in types],
+        }
+        for types in (["model", *clothes], clothes)
+    ]
+    job_id = studio.job("pipeline_stage", {"stages": stages}, total_images=2, member=studio.member())
     row = run(studio, job_id)
-    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 1, 1)
-    assert says in row["error_message"]
-    assert len(world.calls(token)) == 1
+    assert (row["job_status"], row["completed_images"], row["error_message"]) == ("completed", 2, None)
+    sent = {len(call.pictures) for call in world.calls(token)}
+    assert sent == {1 + len(shown), 3}
 
 
 def test_a_reference_of_all_stages_and_images_is_read_once(world, studio, workers):

@@ -1,6 +1,7 @@
 """Arranging references: the order pictures are sent in, the shot filter, and grids that save pictures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,8 @@ def shown(arrangement: Arrangement) -> list[tuple[str, list[str | None]]]:
             [
                 ("background", ["bg"]),
                 ("model", ["model"]),
-                ("clothing", ["top", "pants"]),
+                ("clothing", ["top"]),
+                ("clothing", ["pants"]),
                 ("accessories", ["bag"]),
             ],
         ),
@@ -47,7 +49,8 @@ def shown(arrangement: Arrangement) -> list[tuple[str, list[str | None]]]:
             [
                 ("background", ["bg"]),
                 ("model", ["model"]),
-                ("products", ["cream", "bottle"]),
+                ("products", ["cream"]),
+                ("products", ["bottle"]),
                 ("accessories", ["brush"]),
             ],
         ),
@@ -56,7 +59,8 @@ def shown(arrangement: Arrangement) -> list[tuple[str, list[str | None]]]:
             ["garnish", "side", "food", "bg", "dish"],
             [
                 ("background", ["bg"]),
-                ("dishes", ["food", "dish"]),
+                ("dishes", ["food"]),
+                ("dishes", ["dish"]),
                 ("ingredients", ["side"]),
                 ("props", ["garnish"]),
             ],
@@ -69,22 +73,25 @@ def shown(arrangement: Arrangement) -> list[tuple[str, list[str | None]]]:
                 ("actors", ["actor"]),
                 ("actors", ["face"]),
                 ("clothing", ["top"]),
-                ("props", ["bag", "prop"]),
+                ("props", ["bag"]),
+                ("props", ["prop"]),
             ],
         ),
         (
             "cartoon",
-            ["top", "character", "model", "bg"],
+            ["style", "top", "character", "pose", "model", "bg"],
             [
                 ("background", ["bg"]),
                 ("characters", ["character"]),
                 ("characters", ["model"]),
                 ("props", ["top"]),
+                ("pose", ["pose"]),
+                ("style", ["style"]),
             ],
         ),
     ],
 )
-def test_background_comes_first_then_people_one_by_one_then_items_in_grids(
+def test_place_people_items_and_guides_are_sent_one_by_one_in_this_order(
     path: str, given: list[str], expected: list[tuple[str, list[str]]]
 ) -> None:
     assert shown(arranged(path, given)) == expected
@@ -103,11 +110,20 @@ def test_no_references_at_all_is_no_problem() -> None:
         ("half body", ["top", "pants", "bag"]),
         ("full body", ["top", "pants", "shoes", "bag"]),
         ("something else", ["top", "pants", "shoes", "bag"]),
+        ("", ["top", "pants", "shoes", "bag"]),
     ],
 )
-def test_fashion_leaves_out_what_a_shot_cannot_show(shot: str, expected: list[str]) -> None:
-    pictures = arranged("fashion", ["top", "pants", "shoes", "bag"], shot).pictures
-    assert [r.type for p in pictures for r in p.references] == expected
+def test_fashion_leaves_out_what_a_shot_of_a_model_cannot_show(shot: str, expected: list[str]) -> None:
+    pictures = arranged("fashion", ["model", "top", "pants", "shoes", "bag"], shot).pictures
+    assert [r.type for p in pictures for r in p.references] == ["model", *expected]
+
+
+@pytest.mark.parametrize("shot", ["tight", "middle", "full"])
+def test_without_a_model_a_close_up_of_shoes_is_an_order(shot: str) -> None:
+    assert shown(arranged("fashion", ["shoes", "pants"], shot)) == [
+        ("clothing", ["pants"]),
+        ("accessories", ["shoes"]),
+    ]
 
 
 @pytest.mark.parametrize("path", ["cinema", "cartoon"])
@@ -117,14 +133,47 @@ def test_other_paths_have_no_shot_filter(path: str) -> None:
 
 
 def test_a_shot_that_leaves_nothing_is_a_problem_with_a_reason() -> None:
-    arrangement = arranged("fashion", ["shoes", "pants"], " Tight ")
+    path = replace(PATHS["fashion"], left_out_by_shot={"tight": frozenset({"model", "shoes"})})
+    given = references("fashion", "shoes", "model")
+    arrangement = arrange(path, given, " Tight ", max_pictures=14)
     assert arrangement.pictures == ()
     assert arrangement.problem == (
-        'The shot "Tight" does not show pants and shoes, and no other reference is left: '
+        'The shot "Tight" does not show model and shoes, and no other reference is left: '
         "choose a wider shot or add a reference."
     )
-    assert arranged("fashion", ["shoes"], "middle").problem is not None
-    assert arranged("fashion", ["shoes"], "full").problem is None
+    assert arrange(path, given, "full", max_pictures=14).problem is None
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "shared"),
+    [
+        ("fashion", ["model", *["top"] * 10, *["bag"] * 6], ("accessories", 4)),
+        ("fashion", ["model", *["top"] * 12, "bag", "shoes"], ("accessories", 2)),
+        ("fashion", ["model", *["top"] * 16], ("clothing", 4)),
+        ("eats", ["bg", *["food"] * 6, *["side"] * 4, *["prop"] * 6], ("props", 4)),
+        ("eats", ["bg", *["food"] * 12, "side", "prop"], ("ingredients and props", 2)),
+        ("beauty", ["cream"] * 15, ("products", 2)),
+    ],
+)
+def test_only_what_exceeds_the_models_number_shares_a_picture_smallest_roles_first(
+    path: str, given: list[str], shared: tuple[str, int]
+) -> None:
+    pictures = arranged(path, given).pictures
+    assert len(pictures) == 14
+    assert [(p.category, len(p.references)) for p in pictures if p.is_grid] == [shared]
+
+
+def test_people_and_the_place_share_no_picture_while_items_can() -> None:
+    given = ["bg", "actor", "actor", "actor", *["top"] * 20, *["prop"] * 20]
+    pictures = arranged("cinema", given).pictures
+    alone = {category for picture in pictures if not picture.is_grid for category in [picture.category]}
+    assert {"background", "actors"} <= alone
+    assert sum(picture.category == "actors" for picture in pictures) == 3
+
+
+def test_styles_share_a_picture_of_their_own() -> None:
+    arrangement = arranged("fashion", ["bg", "model", "top", "style", "mood", "look"], max_pictures=4)
+    assert shown(arrangement)[-1] == ("style", ["style", "mood", "look"])
 
 
 def test_three_pictures_put_the_item_categories_into_one_grid() -> None:

@@ -12,50 +12,57 @@ import quel.core.paths
 from quel.core.aspect import AspectRatio
 from quel.core.job import ItemRequest, RequestedReference, StageRequest
 from quel.core.paths import PATHS, discover
+from quel.core.prompting.labels import write_labels
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
 from quel.core.prompting.rules import Kind, ProductionPath, Rule, Vocabulary
 
 GUIDE = Path(__file__).parents[2] / "docs" / "add-a-path.md"
 
+GUIDES = {"pose": "pose", "style": "style mood look"}
 CATEGORY_OF_TYPE = {
     "fashion": {
         "model": "model",
         "background": "background bg",
         "clothing": "top pants outer",
         "accessories": "shoes bag accessory acce product none",
+        **GUIDES,
     },
     "beauty": {
         "model": "model",
         "background": "background bg",
         "accessories": "brush tool acce accessory",
         "products": "product lipstick cream bottle compact cosmetic skincare makeup none",
+        **GUIDES,
     },
     "eats": {
         "dishes": "food dish main model product none",
         "ingredients": "ingredient side",
         "props": "prop topping garnish acce accessory",
         "background": "background bg",
+        **GUIDES,
     },
     "cinema": {
         "actors": "actor model character face",
         "clothing": "top pants outer",
         "props": "prop shoes bag accessory acce product none",
         "background": "background bg",
+        **GUIDES,
     },
     "cartoon": {
         "characters": "character model face",
         "props": "prop top pants outer shoes bag accessory acce product none",
         "background": "background bg",
+        **GUIDES,
     },
 }
 
 SENDING_ORDER = {
-    "fashion": ["background", "model", "clothing", "accessories"],
-    "beauty": ["background", "model", "products", "accessories"],
-    "eats": ["background", "dishes", "ingredients", "props"],
-    "cinema": ["background", "actors", "clothing", "props"],
-    "cartoon": ["background", "characters", "props"],
+    "fashion": ["background", "model", "clothing", "accessories", *GUIDES],
+    "beauty": ["background", "model", "products", "accessories", *GUIDES],
+    "eats": ["background", "dishes", "ingredients", "props", *GUIDES],
+    "cinema": ["background", "actors", "clothing", "props", *GUIDES],
+    "cartoon": ["background", "characters", "props", *GUIDES],
 }
 
 UNTYPED = {
@@ -96,10 +103,11 @@ def test_only_beauty_has_a_use_for_types_nobody_knows() -> None:
     assert set(unknown.values()) == {None}
 
 
-def test_people_and_places_are_sent_alone_and_the_rest_in_grids() -> None:
+def test_each_category_is_a_place_people_items_or_a_guide() -> None:
     kinds = {category.name: category.kind for path in PATHS.values() for category in path.categories}
     assert {name for name, kind in kinds.items() if kind is Kind.PLACE} == {"background"}
     assert {name for name, kind in kinds.items() if kind is Kind.PEOPLE} == {"model", "actors", "characters"}
+    assert {name for name, kind in kinds.items() if kind is Kind.GUIDE} == set(GUIDES)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,12 @@ def test_people_and_places_are_sent_alone_and_the_rest_in_grids() -> None:
         ("cartoon", "Three Quarter View", "three-quarter"),
         ("cartoon", "low", "low-angle"),
         ("cartoon", "High_Angle", "high-angle"),
-        ("fashion", "top down", None),
+        ("fashion", "top down", "overhead"),
+        ("fashion", "flat lay", "flat-lay"),
+        ("fashion", "Low Angle", "low-angle"),
+        ("cinema", "bird's eye view", "overhead"),
+        ("beauty", "3/4 view", "three-quarter"),
+        ("fashion", "dutch tilt", None),
         ("fashion", "", None),
     ],
 )
@@ -149,6 +162,11 @@ def test_usual_spellings_of_angles_are_understood(name: str, words: str, angle: 
         ("cartoon", "full", "full-body"),
         ("cartoon", "tight", "portrait"),
         ("cartoon", "middle", "bust"),
+        ("fashion", "wide", "wide"),
+        ("fashion", "long shot", "wide"),
+        ("cinema", "establishing shot", "establishing"),
+        ("cinema", "Over the shoulder", "over-the-shoulder"),
+        ("cartoon", "wide", "wide"),
         ("fashion", "worm hole", None),
     ],
 )
@@ -159,14 +177,14 @@ def test_usual_spellings_of_shots_are_understood(name: str, words: str, shot: st
 def test_the_words_the_front_end_offers_are_in_the_vocabularies() -> None:
     plain_angles, plain_shots = {"front", "side", "profile", "back"}, {"tight", "middle", "full"}
     for name in ("fashion", "beauty", "cinema"):
-        assert set(PATHS[name].angles.spellings) == plain_angles
-        assert set(PATHS[name].shots.spellings) == plain_shots
+        assert plain_angles < set(PATHS[name].angles.spellings)
+        assert plain_shots < set(PATHS[name].shots.spellings)
     eats = PATHS["eats"]
-    assert set(eats.angles.spellings) == plain_angles | {"overhead", "45-degree", "macro"}
-    assert set(eats.shots.spellings) == plain_shots | {"full-plate", "hero-shot", "detail", "context"}
+    assert set(eats.angles.spellings) > plain_angles | {"overhead", "45-degree", "macro"}
+    assert set(eats.shots.spellings) > plain_shots | {"full-plate", "hero-shot", "detail", "context"}
     cartoon = PATHS["cartoon"]
-    assert set(cartoon.angles.spellings) == {"front", "three-quarter", "side", "low-angle", "high-angle"}
-    assert set(cartoon.shots.spellings) == {"portrait", "bust", "full-body"}
+    assert set(cartoon.angles.spellings) > {"front", "three-quarter", "side", "low-angle", "high-angle"}
+    assert set(cartoon.shots.spellings) > {"portrait", "bust", "full-body"}
     assert set(cartoon.fx.spellings) == {"none", "speed-lines", "impact", "aura", "emotion"}
 
 
@@ -219,11 +237,13 @@ def test_the_path_of_the_guide_sorts_arranges_and_writes_prompts(
     sorted_references = sort_references(pets, asked)
     assert len(sorted_references.left_out) == 1
     pictures = arrange(pets, sorted_references.kept, "full body", max_pictures=14).pictures
-    assert [picture.category for picture in pictures] == ["background", "animals", "toys"]
+    assert [p.category for p in pictures] == ["background", "animals", "animals", "toys"]
     stage = StageRequest("Zwei Freunde", AspectRatio(4, 3), (), ())
     prompt = write_prompt(pets, pictures, stage, ItemRequest("profile", "full body", 1), number=0, of=1)
-    assert "image 2: a contact sheet of two separate animals." in prompt
-    assert "Camera angle: side. True side view of the animals." in prompt
+    assert write_labels(pets, pictures)[2] == "Image 3: animal 2."
+    assert prompt.startswith(
+        "Pet photograph, in true side view, from nose to tail: the animals of images 2 and 3"
+    )
     assert "Zwei Freunde" in prompt
 
 
@@ -243,8 +263,8 @@ def test_a_file_without_a_path_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         ('{"close": frozenset', '{"cloze": frozenset', "'cloze' is no shot"),
         ('types=("toy",)', 'types=("toy", "cat")', "'cat' is no type of exactly one category"),
         ('when="several-animals"', 'when="many-animals"', "'many-animals' is no fact"),
-        ("of {subject}, from nose", "of {topic}, from nose", "'topic' is no placeholder"),
-        ("not a copy.", "not a copy of {animals}.", "'animals' is no placeholder"),
+        ("of the eyes of {subject}", "of the eyes of {topic}", "'topic' is no placeholder"),
+        ("of {background_at}", "of {animals_at}", "'animals_at' is no placeholder"),
     ],
 )
 def test_a_wrong_word_in_a_path_file_is_named(guide_code: str, good: str, bad: str, message: str) -> None:

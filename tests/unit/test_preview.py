@@ -56,14 +56,26 @@ def test_it_names_images_pictures_prompts_and_price():
         (2, 1, 2, 2),
         (3, 1, 1, 1),
     ]
-    assert [picture.category for picture in first.pictures] == ["background", "model", "clothing"]
-    assert [r.attach_id for r in first.pictures[2].references] == [100, 103]
-    assert [r.attach_id for r in third.pictures[2].references] == [100]  # a tight shot leaves out pants
+    shown = [[r.attach_id for picture in i.pictures for r in picture.references] for i in (first, third)]
+    assert shown == [[102, 101, 100, 103], [102, 101, 100]]  # a tight shot leaves out pants
+    assert first.prompt.startswith("Image 1: the location; its people left out.\nImage 2: the model.\n")
     assert "Seoul at night" in first.prompt
     assert first.prompt != second.prompt
     assert len({image.seed for image in found.images}) == 3
     assert {image.aspect_ratio for image in found.images} == {"9:16"}
     assert (found.warnings, found.problems) == ((), ())
+
+
+def test_a_larger_size_is_priced_and_one_the_model_lacks_is_warned_of():
+    found = look(subject({"basePrompt": "x", "imageSize": "4K"}))
+    assert (found.credits, found.cost_usd, found.warnings) == (24, pytest.approx(2 * 0.0756), ())
+    old = "gemini-2.5-flash-image"
+    small = look(
+        subject({"basePrompt": "x", "imageSize": "4K"}),
+        model=model_for(old),
+    )
+    assert small.credits == 10
+    assert small.warnings == (f"imageSize 4K is more than {old} makes: the images are made at 1K.",)
 
 
 def test_an_input_that_cannot_be_run_is_a_problem_and_costs_nothing():
@@ -100,15 +112,9 @@ def test_references_left_out_are_warnings_and_none_left_is_a_problem():
     assert "None of the given references can be used." in none.problems[0]
 
 
-def test_an_image_its_shot_leaves_without_references_would_fail_alone():
-    data = {
-        "individualImageAttachIds": references("shoes"),
-        "combinations": [
-            {"angle": "front", "shot": "full", "quantity": 1},
-            {"angle": "front", "shot": "tight", "quantity": 1},
-        ],
-    }
-    found = look(subject(data))
+def test_an_image_without_any_usable_reference_would_fail_alone():
+    stages = [{"quantity": 1, "individualImageAttachIds": references(type_)} for type_ in ("shoes", "spoon")]
+    found = look(subject({"stages": stages}, job_type="pipeline_stage"))
     assert [image.problem is None for image in found.images] == [True, False]
     assert (found.credits, found.problems) == (5, ())
     assert any(warning.startswith("Image 2 would fail") for warning in found.warnings)

@@ -1,6 +1,7 @@
 """docs/prompts.md shows what the code says today, for every path and every situation."""
 
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from quel.core.paths import PATHS
 
 DOCS = Path(__file__).parents[2] / "docs"
+sys.path.insert(0, str(DOCS))  # as when the script is run
 SCRIPT = runpy.run_path(str(DOCS / "write_prompts.py"))
 
 

@@ -70,7 +70,7 @@ def test_defaults_stand_in_for_everything():
     assert (stage.prompt, stage.aspect_ratio) == ("best quality, masterpiece", AspectRatio(16, 9))
     assert (stage.references, stage.negative_prompt, stage.pre_edited) == ((), "", None)
     (item,) = stage.items
-    assert (item.angle, item.shot, item.quantity, item.fx) == ("front", "full", 3, None)
+    assert (item.angle, item.shot, item.quantity, item.fx) == ("", "", 3, None)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,33 @@ def test_nested_and_single_combinations_are_a_list():
         1,
         2,
     ]
+
+
+@pytest.mark.parametrize("job_type", list(JobType))
+def test_effect_and_negative_prompt_are_read_in_every_job_type(job_type):
+    lists = {"combinations": [{}], "stages": [{}], "mergedImages": [{"mergedAttachId": 9}]}
+    for own in ({}, lists):
+        stage = only_stage(job_type, {"prompt": "x", "fx": "aura", "negative_prompt": "blur", **own})
+        assert (stage.negative_prompt, stage.items[0].fx) == ("blur", "aura")
+
+
+def test_a_stage_has_an_effect_of_its_own():
+    stage = only_stage("pipeline_stage", {"fx": "aura", "stages": [{"prompt": "x", "fx": "impact"}]})
+    assert stage.items[0].fx == "impact"
+
+
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [("2K", "2K"), (" 4k ", "4K"), (2048, "2K"), ("1024", "1K"), (None, None), ("", None)],
+)
+def test_the_size_is_read_in_every_spelling(given, read_as):
+    assert read("single_batch", {"basePrompt": "x", "imageSize": given}).image_size == read_as
+
+
+@pytest.mark.parametrize("size", ["8K", "large", 3, ["2K"]])
+def test_a_size_that_no_model_has_is_refused_by_its_key(size):
+    (problem,) = refused("simple_general", {"prompt": "x", "imageSize": size})
+    assert problem.message.startswith("imageSize must be one of 1K, 2K, 4K, but it is ")
 
 
 # pipeline_stage

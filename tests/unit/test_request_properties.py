@@ -124,7 +124,8 @@ def check_request(request):
         assert stage.items
         assert stage.aspect_ratio in GRID_SIZES_PX
         texts = [stage.prompt, *(text for item in stage.items for text in (item.angle, item.shot))]
-        assert all(text and text == text.strip() for text in texts)
+        assert stage.prompt
+        assert all(text == text.strip() for text in texts)
         optional = [stage.negative_prompt, request.user_id, *(item.fx for item in stage.items)]
         types = [ask.type for ask in stage.references]
         for text in (*texts, *types, *(text for text in optional if text)):

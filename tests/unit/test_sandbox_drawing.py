@@ -75,7 +75,7 @@ def test_no_text_stops_the_pencil(prompt):
 
 
 def test_the_caption_is_the_customers_own_words_where_the_prompt_marks_them():
-    own = draw(asked('Rules.\n"""\nmorning light\n"""\nMore rules.'))
+    own = draw(asked("A sentence. Art direction from the client: «morning light» More."))
     assert ImageChops.difference(own, draw(asked("morning light"))).getbbox() is None
 
 

@@ -6,8 +6,12 @@ A route is chosen by a job's path when the job is claimed, and stays in its plan
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from quel.core.models import SIZES, SizeClass
+
 GEMINI = "gemini"
 COMFYUI = "comfyui"
+
+ONE_SIZE = (SizeClass(SIZES[0], tokens=0, price_usd=0.0),)
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +48,8 @@ class Capability:
     """What a maker can be shown and told. `model` is its name in events, `usd_per_image` what it asks beside
     the seconds of a GPU.
 
-    `takes_negative`: what to avoid has a place of its own, and is no part of the prompt.
+    `takes_negative`: what to avoid has a place of its own, and is no part of the prompt. `sizes` are smallest
+    first; a workflow has the one that it is written for.
     """
 
     model: str
@@ -52,6 +57,7 @@ class Capability:
     takes_negative: bool = False
     usd_per_image: float = 0.0
     digest: str = ""
+    sizes: tuple[SizeClass, ...] = ONE_SIZE
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """What to do with a job id that arrived: decided from the row alone, before anything is spent."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choose_payer
-from quel.core.engines import Routing
+from quel.core.engines import ONE_SIZE, Capability, Routing
 from quel.core.job import JobPlan, JobStatus, Problem
 from quel.core.kind import MADE_HERE, Kind, kind_of
+from quel.core.models import SIZES, SizeClass, size_for
 from quel.core.plan import make_plan
 from quel.core.request import parse_request
 
@@ -43,7 +45,7 @@ class JobFacts:
 
 @dataclass(frozen=True)
 class IntakePolicy:
-    """The settings that decide about a job."""
+    """The settings that decide about a job. `price` is what an image costs at `image_size`, in credits."""
 
     known_paths: Collection[str]
     disabled_paths: Collection[str]
@@ -52,6 +54,18 @@ class IntakePolicy:
     price: int
     max_images: int
     routing: Routing = field(default_factory=Routing)
+    image_size: str = SIZES[0]
+
+    def size_of(self, asked: str | None, capability: Capability | None) -> SizeClass:
+        """The size at which images of a job come that asks for `asked`; None leaves it to the settings."""
+        return size_for(capability.sizes if capability else ONE_SIZE, asked or self.image_size)
+
+    def price_of(self, asked: str | None, capability: Capability | None) -> int:
+        """Credits an image of that job costs: `price` at the size of the settings, by weight at others."""
+        weight = (
+            self.size_of(asked, capability).credits_weight / self.size_of(None, capability).credits_weight
+        )
+        return math.ceil(round(self.price * weight, 6))
 
 
 @dataclass(frozen=True)
@@ -186,7 +200,8 @@ def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: J
     payer = choose_payer(facts.organization, facts.member_id, user_id, facts.members)
     if isinstance(payer, NoPayer):
         return Refuse("no_payer", payer.reason)
-    refusal = cannot_afford(payer, len(plan.images) - len(stored), policy.price)
+    price = policy.price_of(plan.request.image_size, policy.routing.capability(plan.route.maker))
+    refusal = cannot_afford(payer, len(plan.images) - len(stored), price)
     if refusal:
         return Refuse("no_credit", refusal)
     return Start(path, plan, payer, stored)

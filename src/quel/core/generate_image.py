@@ -6,6 +6,7 @@ from uuid import UUID
 from quel.core.aspect import AspectRatio
 from quel.core.engines import Maker
 from quel.core.job import JobStatus
+from quel.core.models import SIZES
 from quel.core.submission import Submission
 
 
@@ -34,6 +35,8 @@ class ClaimedImage:
     roles: tuple[str, ...] = ()
     submission: Submission | None = None
     starts: int = 1
+    labels: tuple[str, ...] = ()
+    image_size: str = SIZES[0]
 
 
 @dataclass(frozen=True)

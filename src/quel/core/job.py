@@ -6,6 +6,9 @@ from enum import StrEnum
 from quel.core.aspect import AspectRatio
 from quel.core.engines import Route
 
+DEFAULT_PROMPT = "best quality, masterpiece"
+"""The base prompt of an input that has none: a text that wishes for nothing."""
+
 
 class JobType(StrEnum):
     """The values of quel_production_jobs.job_type."""
@@ -44,7 +47,8 @@ class RequestedReference:
 class ItemRequest:
     """One combination of a stage: `quantity` images alike but for their variation.
 
-    `angle`, `shot` and `fx` are the customer's own words (a path maps spellings onto its vocabulary).
+    `angle`, `shot` and `fx` are the customer's own words (a path maps spellings onto its vocabulary). Angle
+    and shot are empty where they ordered none: then no prompt makes an order of them.
     `quantity` None means "a share of what the others leave of total_images".
     """
 
@@ -76,12 +80,17 @@ class Replaced:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job's input, every job type and age brought to one shape; `replaced` is what it was read without."""
+    """A job's input, every job type and age brought to one shape.
+
+    `replaced` is what it was read without. `image_size` is one of models.SIZES, None where the job leaves it
+    to QUEL_IMAGE_SIZE.
+    """
 
     job_type: JobType
     stages: tuple[StageRequest, ...]
     user_id: str | None
     replaced: tuple[Replaced, ...] = ()
+    image_size: str | None = None
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,13 @@ READ_KEYS = TELLING_KEYS | {
     "cameraAngle",
     "shot",
     "shotType",
+    "fx",
+    "negative_prompt",
     "isPreEdited",
 }
 """The top-level keys that say what images to make."""
 
-COMMON_KEYS = frozenset({"userId", "aspect-ratio"})
+COMMON_KEYS = frozenset({"userId", "aspect-ratio", "imageSize"})
 """Keys that quel reads and that jobs of every kind carry: they tell nothing."""
 
 _TELLING = frozenset(map(plain_key, TELLING_KEYS))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from quel.core.aspect import AspectRatio
+from quel.core.models import SIZES
 from quel.core.operator_fault import OperatorFault
 
 
@@ -22,6 +23,8 @@ class GenerateRequest:
     """Everything an engine needs to make one image. Pictures are sent in this order, the prompt last.
 
     `roles` are the pictures' categories; `negative_prompt` is empty where the prompt says what to avoid.
+    `labels` are said right before the pictures, one each; none where the release before prepared the image.
+    `image_size` is one of SIZES.
     """
 
     prompt: str
@@ -30,6 +33,13 @@ class GenerateRequest:
     seed: int
     negative_prompt: str = ""
     roles: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    image_size: str = SIZES[0]
+
+    @property
+    def text(self) -> str:
+        """Labels and prompt in one, for an engine that is told everything at once."""
+        return "\n\n".join(filter(None, ("\n".join(self.labels), self.prompt)))
 
 
 class QuotaScope(StrEnum):

@@ -7,6 +7,7 @@ from uuid import UUID
 from quel.core.aspect import AspectRatio
 from quel.core.engines import Maker
 from quel.core.job import JobPlan, JobStatus
+from quel.core.models import SIZES
 from quel.core.pipeline import ImageState
 
 DOWNLOADS_AT_ONCE = 6
@@ -50,7 +51,10 @@ class Preparation:
 
 @dataclass(frozen=True)
 class ReadyImage:
-    """Everything a provider call needs, the pictures by the keys their bytes are kept under."""
+    """Everything a provider call needs, the pictures by the keys their bytes are kept under.
+
+    `labels` are said right before the pictures, one each; the prompt says all that matters without them too.
+    """
 
     image_no: int
     prompt: str
@@ -59,12 +63,16 @@ class ReadyImage:
     seed: int
     negative_prompt: str = ""
     roles: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    image_size: str = SIZES[0]
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
         return {
             "prompt": self.prompt,
             "picture_keys": list(self.picture_keys),
+            "labels": list(self.labels),
+            "image_size": self.image_size,
             "aspect_ratio": [self.aspect_ratio.width, self.aspect_ratio.height],
             "seed": self.seed,
             "negative_prompt": self.negative_prompt,
@@ -90,3 +98,10 @@ class FailedImage:
     image_no: int
     code: str
     reason: str
+
+
+def smaller_than_asked(asked: str | None, made: str, model: str) -> tuple[str, ...]:
+    """The warning of a job whose images come smaller than it asks for, since the model has no such size."""
+    if asked is None or SIZES.index(made) >= SIZES.index(asked):
+        return ()
+    return (f"imageSize {asked} is more than {model} makes: the images are made at {made}.",)

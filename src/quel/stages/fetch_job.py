@@ -83,7 +83,8 @@ def _start(services: Services, facts: Facts, start: Start) -> tuple[StepMessage,
     if start.path.fell_back_from is not None:
         emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
     owner = result_owner(start.plan.request.user_id, facts.member_id)
-    price = services.rules.intake.price
+    capability = services.rules.capability(start.plan.route.maker)
+    price = services.rules.intake.price_of(start.plan.request.image_size, capability)
     match services.fetch_job.claim(facts, start, price=price, result_owner=owner):
         case Claimed():
             _tell_plan(facts, start)

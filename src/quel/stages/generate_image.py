@@ -248,7 +248,7 @@ def _call(
     emit(
         Event.PROVIDER_CALLED,
         model=capability.model if capability else str(lane.maker),
-        prompt_length=len(claimed.prompt),
+        prompt_length=len(claimed.prompt) + sum(map(len, claimed.labels)),
         pictures=len(pictures),
     )
     request = GenerateRequest(
@@ -258,6 +258,8 @@ def _call(
         claimed.seed,
         claimed.negative_prompt,
         claimed.roles,
+        claimed.labels,
+        claimed.image_size,
     )
     call = Call(
         job_id=claimed.job_id,

@@ -9,7 +9,15 @@ from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
 from quel.core.ports import PictureFile
-from quel.core.prepare_inputs import MOST_TRIES, PAUSE_S, FailedImage, Preparation, ReadyImage
+from quel.core.prepare_inputs import (
+    MOST_TRIES,
+    PAUSE_S,
+    FailedImage,
+    Preparation,
+    ReadyImage,
+    smaller_than_asked,
+)
+from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import Arrangement, PictureSpec
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange
@@ -97,7 +105,7 @@ def _prepare(
         preparation.job_id,
         ready=work.ready,
         failed=work.failed,
-        warnings=(*preparation.replaced, *gathered.warnings),
+        warnings=(*preparation.replaced, *gathered.warnings, *work.smaller_than_asked()),
         input_images=len(pictures),
     )
     emit(Event.INPUTS_PREPARED, ready=len(end.ready), failed=len(work.failed), references=len(pictures))
@@ -160,10 +168,29 @@ class _Work:
             return
         negative = " ".join(stage.negative_prompt.split()) if capability.takes_negative else ""
         told = replace(stage, negative_prompt="") if negative else stage
-        prompt = self._prompt(image, told, arrangement.pictures)
-        roles = tuple(picture.category for picture in arrangement.pictures)
-        asked = ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed, negative, roles)
-        self.ready.append(asked)
+        self.ready.append(
+            ReadyImage(
+                image.image_no,
+                self._prompt(image, told, arrangement.pictures),
+                keys,
+                stage.aspect_ratio,
+                image.seed,
+                negative_prompt=negative,
+                roles=tuple(picture.category for picture in arrangement.pictures),
+                labels=write_labels(self._path, arrangement.pictures),
+                image_size=self._size(capability),
+            )
+        )
+
+    def smaller_than_asked(self) -> tuple[str, ...]:
+        """A sentence where the job asks for larger images than its maker makes."""
+        maker = self.preparation.plan.route.maker
+        capability = self.services.rules.capability(maker)
+        asked = self.preparation.plan.request.image_size
+        return smaller_than_asked(asked, self._size(capability), capability.model) if capability else ()
+
+    def _size(self, capability: Capability) -> str:
+        return self.services.rules.intake.size_of(self.preparation.plan.request.image_size, capability).name
 
     def _arrange(
         self,

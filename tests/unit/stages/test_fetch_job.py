@@ -54,6 +54,24 @@ def test_a_pending_job_is_claimed_with_a_plan_and_sent_on(services, studio, job)
     assert studio.states(job_id) == ["planned"] * 3
 
 
+@pytest.mark.parametrize(
+    ("setting", "asked", "price"),
+    [
+        ("1K", None, 5),
+        ("1K", "2K", 8),  # one and a half times 5, rounded up
+        ("1K", "4K", 12),
+        ("2K", None, 5),  # IMAGE_PER_PRICE is the price at the size of the settings
+        ("2K", "4K", 8),
+        ("2K", "1K", 4),
+    ],
+)
+def test_an_image_of_another_size_costs_its_weight_in_credits(services, job, setting, asked, price):
+    rule(services, image_size=setting)
+    job_id = job(2, data={"prompt": "a mast", "imageSize": asked})
+    fetch_job(services, job_id)
+    assert services.tables.pipeline_jobs[job_id].price == price
+
+
 def test_a_second_message_looks_again_and_plans_nothing(services, studio, job):
     job_id = job(2)
     fetch_job(services, job_id)

@@ -62,6 +62,7 @@ def test_the_provider_is_sent_what_was_prepared(services, studio, ready):
     [request] = services.engine.requests
     prepared = image(services, job_id).request
     assert (request.prompt, request.seed) == (prepared.prompt, prepared.seed)
+    assert request.labels == prepared.labels == ("Image 1: the garment (top); the clothing alone.",)
     assert [picture.data for picture in request.pictures] == [b"top"]
 
 

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import pytest
 
+from quel.core.engines import ONE_SIZE, Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import JobStatus
+from quel.core.models import model_for
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
 from quel.core.prepare_inputs import LEASE_S, MOST_TRIES
 from quel.sandbox.memory.pictures import NO_PICTURE
@@ -42,6 +44,13 @@ def two_stages(job_after):
         return job_after(Step.FETCH_JOB, 2, job_type="pipeline_stage", data={"stages": stages})
 
     return claim
+
+
+def made_by(rules, max_pictures, sizes=ONE_SIZE):
+    """The rules where Gemini's model can do so much."""
+    capability = Capability("a model", max_pictures, sizes=sizes)
+    routing = replace(rules.routing, capabilities={Maker(): capability})
+    return replace(rules, intake=replace(rules.intake, routing=routing))
 
 
 def generate(job_id, *image_nos):
@@ -103,6 +112,25 @@ def test_an_image_without_references_becomes_ready_with_its_words(services, stud
     assert first.seed != second.seed
 
 
+@pytest.mark.parametrize(
+    ("model", "asked", "made", "warned"),
+    [
+        ("gemini-nano-banana-2.1", None, "1K", False),
+        ("gemini-nano-banana-2.1", "4K", "4K", False),
+        ("gemini-3-pro-image", "1K", "2K", False),
+        ("gemini-2.5-flash-image", "4K", "1K", True),
+    ],
+)
+def test_an_image_is_prepared_at_the_size_asked_for_as_far_as_the_model_has_it(
+    services, studio, job_after, model, asked, made, warned
+):
+    services.rules = made_by(services.rules, model_for(model).max_pictures, model_for(model).sizes)
+    job_id = job_after(Step.FETCH_JOB, 1, data={"prompt": "a mast", "imageSize": asked})
+    prepare_inputs(services, job_id)
+    assert services.tables.images[job_id, 0].request.image_size == made
+    assert ("imageSize 4K is more than" in warnings(services, job_id)) == warned
+
+
 def test_a_second_message_calls_for_what_the_rows_call_for(services, batch):
     job_id = batch(images=2)
     prepare_inputs(services, job_id)
@@ -117,13 +145,18 @@ def test_a_full_cache_puts_the_job_off(services, studio, batch):
     assert studio.states(job_id) == ["planned"]
 
 
-def test_references_are_shown_with_those_of_one_category_on_one_picture(services, studio, batch):
+def test_references_are_shown_one_by_one_each_with_its_label(services, studio, batch):
     model, top, pants = (studio.attach(name.encode(), name) for name in ("model", "top", "pants"))
     job_id = batch((top, "top"), (model, "model"), (pants, "pants"), images=2)
     prepare_inputs(services, job_id)
-    assert shown(services, job_id) == [b"model", b"grid 16:9 of top,pants"]
+    assert shown(services, job_id) == [b"model", b"top", b"pants"]
     assert shown(services, job_id, 0) == shown(services, job_id, 1)
-    assert len(services.blobs.inputs) == 2
+    assert len(services.blobs.inputs) == 3
+    assert services.tables.images[job_id, 0].request.labels == (
+        "Image 1: the model.",
+        "Image 2: garment (top); the clothing alone.",
+        "Image 3: garment (pants); the clothing alone.",
+    )
     assert services.tables.pipeline_jobs[job_id].input_images == 3
 
 
@@ -137,6 +170,7 @@ def test_a_reference_is_read_once_however_many_images_show_it(services, studio, 
 
 
 def test_combinations_that_show_the_same_share_one_picture(services, studio, job_after):
+    services.rules = made_by(services.rules, max_pictures=1)
     references = [{"attachId": studio.attach(name.encode(), name), "type": "top"} for name in ("one", "two")]
     combinations = [{"angle": angle, "shot": "full", "quantity": 1} for angle in ("front", "back")]
     data = {"basePrompt": "a mast", "individualImageAttachIds": references, "combinations": combinations}
@@ -193,10 +227,10 @@ def test_one_stage_that_misses_a_reference_fails_all_where_the_settings_say_so(s
     assert reason(services, job_id, 0) == reason(services, job_id, 1)
 
 
-def test_a_shot_that_can_show_none_of_the_references_fails(services, studio, batch):
+def test_a_close_up_of_trousers_without_a_model_is_made(services, studio, batch):
     job_id = batch((studio.attach(b"pants", "pants"), "pants"), shot="tight")
-    assert prepare_inputs(services, job_id) == finalize(job_id)
-    assert services.tables.images[job_id, 0].reason_code == "no_references_left"
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert shown(services, job_id) == [b"pants"]
 
 
 def test_more_different_references_than_a_job_may_show_are_left_out_by_name(services, studio, batch):
@@ -204,7 +238,7 @@ def test_more_different_references_than_a_job_may_show_are_left_out_by_name(serv
     ids = [studio.attach(f"shoe {no}".encode(), f"shoe-{no}.png") for no in range(4)]
     job_id = batch(*[(id, "shoes") for id in ids])
     assert prepare_inputs(services, job_id) == generate(job_id, 0)
-    assert shown(services, job_id) == [b"grid 16:9 of shoe 0,shoe 1"]
+    assert shown(services, job_id) == [b"shoe 0", b"shoe 1"]
     for left_out in ids[2:]:
         assert f"Reference {left_out} " in warnings(services, job_id)
     assert "at most 2 different" in warnings(services, job_id)

@@ -47,7 +47,7 @@ def cost_usd(take: Take, seconds: float) -> float:
 def _failed(take: Take, standing: Standing) -> Outcome:
     told = judge_failure(
         standing,
-        secrets=(take.request.prompt, take.request.negative_prompt),
+        secrets=(take.request.text, take.request.prompt, take.request.negative_prompt),
         refusals=take.workflow.refusals,
         attempts=take.call.attempts,
     )

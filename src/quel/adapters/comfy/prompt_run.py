@@ -57,7 +57,7 @@ class PromptRun:
             return names
         server, request = take.server, take.request
         filling = Filling(
-            prompt=request.prompt,
+            prompt=request.text,
             negative=request.negative_prompt,
             seed=(request.seed + take.submission.take) % (LARGEST_SEED + 1),
             size_px=take.workflow.size_px(request.aspect_ratio),

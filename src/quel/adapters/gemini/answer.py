@@ -26,11 +26,17 @@ Inspect = Callable[[bytes], str]  # bytes → true MIME type; raises UnreadableP
 
 
 def judge_answer(
-    answer: HttpAnswer, model: Model, inspect: Inspect, secrets: tuple[str, ...] = ()
+    answer: HttpAnswer,
+    model: Model,
+    inspect: Inspect,
+    secrets: tuple[str, ...] = (),
+    *,
+    price_usd: float | None = None,
 ) -> Outcome:
     """Made with the last picture that can be read and is no thought, else the last such thought.
 
-    Without one: the error that the answer tells, else why it has no picture. `secrets` as in `judge_error`.
+    Without one: the error that the answer tells, else why it has no picture. `secrets` as in `judge_error`;
+    `price_usd` is what a picture costs at the size asked for, by default the model's smallest.
     """
     try:
         objects = objects_in(answer.body)
@@ -42,7 +48,7 @@ def judge_answer(
     for encoded in _candidates(objects):
         read = _read(encoded, inspect)
         if isinstance(read, PictureBytes):
-            return Made(read, model.price_usd)
+            return Made(read, model.price_usd if price_usd is None else price_usd)
         broken = broken or read
     if error_in(objects) is not None:
         return judge_error(answer, model.id, secrets)

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 GEMINI_URL = "https://generativelanguage.googleapis.com/"
 
-TEMPERATURE = 0.45  # SPEC 4
-
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a 4K PNG in base64 is below 40 MB
 
 
@@ -91,18 +89,19 @@ class GeminiEngine:
         if not answer.is_success:
             return judge_error(answer, self.model.id, secrets)
         with self._reading:  # one a CPU: more at once would only hold more memory, some 6 MB each
-            return judge_answer(answer, self.model, self._inspect, secrets)
+            price_usd = self.model.size_for(request.image_size).price_usd
+            return judge_answer(answer, self.model, self._inspect, secrets, price_usd=price_usd)
 
     def _send(self, request: GenerateRequest, words: Sequence[bytes], headers: dict[str, str]) -> None:
         from google.genai import types
 
-        pictures = [
-            types.Part.from_bytes(data=word, mime_type=picture.mime_type)
-            for word, picture in zip(words, request.pictures, strict=True)
-        ]
+        parts: list[types.Part] = []
+        for number, (word, picture) in enumerate(zip(words, request.pictures, strict=True)):
+            parts += [types.Part.from_text(text=label) for label in request.labels[number : number + 1]]
+            parts.append(types.Part.from_bytes(data=word, mime_type=picture.mime_type))
         self._client.models.generate_content(
             model=self.model.id,
-            contents=types.Content(role="user", parts=[*pictures, types.Part.from_text(text=request.prompt)]),
+            contents=types.Content(role="user", parts=[*parts, types.Part.from_text(text=request.prompt)]),
             config=self._config(request, headers),
         )
 
@@ -111,11 +110,12 @@ class GeminiEngine:
 
         return types.GenerateContentConfig(
             http_options=types.HttpOptions(headers=headers),
-            temperature=TEMPERATURE,
+            temperature=self.model.temperature,
             seed=request.seed,
             response_modalities=["IMAGE"],
             image_config=types.ImageConfig(
-                aspect_ratio=str(request.aspect_ratio), image_size=self.model.image_size
+                aspect_ratio=str(request.aspect_ratio),
+                image_size=self.model.size_for(request.image_size).name if self.model.takes_size else None,
             ),
             # The SDK would otherwise announce its function calling at info level, once an image.
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),

@@ -19,6 +19,7 @@ from quel.core.aspect import AspectRatio
 from quel.core.engines import Maker
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
+from quel.core.models import SIZES
 from quel.core.open_paths import EveryPath, OpenPaths
 from quel.core.pipeline import SUSPECT_STARTS
 from quel.core.submission import Submission
@@ -180,4 +181,6 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         roles=tuple(row.request.get("roles", ())),
         submission=Submission.from_json(row.submission),
         starts=row.starts,
+        labels=tuple(row.request.get("labels", ())),
+        image_size=row.request.get("image_size", SIZES[0]),
     )

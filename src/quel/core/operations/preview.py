@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from quel.core.engines import GEMINI, Capability, Maker
+from quel.core.engines import GEMINI, Capability
 from quel.core.errors import InvalidInput
 from quel.core.fetch_job import IntakePolicy, JobFacts, PathChoice, as_uuid, choose_path, given_path
 from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
@@ -18,6 +18,8 @@ from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.models import Model
 from quel.core.paths import PATHS
 from quel.core.plan import make_plan
+from quel.core.prepare_inputs import smaller_than_asked
+from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import PictureSpec, SortedReferences
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
@@ -73,7 +75,8 @@ def subject_of_job(facts: JobFacts) -> Subject:
 class PreviewImage:
     """One image. `image` and `stage` count from 1, as messages to customers do.
 
-    `pictures` are in sending order. `problem` says why it would fail; then there is no prompt.
+    `pictures` are in sending order. `prompt` is all that is said: the label of each picture, one a line, then
+    the brief. `problem` says why it would fail; then there is no prompt.
     """
 
     image: int
@@ -142,7 +145,9 @@ def _possible(
 ) -> Preview:
     path = PATHS[choice.path]
     maker = policy.routing.route(choice.path).maker
-    capability = policy.routing.capability(maker) or Capability(model.id, model.max_pictures)
+    capability = policy.routing.capability(maker) or Capability(
+        model.id, model.max_pictures, sizes=model.sizes
+    )
     sorted_ = [sort_references(path, stage.references) for stage in plan.request.stages]
     stage_problems = [
         _stage_problem(stage, references, fail_on_missing)
@@ -159,23 +164,23 @@ def _possible(
         for image in plan.images
     )  # fmt: skip
     possible = [image for image in images if image.problem is None]
+    size = policy.size_of(plan.request.image_size, capability)
     return Preview(
         path=choice.path,
         job_type=plan.request.job_type,
         stages=len(plan.request.stages),
         ordered=plan.ordered,
         images=images,
-        credits=len(possible) * policy.price,
+        credits=len(possible) * policy.price_of(plan.request.image_size, capability),
         model=str(maker) if maker.workflow else capability.model,
-        cost_usd=round(len(possible) * (capability.usd_per_image or _price(maker, model)), 5),
+        cost_usd=round(len(possible) * (capability.usd_per_image or size.price_usd), 5),
         engine=maker.engine,
-        warnings=_warnings(plan.request, choice, policy, sorted_, images),
+        warnings=(
+            *_warnings(plan.request, choice, policy, sorted_, images),
+            *smaller_than_asked(plan.request.image_size, size.name, capability.model),
+        ),
         problems=() if possible else tuple(dict.fromkeys(i.problem for i in images if i.problem)),
     )
-
-
-def _price(maker: Maker, model: Model) -> float:
-    return 0.0 if maker.workflow else model.price_usd
 
 
 def _stage_problem(stage: StageRequest, references: SortedReferences, fail_on_missing: bool) -> str | None:
@@ -203,7 +208,9 @@ def _image(
     prompt = ""
     if problem is None:
         told = replace(stage, negative_prompt="") if capability.takes_negative else stage
-        prompt = write_prompt(path, arrangement.pictures, told, item, number=image.number, of=takes)
+        brief = write_prompt(path, arrangement.pictures, told, item, number=image.number, of=takes)
+        labels = "\n".join(write_labels(path, arrangement.pictures))
+        prompt = f"{labels}\n\n{brief}".strip()
     return PreviewImage(
         image=image.image_no + 1,
         stage=image.stage + 1,

@@ -1,18 +1,11 @@
 """Cartoon: the given characters, drawn in one illustration style."""
 
-from quel.core.prompting.rules import Category, Keep, Kind, ProductionPath, PromptRules, Rule, Vocabulary
+from quel.core.prompting import photography as photo
+from quel.core.prompting.guides import GUIDES
+from quel.core.prompting.rules import BriefRules, Category, Kind, ProductionPath, Rule, Vocabulary
 
 CATEGORIES = (
-    Category(
-        name="background",
-        kind=Kind.PLACE,
-        types=("background", "bg"),
-        one="location",
-        many="locations",
-        note="anyone seen there stays out",
-        at_most=1,
-        keep=Keep.LAST,
-    ),
+    photo.BACKGROUND,
     Category(
         name="characters",
         kind=Kind.PEOPLE,
@@ -27,7 +20,9 @@ CATEGORIES = (
         types=("prop", "top", "pants", "outer", "shoes", "bag", "accessory", "acce", "product", "none"),
         one="prop",
         many="props",
+        small=True,
     ),
+    *GUIDES,
 )
 
 ANGLES = Vocabulary(
@@ -36,7 +31,10 @@ ANGLES = Vocabulary(
         "three-quarter": ("3/4", "three quarters", "45", "45 degree", "45 degrees"),
         "side": ("profile", "side profile", "lateral", "90 degree", "90 degrees", "from the side"),
         "low-angle": ("low", "from below", "worm's eye", "looking up"),
-        "high-angle": ("high", "from above", "bird's eye", "looking down"),
+        "high-angle": ("high", "from above", "looking down"),
+        "overhead": ("top", "top down", "bird's eye", "straight down", "aerial"),
+        "flat-lay": ("flat", "knolling", "laid out"),
+        "back": ("rear", "behind", "from behind", "from the back", "turned away"),
     }
 )
 
@@ -44,7 +42,8 @@ SHOTS = Vocabulary(
     {
         "portrait": ("tight", "close", "close up", "head", "face", "head and shoulders"),
         "bust": ("middle", "medium", "mid", "half", "half body", "upper body", "waist up", "chest up"),
-        "full-body": ("full", "full length", "full figure", "whole body", "head to toe", "long", "wide"),
+        "full-body": ("full", "full length", "full figure", "whole body", "head to toe"),
+        "wide": ("long", "very wide", "extreme wide", "extreme long", "establishing", "panorama"),
     }
 )
 
@@ -58,137 +57,129 @@ EFFECTS = Vocabulary(
     }
 )
 
-TASK = (
-    Rule("Draw one single cartoon illustration that uses {references}.", unless="text-only"),
-    Rule(
-        "Draw one single new cartoon illustration from the description; there are no references.",
-        when="text-only",
-    ),
-)
-
 SUBJECT = (
     Rule("the character", when="one-person"),
     Rule("the characters", when="people"),
 )
 
+MEDIUM = (
+    Rule("New cartoon illustration from the description that follows", when="text-only wishes"),
+    Rule("New cartoon illustration", when="text-only"),
+    Rule("Cartoon illustration"),
+)
+
 ANGLE = (
-    Rule("front. Seen straight from the front at eye level, turned fully to the viewer.", when="front"),
-    Rule(
-        "three-quarter. Turned by about 45°, front and one side both showing, at eye level.",
-        when="three-quarter",
-    ),
-    Rule("side. A true side view at exactly 90°, at eye level.", when="side"),
-    Rule("low-angle. From well below eye level, looking up, for height and weight.", when="low-angle"),
-    Rule("high-angle. From well above eye level, looking down at a slant.", when="high-angle"),
+    Rule("straight from the front at eye level", when="front"),
+    Rule("turned by about 45° at eye level", when="three-quarter"),
+    Rule("in true 90° side view", when="side"),
+    Rule("from well below eye level, looking up", when="low-angle"),
+    Rule("from well above eye level, looking down at a slant", when="high-angle"),
+    Rule("from straight above", when="overhead"),
+    Rule("all laid out flat, from straight above", when="flat-lay"),
+    Rule("from behind, turned away", when="back"),
 )
 
 FRAMING = (
-    Rule("portrait. Head and shoulders only.", when="one-person portrait"),
-    Rule("portrait. Heads and shoulders only, {characters_count} inside.", when="characters portrait"),
-    Rule(
-        "bust. From the top of the head to below the chest, part of the arms inside.", when="one-person bust"
-    ),
-    Rule("bust. From head to below the chest, {characters_count} inside.", when="characters bust"),
-    Rule("full body. Head to toe, feet and some ground inside.", when="one-person full-body"),
-    Rule("full body. Head to toe, feet inside, {characters_count}.", when="characters full-body"),
-    Rule("close on the subject; of any figure in it head and shoulders.", when="portrait"),
-    Rule("the subject at medium distance; any figure in it down to below the chest.", when="bust"),
-    Rule("the whole subject; any figure in it from head to toe.", when="full-body"),
+    Rule("head and shoulders only", when="one-person portrait"),
+    Rule("heads and shoulders only", when="characters portrait"),
+    Rule("from the top of the head to below the chest", when="one-person bust"),
+    Rule("from heads to below the chest", when="characters bust"),
+    Rule("head to toe on the ground", when="people full-body"),
+    Rule("a wide view, small in a telling place", when="people wide"),
+    Rule("close on the subject, of any figure head and shoulders", when="portrait"),
+    Rule("at medium distance, any figure down to below the chest", when="bust"),
+    Rule("the whole subject, any figure from head to toe", when="full-body"),
+    Rule("a wide view of the place", when="wide"),
 )
 
 FX = (
-    Rule("none. A clean drawing without effect lines, bursts, glows or emotion marks.", when="fx:none"),
-    Rule(
-        "speed lines. Lines of motion along one direction, densest behind {subject}.", when="fx:speed-lines"
-    ),
-    Rule("impact. Sharp lines radiating from one point of impact at {subject}.", when="fx:impact"),
-    Rule("aura. A glowing outline of energy around {subject}.", when="fx:aura"),
-    Rule("emotion. Drawn emotion marks near {subject}, and a bearing that says the same.", when="fx:emotion"),
+    Rule("with speed lines along one direction", when="fx:speed-lines"),
+    Rule("with sharp impact lines radiating from one point", when="fx:impact"),
+    Rule("with a glowing aura of energy around {subject}", when="fx:aura"),
+    Rule("with drawn emotion marks and a matching bearing", when="fx:emotion"),
 )
 
-MUST = (
+CAST = (
+    Rule("{people_in}", when="people"),
+    Rule("with {props} worn, held or at hand", when="people props"),
+    Rule("{items} within a scene", when="things"),
+    Rule("what the client describes", when="background open wishes"),
+    Rule("a small scene of your own", when="open no-wishes"),
+    *photo.SET_IN,
+)
+
+SCENE = (
     Rule(
-        "The scene is set in the place of {background}: its mood, architecture and light, drawn as a fresh "
-        "view, not a copy.",
-        when="background",
-    ),
-    Rule(
-        "Setting: a simple drawn backdrop that the wishes describe or that suits the references.",
+        "A simple backdrop, unless the client says otherwise.",
         unless="background text-only",
     ),
-    Rule("Exactly one character.", when="one-person"),
-    Rule("Exactly {characters_count}, each once.", when="several-characters"),
-    Rule("Design, outfit and palette of {people_named} stay unchanged.", when="people", unless="props"),
+    Rule("Exactly one character; others only as the client asks.", when="one-person"),
     Rule(
-        "Design and palette of {people_named} stay unchanged, and the outfit unless {props} shows a "
-        "garment to wear instead.",
-        when="people props",
+        "Exactly {characters_count}, each once; others only as the client asks.",
+        when="several-characters",
     ),
+    Rule("Figures appear only as the client asks.", when="things"),
     Rule(
-        "What {props} shows is worn, held or at hand inside the framing, in its own shape and colours.",
-        when="people props",
+        "One illustration style throughout, never photographic: the client's, else that of drawn references.",
+        unless="text-only style",
     ),
-    Rule("What {props} shows is part of the scene, in its own shape and colours.", when="things props"),
-    Rule("Figures appear only where the wishes call for them.", when="things"),
-    Rule(
-        "One illustration style for everything: the same line, colouring and shading. It follows the drawn "
-        "references, otherwise the wishes; whatever a reference shows as a photo is redrawn in it.",
-        unless="text-only",
-    ),
-    Rule(
-        "One illustration style for everything: the same line, colouring and shading, as the wishes say.",
-        when="text-only",
-    ),
-    Rule("Clear silhouettes, confident line work, readable shapes."),
+    Rule("One illustration style throughout, never photographic.", when="text-only"),
+    Rule("One illustration style throughout, never photographic.", when="style"),
 )
 
-MUST_NOT = (
-    Rule("Never photographic: no photo texture, no real skin or cloth, no lens blur."),
-    Rule("No further characters.", when="people"),
-    Rule("No speech bubbles or sound words that the wishes do not ask for."),
+KEPT = (
+    Rule("their design, palette and outfit", when="people", unless="props"),
+    Rule("their design, palette and outfit unless a prop replaces it", when="people props"),
+    Rule("shape and colours of {props_named}", when="props"),
+)
+
+CRAFT = (Rule("Clear silhouettes, readable shapes."),)
+
+FREE = (
+    Rule("pose", when="people", unless="pose"),
+    Rule("expression", when="people", unless="back unknown-angle fx:emotion"),
+    Rule("the exact moment", when="people"),
+    Rule("arrangement", when="things", unless="pose"),
+    Rule("placement in the picture", when="things"),
+    Rule("viewpoint", unless="angle-ordered open"),
+    Rule("whatever the client leaves open", when="open"),
 )
 
 POSE = (
-    Rule("a lively, leaning pose", when="people", unless="portrait bust unknown-shot fx:emotion"),
+    Rule("a lively, leaning pose", when="people", unless="pose portrait bust unknown-shot fx:emotion"),
     Rule(
-        "a firm, planted stance", when="people", unless="portrait bust unknown-shot fx:emotion fx:speed-lines"
+        "a firm, planted stance",
+        when="people",
+        unless="pose portrait bust unknown-shot fx:emotion fx:speed-lines",
     ),
-    Rule("a light, bouncing stance", when="people", unless="portrait bust unknown-shot fx:emotion"),
-    Rule("one arm raised in a gesture", when="people", unless="portrait bust unknown-shot fx:emotion"),
+    Rule("a light, bouncing stance", when="people", unless="pose portrait bust unknown-shot fx:emotion"),
+    Rule("one arm raised in a gesture", when="people", unless="pose portrait bust unknown-shot fx:emotion"),
     Rule(
         "a relaxed, casual stance",
         when="people",
-        unless="portrait bust unknown-shot fx:emotion fx:speed-lines fx:impact",
+        unless="pose portrait bust unknown-shot fx:emotion fx:speed-lines fx:impact",
     ),
-    Rule("the chin slightly raised", when="people", unless="full-body fx:emotion"),
-    Rule("the shoulders slightly lifted", when="people", unless="full-body fx:emotion"),
-    Rule("the shoulders low and relaxed", when="people", unless="full-body fx:emotion"),
-    Rule("a swing in the hair and outline", when="people", unless="full-body fx:emotion"),
-    Rule("an upright, proud bearing", when="people", unless="full-body fx:emotion"),
+    Rule("the chin slightly raised", when="people", unless="pose full-body wide fx:emotion"),
+    Rule("the shoulders slightly lifted", when="people", unless="pose full-body wide fx:emotion"),
+    Rule("the shoulders low and relaxed", when="people", unless="pose full-body wide fx:emotion"),
+    Rule("a swing in the hair and outline", when="people", unless="pose full-body wide fx:emotion"),
+    Rule("an upright, proud bearing", when="people", unless="pose full-body wide fx:emotion"),
 )
 
 EXPRESSION = (
-    Rule("a confident look", when="people", unless="fx:emotion unknown-angle"),
-    Rule("a cheerful look", when="people", unless="fx:emotion unknown-angle"),
-    Rule("a curious look", when="people", unless="fx:emotion unknown-angle"),
-    Rule("a determined look", when="people", unless="fx:emotion unknown-angle"),
-    Rule("a calm look", when="people", unless="fx:emotion unknown-angle"),
+    Rule("a confident look", when="people", unless="fx:emotion unknown-angle back"),
+    Rule("a cheerful look", when="people", unless="fx:emotion unknown-angle back"),
+    Rule("a curious look", when="people", unless="fx:emotion unknown-angle back"),
+    Rule("a determined look", when="people", unless="fx:emotion unknown-angle back"),
+    Rule("a calm look", when="people", unless="fx:emotion unknown-angle back"),
 )
 
 SHADING = (
-    Rule("the light coming from the left"),
-    Rule("the light coming from the right"),
-    Rule("the light coming from above"),
-    Rule("an evenly lit scene", unless="background"),
-    Rule("a fine rim of light along the outlines", unless="fx:none fx:aura"),
-)
-
-COMPOSITION = (
-    Rule("the visual weight in the centre"),
-    Rule("the visual weight slightly left of the centre"),
-    Rule("the visual weight slightly right of the centre"),
-    Rule("a dynamic diagonal through the composition"),
-    Rule("a calm, even balance of both halves", unless="fx:speed-lines fx:impact"),
+    Rule("light from the left"),
+    Rule("light from the right"),
+    Rule("light from above"),
+    Rule("an evenly lit scene", unless="background style"),
+    Rule("a rim of light along the outlines", unless="fx:none fx:aura style"),
 )
 
 PATH = ProductionPath(
@@ -198,15 +189,20 @@ PATH = ProductionPath(
     angles=ANGLES,
     shots=SHOTS,
     fx=EFFECTS,
-    prompt=PromptRules(
+    brief=BriefRules(
         picture="illustration",
-        task=TASK,
         subject=SUBJECT,
+        medium=MEDIUM,
         angle=ANGLE,
         framing=FRAMING,
-        must=MUST,
-        must_not=MUST_NOT,
-        variations=(POSE, EXPRESSION, SHADING, COMPOSITION),
         fx=FX,
+        cast=CAST,
+        mood="Mood: lively and warm.",
+        scene=SCENE,
+        kept=KEPT,
+        kept_as="Recognisable at once, simplified to that style",
+        craft=CRAFT,
+        free=FREE,
+        variations=(POSE, EXPRESSION, SHADING, photo.PLACEMENT),
     ),
 )

@@ -1,7 +1,8 @@
 """Cinema: a film still with exactly the given actors, lit by its own scene."""
 
 from quel.core.prompting import photography as photo
-from quel.core.prompting.rules import Category, Kind, ProductionPath, PromptRules, Rule
+from quel.core.prompting.guides import GUIDES
+from quel.core.prompting.rules import BriefRules, Category, Kind, ProductionPath, Rule, Vocabulary
 
 CATEGORIES = (
     photo.BACKGROUND,
@@ -19,7 +20,7 @@ CATEGORIES = (
         types=("top", "pants", "outer"),
         one="garment",
         many="garments",
-        note="only what is worn counts, not whoever wears it there",
+        note="the clothing alone",
     ),
     Category(
         name="props",
@@ -27,19 +28,18 @@ CATEGORIES = (
         types=("prop", "shoes", "bag", "accessory", "acce", "product", "none"),
         one="prop",
         many="props",
+        small=True,
     ),
+    *GUIDES,
 )
 
-TASK = (
-    Rule(
-        "Make one single film still, photographed as for a feature film, that uses {references}.",
-        unless="text-only",
-    ),
-    Rule(
-        "Make one single new film still, photographed as for a feature film, from the description; there are "
-        "no references.",
-        when="text-only",
-    ),
+SHOTS = Vocabulary(
+    {
+        **photo.SHOTS.spellings,
+        "wide": ("long", "environmental"),
+        "establishing": ("very wide", "extreme wide", "extreme long", "master"),
+        "over-the-shoulder": ("over shoulder", "shoulder", "ots"),
+    }
 )
 
 SUBJECT = (
@@ -47,129 +47,103 @@ SUBJECT = (
     Rule("the actors", when="people"),
 )
 
+MEDIUM = (
+    Rule("New film still from the description that follows", when="text-only wishes"),
+    Rule("New film still", when="text-only"),
+    Rule("Feature film still"),
+)
+
 ANGLE = (
-    Rule(
-        "front. The camera stands before {subject} at eye level, every face fully visible.",
-        when="people front",
-    ),
-    Rule(
-        "side. The camera at exactly 90° to {subject}: a true side profile, gaze within the scene.",
-        when="one-person side",
-    ),
-    Rule(
-        "side. The camera at exactly 90° to {subject}: true side profiles, gaze within the scene.",
-        when="people side",
-    ),
-    Rule(
-        "formal frontal portrait, composed as a film would: shoulders level, calm background.",
-        when="people profile",
-    ),
-    Rule(
-        "back. The camera behind {subject}: back of the head and shoulders, no part of the face.",
-        when="one-person back",
-    ),
-    Rule(
-        "back. The camera behind {subject}: backs of heads and shoulders, no part of the face.",
-        when="people back",
-    ),
+    Rule("from the front at eye level, the face fully visible", when="one-person front"),
+    Rule("from the front at eye level, faces fully visible", when="people front"),
+    Rule("in true 90° side profile", when="people side"),
+    Rule("composed as a formal frontal portrait before a calm background", when="people profile"),
+    Rule("from behind, the face out of sight", when="one-person back"),
+    Rule("from behind, all faces out of sight", when="people back"),
+    Rule("turned by about 45°", when="people three-quarter"),
     *photo.OPEN_ANGLE,
 )
 
 FRAMING = (
-    Rule("tight. Back of the head and upper back only, nothing below.", when="one-person tight back"),
-    Rule(
-        "tight. Backs of heads and upper backs only, {people} inside the picture.", when="people tight back"
-    ),
-    Rule("tight. Head and upper chest only, nothing below.", when="one-person tight"),
-    Rule("tight. Heads and upper chests only, {people} inside the picture.", when="people tight"),
-    Rule(
-        "middle. From head to mid-thigh, not cropped at the waist; {people} inside the picture.",
-        when="people middle",
-    ),
-    Rule(
-        "full. Head to toe, {people} with the ground under the feet and the scene around.", when="people full"
-    ),
+    Rule("back of the head and upper back only", when="one-person tight back"),
+    Rule("backs of heads and upper backs only", when="people tight back"),
+    Rule("head and upper chest only", when="one-person tight"),
+    Rule("heads and upper chests only", when="people tight"),
+    Rule("from head to mid-thigh, well below the waist", when="people middle"),
+    Rule("head to toe with the scene around", when="people full"),
+    Rule("in a wide shot, {subject} a quarter to a third of the height", when="people wide"),
+    Rule("in an establishing shot, {subject} small in the whole place", when="people establishing"),
+    Rule("over the actor's shoulder onto what holds the gaze", when="one-person over-the-shoulder"),
+    Rule("over one actor's shoulder towards whoever stands opposite", when="people over-the-shoulder"),
+    Rule("in an establishing shot of the whole place", when="establishing"),
+    Rule("over the shoulder of whoever appears", when="over-the-shoulder"),
     *photo.OPEN_FRAMING,
 )
 
-MUST = (
-    # Where it happens.
+CAST = (
+    Rule("{people_in}", when="people"),
+    Rule("wearing {clothing}", when="people clothing", unless="tight several-people"),
+    Rule("wearing {clothing}", when="several-people several-clothing", unless="tight"),
+    Rule("one of them wearing {clothing}", when="several-people clothing", unless="tight several-clothing"),
+    Rule("wearing {clothing} as far as it shows", when="people clothing tight", unless="several-people"),
+    Rule("wearing {clothing} as far as it shows", when="several-people several-clothing tight"),
     Rule(
-        photo.FRESH_VIEW + "The scene really happens there.",
-        when="people background",
+        "one of them wearing {clothing} as far as it shows",
+        when="several-people clothing tight",
+        unless="several-clothing",
     ),
-    photo.OPEN_PLACE,
-    Rule(
-        photo.FRESH_VIEW + "What the other references show is really there.",
-        when="things background",
-    ),
-    Rule(
-        "Setting: a believable film location, as the wishes describe it or as suits the references.",
-        unless="background text-only",
-    ),
-    # Who is in it.
-    Rule("Exactly one person in the picture: the actor.", when="one-person"),
-    Rule("Exactly {people} in the picture, each actor once.", when="several-people"),
-    Rule(
-        "Every face identical to its reference, relit by the scene.",
-        when="people",
-        unless="back unknown-angle",
-    ),
-    Rule("Hair and shoulders are lit by the scene, never pasted into it.", when="people back"),
-    Rule("People appear only where the wishes call for them.", when="things"),
-    # What they wear and use.
-    Rule(
-        "The cast wears what {clothing} shows: cut, fabric and colour unchanged, in scene light.",
-        when="people clothing",
-        unless="tight",
-    ),
-    Rule(
-        "The cast wears what {clothing} shows, as far as this close framing reaches: cut, fabric and colour "
-        "unchanged, in scene light.",
-        when="people clothing tight",
-    ),
-    Rule(
-        "The cast keeps the clothes of {actors}, unless the wishes ask for others.",
-        when="actors",
-        unless="clothing",
-    ),
-    Rule(
-        "What {clothing} shows is worn by whoever the wishes call for, or part of the set, in scene light.",
-        when="things clothing",
-    ),
-    Rule(
-        "What {props} shows is worn, used or placed where the story needs it, in true scale and scene light.",
-        when="people props",
-        unless="tight",
-    ),
-    Rule(
-        "What {props} shows reaches into this close framing, in true scale and scene light.",
-        when="people props tight",
-    ),
-    Rule(
-        "What {props} shows stands where the story needs it, in true scale and scene light.",
-        when="things props",
-    ),
-    Rule("Film craft: motivated light, cinema lens, fine grain, one colour grade, a moment within a story."),
+    Rule("with {props}", when="people props", unless="tight"),
+    Rule("with {props}", when="people props tight"),
+    Rule("{items}", when="things"),
+    Rule("what the client describes", when="background open wishes"),
+    Rule("a moment within a story of your own", when="open no-wishes"),
+    *photo.SET_IN,
 )
 
-MUST_NOT = (
-    Rule("No extras, no doubles, no people in reflections or on posters.", when="people"),
-    Rule("No flat flash light, no catalogue look."),
-    Rule("No cut-out look, no doubled limbs.", when="people"),
+SCENE = (
+    Rule(
+        "A believable film location, as the client describes it.",
+        when="wishes",
+        unless="background text-only",
+    ),
+    Rule("A believable film location.", when="no-wishes", unless="background text-only"),
+    Rule(
+        "Exactly one actor; passers-by only as the client asks, out of focus.",
+        when="one-person",
+    ),
+    Rule(
+        "Exactly {actors_count}; passers-by only as the client asks, out of focus.",
+        when="several-people actors",
+    ),
+    Rule("People appear only as the client asks.", when="things"),
+)
+
+KEPT = (
+    Rule("cut, fabric and colour of {clothing_named}", when="clothing"),
+    Rule("their clothes, unless the client asks for others", when="people", unless="clothing"),
+    Rule("scale, shape and colour of {props_named}", when="props"),
+)
+
+CRAFT = (
+    Rule("Motivated light, cinema lens, fine grain, one colour grade.", unless="style"),
+    Rule("Motivated light, cinema lens.", when="style"),
 )
 
 MOMENT = (
-    Rule("the stillness just before an action", when="people"),
-    Rule("the instant just after a decision", when="people"),
-    Rule("a held breath", when="people"),
-    Rule("a small, unguarded movement of the hands", when="people", unless="tight unknown-shot"),
-    Rule("a shift of weight", when="people", unless="tight unknown-shot profile"),
-    Rule("a quiet tension in the shoulders", when="people"),
-    Rule("a trace of haze in the air", unless="background"),
-    Rule("clear, dry air", unless="background"),
-    Rule("slightly cooler shadows"),
-    Rule("slightly warmer highlights"),
+    Rule("the stillness just before an action", when="people", unless="pose"),
+    Rule("the gaze lowered", when="people", unless="back unknown-angle front"),
+    Rule("the head slightly turned", when="people", unless="front side profile pose"),
+    Rule("a small, unguarded movement of the hands", when="people", unless="tight unknown-shot pose"),
+    Rule("the weight shifting", when="people", unless="tight unknown-shot profile pose"),
+    Rule("a quiet tension in the shoulders", when="people", unless="pose"),
+    Rule("wind in hair and cloth", when="people"),
+    Rule("a trace of haze in the air", unless="background style"),
+    Rule("clear, dry air", unless="background style"),
+    Rule("slightly cooler shadows", unless="style"),
+    Rule("slightly warmer highlights", unless="style"),
+    Rule("a long, calm take"),
+    Rule("caught in passing"),
+    Rule("a beat of silence"),
 )
 
 PATH = ProductionPath(
@@ -177,15 +151,20 @@ PATH = ProductionPath(
     categories=CATEGORIES,
     untyped="props",
     angles=photo.ANGLES,
-    shots=photo.SHOTS,
-    prompt=PromptRules(
+    shots=SHOTS,
+    brief=BriefRules(
         picture="photograph",
-        task=TASK,
         subject=SUBJECT,
+        medium=MEDIUM,
         angle=ANGLE,
         framing=FRAMING,
-        must=MUST,
-        must_not=MUST_NOT,
-        variations=(MOMENT, photo.LIGHT, photo.COMPOSITION),
+        cast=CAST,
+        mood="Mood: a held moment in the middle of a story.",
+        scene=SCENE,
+        kept=KEPT,
+        kept_as="Kept exactly as shown, relit by the scene",
+        craft=CRAFT,
+        free=photo.FREE,
+        variations=(MOMENT, photo.LIGHT, photo.PLACEMENT),
     ),
 )

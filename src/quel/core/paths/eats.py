@@ -1,19 +1,11 @@
 """Eats: the customer's dish exactly as it is, photographed as food photographers do."""
 
 from quel.core.prompting import photography as photo
-from quel.core.prompting.rules import Category, Keep, Kind, ProductionPath, PromptRules, Rule, Vocabulary
+from quel.core.prompting.guides import GUIDES
+from quel.core.prompting.rules import BriefRules, Category, Kind, ProductionPath, Rule, Vocabulary
 
 CATEGORIES = (
-    Category(
-        name="background",
-        kind=Kind.PLACE,
-        types=("background", "bg"),
-        one="location",
-        many="locations",
-        note="anyone seen there stays out",
-        at_most=1,
-        keep=Keep.LAST,
-    ),
+    photo.BACKGROUND,
     Category(
         name="dishes",
         kind=Kind.ITEMS,
@@ -25,16 +17,19 @@ CATEGORIES = (
         name="ingredients",
         kind=Kind.ITEMS,
         types=("ingredient", "side"),
-        one="ingredient or side",
-        many="ingredients or sides",
+        one="ingredient",
+        many="ingredients",
+        small=True,
     ),
     Category(
         name="props",
         kind=Kind.ITEMS,
         types=("prop", "topping", "garnish", "acce", "accessory"),
-        one="prop or topping",
-        many="props or toppings",
+        one="prop",
+        many="props",
+        small=True,
     ),
+    *GUIDES,
 )
 
 ANGLES = Vocabulary(
@@ -46,6 +41,7 @@ ANGLES = Vocabulary(
         "overhead": ("top", "top down", "bird's eye", "flat lay", "from above", "straight down", "aerial"),
         "45-degree": ("45", "45°", "45 deg", "45 degrees", "3/4", "three quarter", "diner's", "diagonal"),
         "macro": ("extreme close up", "macro close up", "micro"),
+        "low-angle": ("low", "from below", "looking up"),
     }
 )
 
@@ -58,16 +54,8 @@ SHOTS = Vocabulary(
         "hero-shot": ("hero",),
         "detail": ("details", "texture", "macro"),
         "context": ("wide", "long", "environment", "environmental", "table scene", "lifestyle", "scene"),
+        "establishing": ("very wide", "extreme wide", "extreme long"),
     }
-)
-
-TASK = (
-    Rule("Make one single food photograph of advertising quality that uses {references}.", when="dishes"),
-    Rule("Make one single food still-life photograph that uses {references}.", when="things"),
-    Rule(
-        "Make one single new food photograph from the description; there are no references.", when="text-only"
-    ),
-    Rule("Make one single food photograph that plays in the place of {references}.", when="background"),
 )
 
 SUBJECT = (
@@ -77,162 +65,141 @@ SUBJECT = (
     Rule("the food"),
 )
 
+MEDIUM = (
+    Rule("Advertising food photograph", when="dishes"),
+    Rule("Food still-life photograph", when="things"),
+    Rule("Food photograph", when="background"),
+    Rule("New food photograph from the description that follows", when="wishes"),
+    Rule("New food photograph"),
+)
+
 ANGLE = (
-    Rule("front. Just above the height of the table, straight towards the front of {subject}.", when="front"),
-    Rule("side. At table height from the side, so that height and layers of {subject} show.", when="side"),
+    Rule("from the front, just above table height", when="front"),
+    Rule("from the side at table height, its layers showing", when="side"),
     Rule(
-        "profile. At the exact height of the table: a clear outline of {subject} before a calm background.",
+        "in profile at the exact height of the table, a clear outline before a calm background",
         when="profile",
     ),
-    Rule("back. Just above the height of the table, towards the far side of {subject}.", when="back"),
-    Rule(
-        "overhead. The camera looks straight down on {subject}, the picture parallel to the table top, "
-        "no horizon.",
-        when="overhead",
-    ),
-    Rule("45-degree. Looking down at about 45° on {subject}, as a seated guest does.", when="45-degree"),
-    Rule(
-        "macro. A macro lens very near the surface of {subject}: crisp texture, very shallow depth of field.",
-        when="macro",
-    ),
+    Rule("from the far side, just above table height", when="back"),
+    Rule("the camera looking straight down", when="overhead"),
+    Rule("looking down at about 45° as a seated guest does", when="45-degree"),
+    Rule("through a macro lens near the surface, very shallow depth of field", when="macro"),
+    Rule("from a low camera at the edge of the table, looking slightly up", when="low-angle"),
 )
 
 FRAMING = (
     # Macro and a wide crop exclude each other; the customer chose macro, so the crop gives way.
-    Rule('in the customer\'s own words, "{shot}", as far as a macro view allows.', when="macro unknown-shot"),
-    Rule(
-        "one telling part of {subject} takes most of the picture, as near as the macro lens demands.",
-        when="macro",
-    ),
-    Rule("tight. Close on {subject}, which may run out of the picture at the sides.", when="tight"),
-    Rule("middle. All of {subject} with a strip of the table around.", when="middle"),
-    Rule("full. All of {subject}, large, with a little air on every side.", when="full"),
-    Rule(
-        "full plate. The whole plate or bowl from rim to rim, with a narrow margin.",
-        when="full-plate dishes",
-        unless="several-dishes",
-    ),
-    Rule("full plate. All of {subject} from end to end, with a narrow margin.", when="full-plate"),
-    Rule(
-        "hero shot. About two thirds of the picture for {subject}, everything else steps back.",
-        when="hero-shot",
-    ),
-    Rule("detail. One telling part of {subject} takes most of the picture.", when="detail"),
-    Rule("context. A wider view of the table, with {subject} still large in its midst.", when="context"),
+    Rule("in the client's framing “{shot}” as far as macro allows", when="macro unknown-shot"),
+    Rule("one telling part of {subject}", when="macro"),
+    Rule("close on {subject}, which may run out at the sides", when="tight"),
+    Rule("all of {subject} with a strip of the table around", when="middle"),
+    Rule("all of {subject}, large, with a little air on every side", when="full"),
+    Rule("the whole plate or bowl from rim to rim", when="full-plate dishes", unless="several-dishes"),
+    Rule("all of {subject} from end to end", when="full-plate"),
+    Rule("a hero shot with {subject} filling two thirds of the picture", when="hero-shot"),
+    Rule("one telling part of {subject} filling most of the picture", when="detail"),
+    Rule("a wider view of the table, {subject} still large", when="context"),
+    Rule("a wide shot of the place around {subject}", when="establishing"),
 )
 
-MUST = (
-    # Where it happens: from straight above or very near only the surface of a place can be seen.
+CAST = (
+    Rule("{dishes}, large and sharp", when="dishes", unless="several-dishes establishing"),
     Rule(
-        "Of the place in {background} only the surface under {subject} shows, in its material and mood.",
-        when="background overhead",
+        "{dishes}, each once, large and sharp",
+        when="several-dishes",
+        unless="tight detail macro unknown-shot establishing",
     ),
+    Rule("{dishes}", when="several-dishes tight"),
+    Rule("{dishes}", when="several-dishes detail", unless="tight"),
+    Rule("{dishes}", when="several-dishes macro", unless="tight detail"),
+    Rule("{dishes}", when="several-dishes unknown-shot", unless="macro"),
+    Rule("{dishes}", when="dishes establishing", unless="macro"),
+    Rule("{ingredients} set apart", when="dishes ingredients"),
+    Rule("{ingredients}", when="ingredients", unless="dishes"),
+    Rule("{props} in place", when="things props", unless="ingredients"),
+    Rule("{props} in place", when="props ingredients"),
+    Rule("what the client describes", when="background open wishes"),
+    Rule("one dish of the season on a simple table", when="open no-wishes"),
+    # From straight above or very near only the surface of a place can be seen; the food keeps its own light.
+    Rule("on a surface from the place of {background_at}", when="background overhead"),
+    Rule("the place of {background_at} as soft shapes behind the focus", when="background macro"),
     Rule(
-        "The place in {background} appears only as soft shapes and colours behind the focus.",
-        when="background macro",
-    ),
-    Rule(
-        "The place in {background} gives mood, materials and architecture: show a fresh view of it, not a "
-        "copy of that image, with {subject} really standing in it.",
+        "in a fresh view of the place of {background_at} with its materials and mood",
         when="background",
         unless="overhead macro",
     ),
-    Rule(
-        "Setting: a simple table surface that suits {subject}, unless the wishes name a place.",
-        when="things",
-        unless="background",
-    ),
-    # The food.
-    Rule(
-        "What {dishes} shows stays exactly as shown: components, portion, arrangement, colours, tableware.",
-        when="dishes",
-        unless="props",
-    ),
-    Rule(
-        "What {dishes} shows stays exactly as shown, but for what {props} adds: components, portion, "
-        "arrangement, colours, tableware.",
-        when="dishes props",
-    ),
-    Rule("Large and the sharpest thing in the picture: {subject}.", when="dishes"),
-    Rule("One dish only, no second serving.", when="dishes", unless="several-dishes"),
-    Rule(
-        "Exactly {dishes_count}, each once.", when="several-dishes", unless="tight detail macro unknown-shot"
-    ),
-    Rule(
-        "What {ingredients} shows stays just as shown, beside {subject}, set apart.",
-        when="dishes ingredients",
-    ),
-    Rule(
-        "What {ingredients} shows stays just as shown: kind, cut, colour and amount.",
-        when="ingredients",
-        unless="dishes",
-    ),
-    Rule(
-        "What {props} shows goes where it belongs: tableware beside the food, toppings and garnish on it.",
-        when="dishes props",
-    ),
-    Rule(
-        "What {props} shows stays just as shown, placed so that it fits in naturally.",
-        when="props",
-        unless="dishes",
-    ),
-    Rule(
-        "The other items stay recognisable around the focus, however soft.",
-        when="several-items macro",
-    ),
-    Rule(
-        "The other items stay recognisable around the focus, however soft.",
-        when="several-items detail",
-        unless="macro",
-    ),
-    # The finish.
-    Rule("True food colours in natural light.", unless="pre-edited not-pre-edited"),
-    Rule("Styled like a page of a good cookbook.", when="open"),
-    Rule("Premium editorial finish: fresh, appetising texture in warm natural light.", when="pre-edited"),
-    Rule(
-        "Stay faithful to how {dishes} looks: colours, texture and kind of light; all else takes on that "
-        "light.",
-        when="dishes not-pre-edited",
-    ),
-    Rule(
-        "Stay faithful to the look of the reference photographs: their colours, texture and kind of light.",
-        when="things not-pre-edited",
-        unless="dishes",
-    ),
 )
 
-MUST_NOT = (
+SCENE = (
+    Rule("A simple table surface, unless the client says otherwise.", when="things", unless="background"),
+    Rule("Nothing is added but what the client asks for.", when="things"),
     Rule(
-        "Nothing added to {subject} that the references do not show: no other garnish, sauce, side or steam.",
-        when="things",
+        "Premium editorial look: fresh, appetising texture in warm natural light.",
+        when="pre-edited",
+        unless="style",
     ),
-    Rule("No change of recipe, portion or plating.", when="dishes", unless="props"),
-    Rule("No change of recipe, portion or plating beyond what {props} adds.", when="dishes props"),
-    Rule("No artificial, waxy or plastic-looking food."),
+    Rule("Premium editorial look: fresh, appetising texture.", when="pre-edited style"),
+    Rule(
+        "Faithful to how it was photographed: its colours, texture and kind of light.",
+        when="not-pre-edited things",
+        unless="style",
+    ),
+    Rule("Faithful to how it was photographed: its colours and texture.", when="not-pre-edited things style"),
+)
+
+KEPT = (
+    Rule(
+        "components, portion, arrangement, colours and tableware of {dishes_named}",
+        when="dishes",
+        unless="props macro",
+    ),
+    Rule(
+        "components, portion, arrangement, colours and tableware of {dishes_named}, apart from what "
+        "{props_at} adds",
+        when="dishes props",
+        unless="macro",
+    ),
+    Rule("components, colours and texture of {dishes_named}", when="dishes macro"),
+    Rule("kind, cut, colour and amount of {ingredients_named}", when="ingredients"),
+    Rule("shape and colours of {props_named}", when="props"),
+)
+
+CRAFT = (
+    Rule("True food colours.", unless="pre-edited not-pre-edited style"),
+    Rule("Styled like a page of a good cookbook.", when="open"),
+)
+
+FREE = (
+    Rule("placement in the picture", when="things"),
+    Rule("depth of field", when="things", unless="macro"),
+    Rule("light", when="things", unless="pre-edited not-pre-edited style"),
+    Rule("camera position", when="things", unless="angle-ordered"),
+    Rule("whatever the client leaves open", when="open"),
+)
+
+LIGHT = (
+    Rule("light from the left", unless="not-pre-edited"),
+    Rule("light from the right", unless="not-pre-edited"),
+    Rule("light from across the table", unless="not-pre-edited"),
+    Rule("low light raking over the table", unless="not-pre-edited"),
+    Rule("a broad, soft light with gentle shadows", unless="not-pre-edited style"),
+    Rule("a clear contrast of light and shadow", unless="not-pre-edited style"),
 )
 
 SURFACE = (
-    Rule("light wood below", when="things", unless="background"),
-    Rule("pale linen below", when="things", unless="background"),
-    Rule("dark stone below", when="things", unless="background"),
-    Rule("a matte plaster-coloured surface below", when="things", unless="background"),
-    Rule("weathered oak below", when="things", unless="background"),
-)
-
-WARM_LIGHT = (
-    Rule("the main light coming from the left", unless="not-pre-edited"),
-    Rule("the main light coming from the right", unless="not-pre-edited"),
-    Rule("a broad, soft light with gentle shadows", unless="not-pre-edited"),
-    Rule("the main light coming from the far side of the table", unless="not-pre-edited"),
-    Rule("a clearer contrast of light and shadow", unless="not-pre-edited"),
+    Rule("light wood below", when="things", unless="background style"),
+    Rule("pale linen below", when="things", unless="background style"),
+    Rule("dark stone below", when="things", unless="background style"),
+    Rule("a matte plaster-coloured surface below", when="things", unless="background style"),
+    Rule("weathered oak below", when="things", unless="background style"),
 )
 
 FOCUS = (
-    Rule("a slightly softer falloff of sharpness"),
-    Rule("a slightly deeper zone of sharpness", unless="macro"),
-    # Up and down only: left and right belong to the composition.
+    Rule("the focus on the front edge"),
+    Rule("the focus on the heart of {subject}"),
     Rule("the focus a touch above the middle"),
     Rule("the focus a touch below the middle"),
+    Rule("a slightly softer falloff of sharpness"),
 )
 
 PATH = ProductionPath(
@@ -241,14 +208,18 @@ PATH = ProductionPath(
     untyped="dishes",
     angles=ANGLES,
     shots=SHOTS,
-    prompt=PromptRules(
+    brief=BriefRules(
         picture="photograph",
-        task=TASK,
         subject=SUBJECT,
+        medium=MEDIUM,
         angle=ANGLE,
         framing=FRAMING,
-        must=MUST,
-        must_not=MUST_NOT,
-        variations=(photo.COMPOSITION, WARM_LIGHT, SURFACE, FOCUS),
+        cast=CAST,
+        mood="Mood: generous, fresh, just served.",
+        scene=SCENE,
+        kept=KEPT,
+        craft=CRAFT,
+        free=FREE,
+        variations=(LIGHT, SURFACE, photo.PLACEMENT, FOCUS),
     ),
 )

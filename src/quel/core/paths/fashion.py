@@ -1,7 +1,8 @@
 """Fashion: a model wears the given clothes, or the products are photographed without anyone."""
 
 from quel.core.prompting import photography as photo
-from quel.core.prompting.rules import Category, Kind, ProductionPath, PromptRules, Rule
+from quel.core.prompting.guides import GUIDES
+from quel.core.prompting.rules import BriefRules, Category, Kind, ProductionPath, Rule
 
 CATEGORIES = (
     photo.BACKGROUND,
@@ -12,7 +13,7 @@ CATEGORIES = (
         types=("top", "pants", "outer"),
         one="garment",
         many="garments",
-        note="only what is worn counts, not whoever wears it there",
+        note="the clothing alone",
     ),
     Category(
         name="accessories",
@@ -20,17 +21,9 @@ CATEGORIES = (
         types=("shoes", "bag", "accessory", "acce", "product", "none"),
         one="accessory",
         many="accessories",
+        small=True,
     ),
-)
-
-TASK = (
-    Rule("Make one single fashion photograph of campaign quality that uses {references}.", when="people"),
-    Rule("Make one single product photograph of campaign quality that uses {references}.", when="things"),
-    Rule(
-        "Make one single new fashion photograph from the description; there are no references.",
-        when="text-only",
-    ),
-    Rule("Make one single fashion photograph that plays in the place of {references}.", when="background"),
+    *GUIDES,
 )
 
 SUBJECT = (
@@ -39,117 +32,88 @@ SUBJECT = (
     Rule("the products", when="things"),
 )
 
+MEDIUM = (
+    Rule("Fashion campaign photograph", when="people"),
+    Rule("Product photograph for a fashion campaign", when="things"),
+    Rule("Fashion photograph", when="background"),
+    Rule("New fashion photograph from the description that follows", when="wishes"),
+    Rule("New fashion photograph"),
+)
+
 FRAMING = (
-    Rule(
-        "tight. Back of the head and upper back only, nothing below the shoulder blades.",
-        when="people tight back",
-    ),
-    Rule("tight. Head and upper chest only, nothing below.", when="people tight"),
-    Rule("middle. From the top of the head to mid-thigh, never cropped at the waist.", when="people middle"),
-    Rule(
-        "full. Head to toe with the ground under the feet; the figure takes at least 85 % of the height.",
-        when="people full",
-    ),
+    Rule("back of the head and upper back only", when="people tight back"),
+    Rule("head and upper chest only", when="people tight"),
+    Rule("from head to mid-thigh, well below the waist", when="people middle"),
+    Rule("head to toe, the figure at least 85 % of the height", when="people full"),
+    photo.WIDE,
     *photo.THINGS_FRAMING,
     *photo.OPEN_FRAMING,
 )
 
-MUST = (
-    # Where it happens.
+CAST = (
+    Rule("{people_in}", when="people", unless="clothing accessories"),
+    Rule("{people_in} wearing {clothing}", when="people clothing", unless="accessories"),
+    Rule("{people_in} with {accessories}", when="people accessories", unless="clothing"),
+    Rule("{people_in} wearing {clothing} with {accessories}", when="people clothing accessories"),
+    Rule("the one product of {clothing_at} alone, a pair counting as one", when="things one-item clothing"),
     Rule(
-        photo.FRESH_VIEW + "The model really stands in it, with its perspective, light and contact shadows.",
-        when="people background",
+        "the one product of {accessories_at} alone, a pair counting as one",
+        when="things one-item accessories",
     ),
-    photo.THINGS_PLACE,
-    photo.OPEN_PLACE,
+    Rule("exactly {items}, each once, a pair counting as one", when="things several-items"),
+    Rule("what the client describes", when="background open wishes"),
+    Rule("a look of the season on a model of your casting", when="open no-wishes"),
+    *photo.SET_IN,
+)
+
+SCENE = (
     Rule(
-        "Setting: a photo studio with a seamless backdrop and shaped light, unless the wishes name a place.",
+        "A photo studio with a seamless backdrop, unless the client says otherwise.",
         when="people",
         unless="background",
     ),
     Rule(
-        "Setting: a studio product set with a clean seamless backdrop, unless the wishes name a place.",
+        "A studio set with a seamless backdrop, unless the client says otherwise.",
         when="things",
         unless="background",
     ),
-    # Who wears what.
-    Rule("The model appears once.", when="people"),
-    Rule(
-        "The model wears what {clothing} shows: cut, fabric, colour, pattern, seams and closures unchanged. "
-        "Whatever the references do not cover stays as {model} shows it.",
-        when="model clothing",
-    ),
-    Rule(
-        "The model keeps the clothes of {model}, unless the wishes ask for others.",
-        when="people model",
-        unless="clothing",
-    ),
-    Rule(
-        "What {accessories} shows is worn or carried where it belongs, true in size, shape and material.",
-        when="people accessories",
-        unless="tight",
-    ),
-    Rule(
-        "What {accessories} shows is worn or held high enough to lie inside this framing, true in shape and "
-        "material.",
-        when="people accessories tight",
-    ),
-    # Craft.
-    Rule(
-        "As with an 85 mm portrait lens: natural proportions, shallow depth of field, real texture of skin "
-        "and fabric.",
-        when="people tight",
-    ),
-    Rule(
-        "As with a 70 mm lens: natural proportions, real texture of skin and fabric.",
-        when="people middle",
-    ),
-    Rule(
-        "As with a 50 mm lens: upright lines, no stretched legs, real texture of skin and fabric.",
-        when="people full",
-    ),
-    Rule("Natural proportions, real texture of skin and fabric.", when="people unknown-shot"),
-    Rule(
-        "As with a 100 mm lens at a small aperture: straight lines, sharp from front to back.", when="things"
-    ),
-    Rule("Styled, lit and graded like an editorial in a fashion magazine.", when="open"),
-    # Products alone.
-    Rule("Exactly one product, that one alone (a pair counts as one).", when="things one-item"),
-    Rule(
-        "Exactly {items}: each once (a pair counts as one), none added, none left out.",
-        when="things several-items",
-    ),
-    Rule(
-        "Cut, shape, colour, material, pattern, hardware and lettering exactly as shown, wherever this angle "
-        "lets them be seen.",
-        when="things",
-    ),
-    Rule("Clothing holds its natural volume, as if on an invisible form.", when="things clothing"),
+    Rule("No person or body part is in the picture.", when="things"),
 )
 
-MUST_NOT = (
-    Rule("No person and no body part: no hands, feet, face or silhouette, and no mannequin.", when="things"),
-    Rule("No mirror or reflection that shows the face.", when="people back"),
-    Rule("No merchandise besides {subject}.", when="things"),
-    Rule("No plastic skin, no doubled limbs, no cut-out look.", when="people"),
+KEPT = (
+    Rule("cut, fabric, colour and pattern of {clothing_named}", when="people clothing"),
+    Rule("their clothes, unless the client asks for others", when="people", unless="clothing"),
+    Rule("shape, size and material of {accessories_named}", when="people accessories"),
+    Rule("shape, material, colour, pattern and lettering of {subject}, wherever visible", when="things"),
+)
+
+CRAFT = (
+    Rule("85 mm lens, shallow depth of field, real skin and fabric.", when="people tight"),
+    Rule("70 mm lens, natural proportions, real skin and fabric.", when="people middle"),
+    Rule("50 mm lens, natural length of the legs, real skin and fabric.", when="people full"),
+    Rule("35 mm lens, deep focus, real skin and fabric.", when="people wide"),
+    Rule("Real skin and fabric.", when="people", unless="tight middle full wide"),
+    Rule("100 mm lens at a small aperture, sharp from front to back.", when="things", unless="wide"),
+    Rule("Clothing keeps its natural volume.", when="things clothing"),
+    Rule("Real texture of skin and fabric.", when="open"),
 )
 
 POSE = (
-    Rule("the chin slightly raised", when="people", unless="middle full"),
-    Rule("the chin slightly lowered", when="people", unless="middle full"),
-    Rule("the shoulders low and relaxed", when="people", unless="middle full"),
-    Rule("a long neck and upright bearing", when="people", unless="middle full"),
-    Rule("a breath of movement in the hair", when="people", unless="middle full"),
-    Rule("the weight settled on one leg", when="people", unless="tight unknown-shot profile"),
-    Rule("a half step forward", when="people", unless="tight unknown-shot profile"),
-    Rule("both arms relaxed at the sides", when="people", unless="tight unknown-shot"),
-    Rule("one hand lightly at the hip", when="people", unless="tight unknown-shot"),
-    Rule("a breath of movement in the fabric", when="people", unless="tight unknown-shot"),
-    Rule("a warm off-white backdrop", when="things", unless="background"),
-    Rule("a cool light grey backdrop", when="things", unless="background"),
-    Rule("a soft beige backdrop", when="things", unless="background"),
-    Rule("a pale stone-coloured backdrop", when="things", unless="background"),
-    Rule("a deep muted backdrop", when="things", unless="background"),
+    Rule("the chin slightly raised", when="people", unless="middle full wide pose"),
+    Rule("the chin slightly lowered", when="people", unless="middle full wide pose"),
+    Rule("the shoulders low and relaxed", when="people", unless="middle full wide pose"),
+    Rule("a long neck and upright bearing", when="people", unless="middle full wide pose"),
+    Rule("a breath of movement in the hair", when="people"),
+    Rule("the weight on one leg", when="people", unless="tight unknown-shot profile pose"),
+    Rule("a half step forward", when="people", unless="tight unknown-shot profile pose"),
+    Rule("one hand lightly at the hip", when="people", unless="tight unknown-shot pose"),
+    Rule("one hand at the collar", when="people", unless="pose"),
+    Rule("a breath of movement in the fabric", when="people"),
+    Rule("a warm off-white backdrop", when="things", unless="background style"),
+    Rule("a cool light grey backdrop", when="things", unless="background style"),
+    Rule("a soft beige backdrop", when="things", unless="background style"),
+    Rule("a pale stone-coloured backdrop", when="things", unless="background style"),
+    Rule("a deep muted backdrop", when="things", unless="background style"),
 )
 
 PATH = ProductionPath(
@@ -159,14 +123,18 @@ PATH = ProductionPath(
     angles=photo.ANGLES,
     shots=photo.SHOTS,
     left_out_by_shot={"tight": frozenset({"pants", "shoes"}), "middle": frozenset({"shoes"})},
-    prompt=PromptRules(
+    brief=BriefRules(
         picture="photograph",
-        task=TASK,
         subject=SUBJECT,
+        medium=MEDIUM,
         angle=photo.PERSON_ANGLE + photo.THINGS_ANGLE + photo.OPEN_ANGLE,
         framing=FRAMING,
-        must=MUST,
-        must_not=MUST_NOT,
-        variations=(POSE, photo.LIGHT, photo.COMPOSITION),
+        cast=CAST,
+        mood="Mood: the quiet confidence of a magazine editorial.",
+        scene=SCENE,
+        kept=KEPT,
+        craft=CRAFT,
+        free=photo.FREE,
+        variations=(POSE, photo.LIGHT, photo.PLACEMENT),
     ),
 )

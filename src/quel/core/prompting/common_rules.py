@@ -1,50 +1,37 @@
-"""What every prompt says, whatever the path: the rules that follow a path's own.
-
-The angle and framing rules here come last and catch what a path has no word for; the fixed sentences
-belong to the frame of a prompt and hold in every situation.
-"""
+"""What every brief says, whatever the path: words no vocabulary has, likeness, and the closing sentence."""
 
 from quel.core.prompting.rules import Rule, Rules
 
-ANGLE: Rules = (Rule('in the customer\'s own words, "{angle}".', when="unknown-angle"),)
-FRAMING: Rules = (Rule('in the customer\'s own words, "{shot}".', when="unknown-shot"),)
-FX: Rules = (Rule('in the customer\'s own words, "{fx}".', when="unknown-fx"),)
+ANGLE: Rules = (Rule("at the client's camera angle “{angle}”", when="unknown-angle"),)
+FRAMING: Rules = (Rule("in the client's framing “{shot}”", when="unknown-shot"),)
+FX: Rules = (Rule("with the effect “{fx}”", when="unknown-fx"),)
 
-MUST: Rules = (
+LIKENESS: Rules = (
+    # Hair is kept in its colour only: how it is worn is the client's.
+    Rule("face, hair colour, proportions and build of {people}", when="people", unless="back unknown-angle"),
+    Rule("hair colour, proportions and build of {people}", when="people back"),
     Rule(
-        "Keep the face and proportions of {people_named} exactly as shown: features, colouring, hair and "
-        "build.",
-        when="people",
-        unless="back unknown-angle",
-    ),
-    Rule(
-        "Keep the hair, build and proportions of {people_named} exactly as shown; "
-        "from behind, they alone carry the likeness.",
-        when="people back",
-    ),
-    Rule(
-        "Keep the hair, build and proportions of {people_named} exactly as shown, "
-        "and the face wherever this angle lets it be seen.",
+        "hair colour, proportions, build and visible face of {people}",
         when="people unknown-angle",
     ),
-    Rule("One scene, one light: direction, colour and softness of light and shadow agree on everything."),
 )
 
-MUST_NOT: Rules = (
-    Rule("No collage, grid, split screen or panels: one single {picture} of one moment."),
-    Rule("No borders, frames or bars."),
-    Rule(
-        "No lettering, logo or watermark that neither the references show nor the wishes ask for.",
-        unless="text-only",
-    ),
-    Rule("No lettering, logo or watermark that the wishes do not ask for.", when="text-only"),
+ITEMS_IN_SHORT: Rules = (
+    Rule("{items_named}", when="one-item"),
+    Rule("{items_named}", when="several-items"),
 )
 
-SHEET = "A contact sheet only gathers separate references, one a cell; it is no layout to copy."
+WISHES = "Art direction from the client:"
+AVOID = "Avoid:"
+FREE = "Free:"
+TAKEN_OVER = "Taken over:"
+HINTS = "Where left open:"
 
-WISHES = (
-    "The customer's wishes for style and content, in their own words. Honour them and keep their language; "
-    "on angle, crop, aspect ratio and number of pictures the lines outside the quotation marks hold."
+CLOSING: Rules = (
+    Rule("all references together in one light", when="several-references"),
+    Rule("everything in one light", unless="several-references"),
 )
-
-VARIATION = "Unlike the other takes, and where the wishes leave it open, this one has: {hints}."
+EDGE_TO_EDGE: Rules = (
+    Rule("edge to edge, lettering only as asked.", when="text-only"),
+    Rule("edge to edge, lettering only as shown or asked.", unless="text-only"),
+)

@@ -1,5 +1,5 @@
-"""What the photographic paths share: words for camera and crop, how an angle shows people and things,
-and the light and composition a photographer would vary.
+"""What the photographic paths share: words for camera and crop, how an angle shows people and things, the
+place, and what a photographer would vary.
 """
 
 from quel.core.prompting.rules import Category, Keep, Kind, Rule, Rules, Vocabulary
@@ -10,7 +10,7 @@ BACKGROUND = Category(
     types=("background", "bg"),
     one="location",
     many="locations",
-    note="anyone seen there stays out",
+    note="its people left out",
     at_most=1,
     keep=Keep.LAST,
 )
@@ -31,6 +31,11 @@ ANGLES = Vocabulary(
         "side": ("side profile", "lateral", "90 degree", "90 degrees", "from the side"),
         "profile": ("portrait", "formal", "formal portrait", "frontal portrait", "profile photo"),
         "back": ("rear", "behind", "from behind", "from the back", "back side", "turned away"),
+        "three-quarter": ("3/4", "three quarters", "45", "45 degree", "45 degrees", "45°"),
+        "low-angle": ("low", "from below", "worm's eye", "looking up"),
+        "high-angle": ("high", "from above", "looking down"),
+        "overhead": ("top", "top down", "bird's eye", "straight down", "aerial"),
+        "flat-lay": ("flat", "knolling", "laid out"),
     }
 )
 
@@ -47,89 +52,101 @@ SHOTS = Vocabulary(
             "upper chest",
         ),
         "middle": ("medium", "mid", "half", "half body", "cowboy", "american", "3/4", "three quarter"),
-        "full": ("full body", "full length", "full figure", "whole body", "head to toe", "long", "wide"),
+        "full": ("full body", "full length", "full figure", "whole body", "head to toe"),
+        "wide": ("long", "very wide", "extreme wide", "extreme long", "establishing", "environmental"),
     }
 )
 
 PERSON_ANGLE: Rules = (
-    Rule(
-        "front. Lens at eye level; the model faces the camera squarely and holds eye contact.",
-        when="people front",
-    ),
-    Rule(
-        "side. The model at exactly 90°, a true side profile, gaze along the picture plane.",
-        when="people side",
-    ),
-    Rule(
-        "formal frontal portrait. Shoulders level, bearing composed, the background kept calm.",
-        when="people profile",
-    ),
-    Rule(
-        "back. The model is turned away and seen from behind, no part of the face.",
-        when="people back",
-    ),
+    Rule("facing the camera at eye level with eye contact", when="people front"),
+    Rule("in true 90° side profile", when="people side"),
+    Rule("a formal frontal portrait, shoulders level, calm background", when="people profile", unless="pose"),
+    Rule("a formal frontal portrait before a calm background", when="people profile pose"),
+    Rule("turned away from the camera, the face out of sight", when="people back"),
+    Rule("turned by about 45° from the camera", when="people three-quarter"),
+    Rule("lying on a surface, seen from straight above", when="people flat-lay"),
 )
 
 THINGS_ANGLE: Rules = (
-    Rule("front. Straight on at the height of {subject}, front side towards the lens.", when="things front"),
-    Rule("side. Lens at exactly 90° to the front of {subject}.", when="things side"),
+    Rule("straight on, the front side towards the lens", when="things front"),
+    Rule("from the side at exactly 90°", when="things side"),
+    Rule("in a formal front view, upright before a calm background", when="things profile"),
+    Rule("the reverse side towards the lens", when="things back"),
+    Rule("turned by about 45° so that front and one side show", when="things three-quarter"),
     Rule(
-        "formal front view. Straight on, {subject} upright before a calm background.",
-        when="things profile",
+        "a flat lay, everything laid out on one surface and seen from straight above", when="things flat-lay"
     ),
-    Rule("back. The reverse side of {subject} towards the lens.", when="things back"),
 )
 
 OPEN_ANGLE: Rules = (
-    Rule("front. The subject straight on; anyone in it faces the camera with eye contact.", when="front"),
-    Rule("side. The subject at exactly 90°; anyone in it in true side profile.", when="side"),
-    Rule(
-        "formal front view before a calm background; anyone in it as in a formal frontal portrait.",
-        when="profile",
-    ),
-    Rule("back. The subject from behind; anyone in it turned away, no part of the face.", when="back"),
+    Rule("from the front at eye level", when="front"),
+    Rule("from the side at exactly 90°", when="side"),
+    Rule("a formal frontal view before a calm background", when="profile"),
+    Rule("from behind, any face turned away", when="back"),
+    Rule("at a three-quarter angle of about 45°", when="three-quarter"),
+    Rule("from a low camera looking up", when="low-angle"),
+    Rule("from a raised camera looking down", when="high-angle"),
+    Rule("from straight above", when="overhead"),
+    Rule("a flat lay seen from straight above", when="flat-lay"),
+)
+
+WIDE = Rule(
+    "in a wide shot of the place, the figure a quarter to a third of the height",
+    when="people wide",
 )
 
 THINGS_FRAMING: Rules = (
-    Rule(
-        "tight. The picture filled with {subject}, hardly any margin, nothing cropped.", when="things tight"
-    ),
-    Rule("middle. All of {subject} with a moderate margin.", when="things middle"),
-    Rule("full. All of {subject} with generous space around.", when="things full"),
+    Rule("close on {subject}, filling the picture", when="things tight"),
+    Rule("all of {subject} with a moderate margin", when="things middle"),
+    Rule("all of {subject} with generous space around", when="things full"),
+    Rule("in a wide shot, {subject} small in a telling place", when="things wide"),
 )
 
 OPEN_FRAMING: Rules = (
+    Rule("close on the subject, of anyone in it head and shoulders", when="tight"),
+    Rule("at medium distance, anyone in it from head to mid-thigh", when="middle"),
+    Rule("the whole subject, anyone in it from head to toe", when="full"),
+    Rule("in a wide shot, the subject small in its place", when="wide"),
+)
+
+SET_IN: Rules = (
+    # Where a style is shown, light is its matter; from straight above only the ground is seen.
     Rule(
-        "tight. Close on the subject; of anyone in it only head, shoulders and upper chest or back.",
-        when="tight",
+        "in a fresh view of the place of {background_at} with its architecture, mood and light",
+        when="background",
+        unless="overhead flat-lay style",
     ),
-    Rule("middle. The subject at medium distance; anyone in it from the head to mid-thigh.", when="middle"),
-    Rule("full. The whole subject; anyone in it from head to toe.", when="full"),
+    Rule(
+        "in a fresh view of the place of {background_at} with its architecture and mood",
+        when="background style",
+        unless="overhead flat-lay",
+    ),
+    Rule("on the ground of the place of {background_at}", when="background overhead"),
+    Rule("on a surface from the place of {background_at}", when="background flat-lay"),
 )
 
-FRESH_VIEW = (
-    "The place in {background} gives mood, architecture and light: show a fresh view of it, not a copy. "
+FREE: Rules = (
+    Rule("pose", when="people", unless="pose profile"),
+    Rule("expression", when="people", unless="back unknown-angle"),
+    Rule("the exact moment", when="people"),
+    Rule("arrangement", when="things", unless="pose"),
+    Rule("placement in the picture", when="things"),
+    Rule("light", unless="background style open"),
+    Rule("camera position", unless="angle-ordered open"),
+    Rule("whatever the client leaves open", when="open"),
 )
-
-THINGS_PLACE = Rule(
-    FRESH_VIEW + "On a real surface there, with contact shadows: {subject}.", when="things background"
-)
-OPEN_PLACE = Rule(FRESH_VIEW + "What the wishes describe is really there.", when="open background")
 
 LIGHT: Rules = (
-    # A place that is shown gives the kind of light: then only its direction is free.
-    Rule("the main light coming from the left"),
-    Rule("the main light coming from the right"),
-    Rule("a broad, soft light with gentle shadows", unless="background"),
-    Rule("a fine rim of light from behind"),
-    Rule("a clearer contrast of light and shadow", unless="background"),
+    # Directions only: they go with any place and style, which give the kind of light.
+    Rule("key light from the left"),
+    Rule("key light from the right"),
+    Rule("light from behind, a fine rim along the edges"),
+    Rule("key light from high above"),
+    Rule("low, raking light"),
 )
 
-COMPOSITION: Rules = (
-    # Sideways and in rhythm only: distance and height belong to camera angle and framing.
-    Rule("the visual weight in the centre"),
-    Rule("the visual weight slightly left of the centre"),
-    Rule("the visual weight slightly right of the centre"),
-    Rule("a gentle diagonal leading through the composition"),
-    Rule("a calm, even balance of both halves"),
+PLACEMENT: Rules = (
+    Rule("{subject} in the centre"),
+    Rule("{subject} on the left third"),
+    Rule("{subject} on the right third"),
 )

@@ -1,17 +1,52 @@
-"""The prompt of one image: a path's rules, spoken about exactly the pictures that are sent.
+"""The brief of one image: what a photographer is told, spoken about exactly the pictures that are sent.
 
-Pictures are numbered from 1 in sending order; the same arguments always give the same prompt.
+A first sentence that names the picture, the customer's own words right after it, where it happens, what
+stays, what is free, one closing sentence. The same arguments always give the same brief.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from quel.core.job import ItemRequest, StageRequest
 from quel.core.prompting import common_rules
+from quel.core.prompting.guides import GUIDED
+from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import PictureSpec
-from quel.core.prompting.rules import Category, ProductionPath, Rules
-from quel.core.prompting.scene import Scene, cell_span, cells_of, counted, read_scene
+from quel.core.prompting.rules import BriefRules, ProductionPath
+from quel.core.prompting.scene import Scene, listed, read_scene
+from quel.core.prompting.variation import hints
+from quel.core.prompting.wishes import quoted, wishes_of
+
+SHARE = 20
+"""Words a prompt may have, labels included, for each of the customer's: theirs are at least one in twenty."""
+
+FEWEST, FEW, MOST, LIMIT, OWN = 100, 120, 170, 180, 120
+"""Words of a prompt: that share is not sought below FEWEST, then FEW are allowed; at most; at most where a
+last hint of variation is at stake; and quel's own where the customer wrote a page, also of what to avoid."""
+
+
+@dataclass(frozen=True)
+class _Most:
+    """How much is said of what a brief can do without; `in_full` what is kept is told feature by feature."""
+
+    hints: int
+    craft: int
+    free: int
+    in_full: bool = True
+    guides: bool = True
+
+
+_FROM_AMPLE_TO_BARE = (
+    _Most(hints=3, craft=9, free=9),
+    _Most(hints=2, craft=9, free=9),
+    _Most(hints=2, craft=0, free=9),
+    _Most(hints=1, craft=0, free=2),
+    _Most(hints=1, craft=0, free=1),
+    _Most(hints=1, craft=0, free=1, in_full=False),
+    _Most(hints=1, craft=0, free=0, in_full=False, guides=False),
+)
+_BARE = _Most(hints=0, craft=0, free=0, in_full=False, guides=False)
 
 
 def write_prompt(
@@ -23,98 +58,76 @@ def write_prompt(
     number: int,
     of: int,
 ) -> str:
-    """The text sent after `pictures` for image `number` (from 0) of the `of` images of an item.
+    """The brief sent after `pictures` and their labels, for image `number` (from 0) of the `of` of an item.
 
-    In order: the task, what each picture is, camera angle and framing, the customer's own text word for
-    word, what must and must not happen, what this image varies, what to avoid, the aspect ratio.
+    Where words run short, the last hints of variation are left out first, then the craft.
     """
     scene = read_scene(path, pictures, stage, item)
-    rules = path.prompt
-    sections = (
-        scene.first(rules.task),
-        _pictures(path, pictures),
-        _view(path, scene),
-        stage.prompt.strip() and f"{common_rules.WISHES}\n{_fenced(stage.prompt)}",
-        _bullets("What must happen:", scene.every(rules.must + common_rules.MUST)),
-        _bullets("What must not happen:", scene.every(rules.must_not + common_rules.MUST_NOT)),
-        of > 1 and _variation(scene, rules.variations, number, of),
-        stage.negative_prompt.strip() and f"Avoid: {' '.join(stage.negative_prompt.split())}",
-        f"Aspect ratio {stage.aspect_ratio}, filled edge to edge.",
-    )
-    return "\n\n".join(section for section in sections if section)
+    wishes = wishes_of(path, stage)
+    own = _words(wishes)
+    shared = SHARE * own if SHARE * own >= FEWEST else FEW
+    most_own = OWN + own + _words(stage.negative_prompt)
+    spare = min(shared, max(MOST, most_own))
+    labels = sum(map(_words, write_labels(path, pictures)))
+    varied = hints(scene, path.brief.variations, number) if of > 1 else []
+    for most in _FROM_AMPLE_TO_BARE:
+        brief = _brief(path.brief, scene, stage, wishes, varied, most)
+        if labels + _words(brief) <= spare:
+            return brief
+    if labels + _words(brief) <= max(LIMIT, most_own):
+        return brief
+    return _brief(path.brief, scene, stage, wishes, varied, _BARE)
 
 
-def _fenced(text: str) -> str:
-    """The text, unchanged, between two lines of more double quotes than stand together in it anywhere."""
-    longest = max(map(len, re.findall('"+', text)), default=0)
-    fence = '"' * max(3, longest + 1)
-    return f"{fence}\n{text}\n{fence}"
-
-
-def _bullets(heading: str, sentences: Sequence[str]) -> str:
-    return "\n".join((heading, *(f"- {sentence}" for sentence in sentences)))
-
-
-def _view(path: ProductionPath, scene: Scene) -> str:
-    lines = {
-        "Camera angle": scene.first(path.prompt.angle + common_rules.ANGLE),
-        "Framing": scene.first(path.prompt.framing + common_rules.FRAMING),
-        "Effect": scene.first(path.prompt.fx + common_rules.FX),
-    }
-    return "\n".join(f"{name}: {sentence}" for name, sentence in lines.items() if sentence)
-
-
-def _pictures(path: ProductionPath, pictures: Sequence[PictureSpec]) -> str | None:
-    if not pictures:
-        return None
-    totals = Counter(reference.category for picture in pictures for reference in picture.references)
-    before: Counter[str] = Counter()
-    lines = []
-    for number, picture in enumerate(pictures, start=1):
-        lines.append(f"image {number}: {_what_it_is(path, picture, before, totals)}.")
-        before.update(reference.category for reference in picture.references)
-    sheet = [common_rules.SHEET] if any(picture.is_grid for picture in pictures) else []
-    return "\n".join((_bullets("References, in the order they are sent:", lines), *sheet))
-
-
-def _what_it_is(
-    path: ProductionPath, picture: PictureSpec, before: Counter[str], totals: Counter[str]
+def _brief(
+    rules: BriefRules,
+    scene: Scene,
+    stage: StageRequest,
+    wishes: str,
+    varied: Sequence[str],
+    most: _Most,
 ) -> str:
-    """A picture in words; `before` counts each category's references in the pictures before it."""
-    cells = {category: own for category in path.categories if (own := cells_of(category, picture))}
-    size = len(picture.references)
-    if len(cells) > 1:
-        parts = [
-            f"{cell_span(own)} {_named(c, len(own), totals)}{c.note and f' ({c.note})'}"
-            for c, own in cells.items()
-        ]
-        return f"a contact sheet of {size} separate references, read row by row: {'; '.join(parts)}"
-    (category,) = cells
-    note = category.note and f"; {category.note}"
-    if size > 1:
-        separate = counted(size, f"separate {category.one}", f"separate {category.many}")
-        return f"a contact sheet of {separate}{note}"
-    total = totals[category.name]
-    one = f"the {category.one}" if total == 1 else f"{category.one} {before[category.name] + 1} of {total}"
-    return one + note
+    craft = scene.every(rules.craft)[: most.craft]
+    kept = scene.every(common_rules.LIKENESS + (rules.kept if most.in_full else common_rules.ITEMS_IN_SHORT))
+    taken_over = scene.every(GUIDED) if most.guides else []
+    free = scene.every(rules.free)[: most.free]
+    varied = varied[: most.hints]
+    avoid = " ".join(stage.negative_prompt.split())
+    paragraphs = (
+        _joined(_opening(rules, scene), f"{common_rules.WISHES} {quoted(wishes)}" if wishes else rules.mood),
+        _joined(
+            *scene.every(rules.scene),
+            f"{rules.kept_as}: {'; '.join(kept)}." if kept else "",
+            *craft,
+            f"{common_rules.TAKEN_OVER} {', '.join(taken_over)}." if taken_over else "",
+            f"{common_rules.FREE} {listed(free)}." if free else "",
+            f"{common_rules.HINTS} {'; '.join(varied)}." if varied else "",
+        ),
+        f"{common_rules.AVOID} {avoid}" if avoid else "",
+        _closing(rules, scene),
+    )
+    return "\n\n".join(filter(None, paragraphs))
 
 
-def _named(category: Category, number: int, totals: Counter[str]) -> str:
-    if totals[category.name] == 1:
-        return f"the {category.one}"
-    return counted(number, category.one, category.many)
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
-def _variation(scene: Scene, axes: Sequence[Rules], number: int, of: int) -> str:
-    """One hint of each axis; a combination comes back only when all of them have been used.
+def _opening(rules: BriefRules, scene: Scene) -> str:
+    view = (
+        scene.first(rules.medium),
+        scene.first(rules.angle + common_rules.ANGLE),
+        scene.first(rules.framing + common_rules.FRAMING),
+        scene.first(rules.fx + common_rules.FX),
+    )
+    cast = scene.every(rules.cast)
+    return f"{', '.join(filter(None, view))}{': ' if cast else ''}{', '.join(cast)}."
 
-    `number` is read as digits, one an axis, so that combinations differ; the digits before are added to
-    each, so that one image differs from the next in every axis.
-    """
-    hints = []
-    rest, shift = number, 0
-    for options in filter(None, (scene.every(axis) for axis in axes)):
-        rest, digit = divmod(rest, len(options))
-        hints.append(options[(digit + shift) % len(options)])
-        shift += digit
-    return f"Variation, take {number + 1} of {of}. " + common_rules.VARIATION.format(hints="; ".join(hints))
+
+def _closing(rules: BriefRules, scene: Scene) -> str:
+    one_light, edges = scene.first(common_rules.CLOSING), scene.first(common_rules.EDGE_TO_EDGE)
+    return f"One continuous {rules.picture} of one moment: {one_light}, {edges}"
+
+
+def _words(text: str) -> int:
+    return len(re.findall(r"\w+", text))

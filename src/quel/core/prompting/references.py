@@ -1,4 +1,4 @@
-"""Which references an image is made with and how they are shown: sorting, the shot filter, grids.
+"""Which references an image is made with and how they are shown: sorting, the shot filter, shared pictures.
 
 Every reference that is given is either kept or named in a sentence; none disappears silently.
 """
@@ -12,13 +12,18 @@ from quel.core.prompting.rules import Category, Keep, Kind, ProductionPath
 LONGEST_TYPE_SHOWN = 40
 """Characters of a type quoted in a message; a longer one is junk and would drown the sentence."""
 
-MERGE_ORDER = (
-    # What is joined first costs the least: items stay apart from people, and people from the place,
-    # for as long as the model's limit allows.
-    {Kind.ITEMS},
-    {Kind.PEOPLE},
-    {Kind.PEOPLE, Kind.ITEMS},
-    {Kind.PLACE, Kind.PEOPLE, Kind.ITEMS},
+_ITEMS = frozenset({Kind.ITEMS})
+_NO_PLACE = frozenset({Kind.PEOPLE, Kind.ITEMS, Kind.GUIDE})
+_MERGE_ORDER = (
+    # What is joined first costs the least: small roles among themselves, then items, then what says how the
+    # picture looks. People and the place share a picture only with a model that takes fewer than there are.
+    _ITEMS,
+    frozenset({Kind.GUIDE}),
+    frozenset({Kind.ITEMS, Kind.GUIDE}),
+    frozenset({Kind.PEOPLE}),
+    frozenset({Kind.PEOPLE, Kind.ITEMS}),
+    _NO_PLACE,
+    frozenset(Kind),
 )
 
 
@@ -95,13 +100,14 @@ def _named(ask: RequestedReference) -> str:
 def arrange(
     path: ProductionPath, references: Sequence[Reference], shot: str, *, max_pictures: int
 ) -> Arrangement:
-    """The pictures one item is made from, in sending order: place, people one by one, items by category.
+    """The pictures one item is made from, each reference its own, in sending order of the categories.
 
-    `references` are the ones that could be fetched, in the order given; `shot` is the customer's word;
-    `max_pictures` is what the model takes (at least one picture is always sent). No references at all is
-    no problem; references of which the shot can show none are.
+    `references` are the ones that could be fetched, in the order given; `shot` is the customer's word, empty
+    where they ordered none; `max_pictures` is what the model takes (at least one picture is always sent), and
+    what exceeds it shares pictures, as few references as possible. No references at all is no problem;
+    references of which a shot of people can show none are.
     """
-    hidden = path.left_out_by_shot.get(path.shots.find(shot) or "", frozenset())
+    hidden = _hidden(path, references, shot)
     visible = [reference for reference in references if reference.type not in hidden]
     if references and not visible:
         left_out = " and ".join(sorted(hidden))
@@ -110,32 +116,38 @@ def arrange(
             problem=f'The shot "{shot.strip()}" does not show {left_out}, and no other reference is left: '
             "choose a wider shot or add a reference.",
         )
-    pictures = [picture for category in path.categories for picture in _pictures(category, visible)]
+    pictures = [
+        PictureSpec(category.name, (reference,))
+        for category in path.categories
+        for reference in visible
+        if reference.category == category.name
+    ]
     return Arrangement(tuple(_merged(path, pictures, max(1, max_pictures))))
 
 
-def _pictures(category: Category, visible: list[Reference]) -> list[PictureSpec]:
-    own = [reference for reference in visible if reference.category == category.name]
-    if category.kind is Kind.ITEMS:
-        return [PictureSpec(category.name, tuple(own))] if own else []
-    return [PictureSpec(category.name, (reference,)) for reference in own]
+def _hidden(path: ProductionPath, references: Sequence[Reference], shot: str) -> frozenset[str]:
+    """The types that the shot of a person cannot show; without a person a near view of shoes is an order."""
+    if not any(path.category(reference.category).kind is Kind.PEOPLE for reference in references):
+        return frozenset()
+    return path.left_out_by_shot.get(path.shots.find(shot) or "", frozenset())
 
 
 def _merged(path: ProductionPath, pictures: list[PictureSpec], most: int) -> list[PictureSpec]:
-    """Joins neighbours from the end, group by group in MERGE_ORDER, only until `most` is reached."""
-    for kinds in MERGE_ORDER:
+    """Joins neighbours from the end, group by group, only until `most` is reached."""
+    small = [{category.name} for category in reversed(path.categories) if category.small]
+    all_small = {category.name for category in path.categories if category.small and category.kind in _ITEMS}
+    large = [{category.name} for category in reversed(path.categories) if category.kind in _ITEMS]
+    by_kind = [{c.name for c in path.categories if c.kind in kinds} for kinds in _MERGE_ORDER]
+    for names in (*small, all_small, *large, *by_kind):
         while len(pictures) > most:
-            group = [i for i, p in enumerate(pictures) if _kinds(path, p) <= kinds]
+            group = [i for i, p in enumerate(pictures) if {r.category for r in p.references} <= names]
             if len(group) < 2:
                 break
-            before_last, last = group[-2:]
-            joined = _join(path, pictures[before_last], pictures[last])
-            pictures = [*pictures[:before_last], joined, *pictures[last + 1 :]]
+            one, other = group[-2:]
+            between = pictures[one + 1 : other]
+            joined = _join(path, pictures[one], pictures[other])
+            pictures = [*pictures[:one], joined, *between, *pictures[other + 1 :]]
     return pictures
-
-
-def _kinds(path: ProductionPath, picture: PictureSpec) -> set[Kind]:
-    return {path.category(reference.category).kind for reference in picture.references}
 
 
 def _join(path: ProductionPath, one: PictureSpec, other: PictureSpec) -> PictureSpec:

@@ -1,9 +1,10 @@
 """The shape of a production path: what a path file fills in, checked when the file is loaded.
 
-A path is data. Its prompt is a list of rules; a rule is spoken when all facts of its `when` hold and none
-of its `unless` do. A fact is one word about the image to be made: a category that is present ("dishes", and
-"several-dishes" from two on), the angle, the shot, the effect ("fx:aura"), or one of FACTS. A wrong word in
-a rule is an error at import, never a silent rule.
+A path is data. Its brief is made of rules; a rule is spoken when all facts of its `when` hold and none of its
+`unless` do. A fact is one word about the image to be made: a category that is present ("dishes", and
+"several-dishes" from two on), the angle, the shot, the effect ("fx:aura"), or one of FACTS. An angle or shot
+that nobody ordered is no fact, so no rule can make an order of it. A wrong word in a rule is an error at
+import, never a silent rule.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,10 +17,15 @@ FACTS = {
     "things": "items are shown in the references, and no people",
     "open": "neither people nor items are shown: the customer's text alone decides on the subject",
     "text-only": "no reference at all",
+    "several-references": "two references or more are shown, guides apart",
     "one-person": "exactly one person is shown",
     "several-people": "two people or more are shown",
     "one-item": "exactly one item is shown",
     "several-items": "two items or more are shown",
+    "wishes": "the customer wrote something of their own",
+    "no-wishes": "they did not",
+    "angle-ordered": "the input names an angle",
+    "shot-ordered": "the input names a shot",
     "unknown-angle": "the angle is not in the path's vocabulary and is passed on in the customer's words",
     "unknown-shot": "the same for the shot",
     "unknown-fx": "the same for the effect",
@@ -28,26 +34,27 @@ FACTS = {
 }
 
 PLACEHOLDERS = {
-    "picture": "the path's word for a result: photograph, illustration",
     "subject": "what the picture is about, from the path's own `subject` rules",
-    "references": "'the reference' or 'all the references together'",
-    "people": "'one person', 'three people'",
-    "people_named": "the people and their pictures: 'the model in image 2'",
-    "items": "the items counted: 'two garments and one accessory'",
+    "people": "'the actors'",
+    "people_in": "the same with their pictures: 'the actors of images 2 and 3'",
+    "items_named": "'the garments and the accessory'",
+    "items": "the items, counted and with their pictures: 'the two garments of images 1 and 2'",
     "angle": "the customer's own words for the angle",
     "shot": "the customer's own words for the shot",
     "fx": "the customer's own words for the effect",
 }
-"""What a rule's text may name in braces; besides these `{category}` (where it is: 'image 3') and
-`{category_count}` ('two garments'), in rules that have the category in `when`."""
+"""What a rule's text may name in braces; besides these, in rules that have the category in `when`:
+`{category}` ("the garments of images 3 and 4"), `{category_named}` ("the garments"),
+`{category_count}` ("two garments") and `{category_at}` ("images 3 and 4")."""
 
 
 class Kind(Enum):
-    """How a category is shown to the provider."""
+    """What a category's pictures are for."""
 
-    PLACE = "one image"
-    PEOPLE = "one image each"
-    ITEMS = "several share one grid picture"
+    PLACE = "where it happens"
+    PEOPLE = "who is in it"
+    ITEMS = "what is in it"
+    GUIDE = "how it looks; nothing of it is shown"
 
 
 class Keep(Enum):
@@ -62,7 +69,8 @@ class Category:
     """A use a path has for references.
 
     `types` are lower case; `one` and `many` name its references in the prompt ("garment", "garments");
-    `note` is a clause on what is taken from them; `at_most` None means no limit.
+    `note` is a clause of the label on what is taken from them; `at_most` None means no limit. Where the model
+    takes too few pictures, the `small` ones are the first to share one.
     """
 
     name: str
@@ -71,6 +79,7 @@ class Category:
     one: str
     many: str
     note: str = ""
+    small: bool = False
     at_most: int | None = None
     keep: Keep = Keep.FIRST
 
@@ -80,6 +89,11 @@ class Vocabulary:
     """A path's own words, each with the other spellings people use for it."""
 
     spellings: Mapping[str, tuple[str, ...]]
+    _known: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = {_folded(s): word for word, others in self.spellings.items() for s in (word, *others)}
+        object.__setattr__(self, "_known", known)
 
     def find(self, words: str | None) -> str | None:
         """The path's own word for `words`, or None when it has none.
@@ -87,10 +101,9 @@ class Vocabulary:
         Case, blanks, hyphens and other punctuation do not matter, nor does an added "view", "shot" or
         "angle": "Close-Up shot" finds what "closeup" finds.
         """
-        known = {_folded(s): word for word, others in self.spellings.items() for s in (word, *others)}
         key = _folded(words or "")
         shortened = (key.removesuffix(added) for added in ("view", "shot", "angle"))
-        return next((known[k] for k in (key, *shortened) if k in known), None)
+        return next((self._known[k] for k in (key, *shortened) if k in self._known), None)
 
 
 def _folded(words: str) -> str:
@@ -114,36 +127,47 @@ Rules = tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
-class PromptRules:
-    """What a path says. In `task`, `subject`, `angle`, `framing` and `fx` the first rule that holds
-    speaks alone, so alternatives cannot contradict each other; of `must` and `must_not` all that hold speak.
+class BriefRules:
+    """What a path says, by its place in the brief.
 
+    The first sentence is `medium`, the ordered view (`angle`, `framing`, `fx`), then `cast`: "Film still,
+    from behind: the actor of image 2, set in the place of image 1." In `subject`, `medium`, `angle`,
+    `framing` and `fx` the first rule that holds speaks alone, so alternatives cannot contradict each other;
+    of the others all that hold speak. `mood` stands where the customer wrote nothing. `kept` and `free` are
+    lists of things after the words `kept_as` and "Free:". `craft` may be left out where words run short;
     `variations` are axes (pose, light, …): of each axis one rule that holds is chosen for an image.
     """
 
     picture: str
-    task: Rules
     subject: Rules
+    medium: Rules
     angle: Rules
     framing: Rules
-    must: Rules
-    must_not: Rules
+    cast: Rules
+    mood: str
+    scene: Rules
+    kept: Rules
+    craft: Rules
+    free: Rules
     variations: tuple[Rules, ...]
     fx: Rules = ()
+    kept_as: str = "Kept exactly as shown"
 
     def __iter__(self) -> Iterator[Rule]:
-        for section in (self.task, self.subject, self.angle, self.framing, self.fx, self.must, self.must_not):
+        for section in (
+            *(self.subject, self.medium, self.angle, self.framing, self.fx, self.cast, self.scene),
+            *(self.kept, self.craft, self.free, *self.variations),
+        ):
             yield from section
-        for axis in self.variations:
-            yield from axis
 
 
 @dataclass(frozen=True)
 class ProductionPath:
-    """One production path, whole. `categories` stand in sending order: place, people, items.
+    """One production path, whole. `categories` stand in sending order: place, people, items, guides.
 
     `untyped` is the category of pictures without a type, `unknown` that of types the path does not know
-    (None: such pictures are left out). `left_out_by_shot` names, for a shot, the types it cannot show.
+    (None: such pictures are left out). `left_out_by_shot` names, for a shot of people, the types it cannot
+    show.
     Raises ValueError, naming the path and the word, when a part speaks of something that is not there.
     """
 
@@ -152,7 +176,7 @@ class ProductionPath:
     untyped: str
     angles: Vocabulary
     shots: Vocabulary
-    prompt: PromptRules
+    brief: BriefRules
     unknown: str | None = None
     fx: Vocabulary = field(default_factory=lambda: Vocabulary({}))
     left_out_by_shot: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -163,10 +187,11 @@ class ProductionPath:
         self._require(self.shots.spellings, self.left_out_by_shot, "shot")
         types = [type_ for category in self.categories for type_ in category.types]
         self._require({t for t in types if types.count(t) == 1}, types, "type of exactly one category")
-        for rule in self.prompt:
+        for rule in self.brief:
             self._require(self.known_facts(), f"{rule.when} {rule.unless}".split(), "fact")
             present = names.intersection(fact.removeprefix("several-") for fact in rule.when.split())
-            allowed = PLACEHOLDERS.keys() | present | {f"{name}_count" for name in present}
+            own = {f"{name}{form}" for name in present for form in ("", "_named", "_count", "_at")}
+            allowed = PLACEHOLDERS.keys() | own
             used = [name for _, name, _, _ in Formatter().parse(rule.text) if name is not None]
             self._require(allowed, used, f"placeholder in the rule {rule.text!r}")
 

@@ -1,4 +1,4 @@
-"""The facts and words about one image that the rules of a prompt are chosen and filled in with.
+"""The facts and words about one image that the rules of a brief are chosen and filled in with.
 
 The same pictures and requests always give the same scene; every word a rule may use is in it.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from quel.core.job import ItemRequest, StageRequest
 from quel.core.prompting.picture import PictureSpec
 from quel.core.prompting.rules import Category, Kind, ProductionPath, Rule, Rules, Vocabulary
+from quel.core.prompting.wishes import quotable, wishes_of
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -37,38 +38,42 @@ class Scene:
 def read_scene(
     path: ProductionPath, pictures: Sequence[PictureSpec], stage: StageRequest, item: ItemRequest
 ) -> Scene:
-    """Gathers the facts (see paths.base.FACTS) and the words (see paths.base.PLACEHOLDERS)."""
+    """Gathers the facts (see rules.FACTS) and the words (see rules.PLACEHOLDERS)."""
     count = Counter(reference.category for picture in pictures for reference in picture.references)
     present = [category for category in path.categories if count[category.name]]
-    people = [category for category in present if category.kind is Kind.PEOPLE]
-    items = [category for category in present if category.kind is Kind.ITEMS]
+    of_kind = {kind: [category for category in present if category.kind is kind] for kind in Kind}
+    people, items = (sum(count[c.name] for c in of_kind[kind]) for kind in (Kind.PEOPLE, Kind.ITEMS))
     facts = frozenset(
         {
             *(category.name for category in present),
             *(f"several-{category.name}" for category in present if count[category.name] > 1),
-            *_subject_facts(sum(count[c.name] for c in people), sum(count[c.name] for c in items)),
+            *_subject_facts(people, items),
             *([] if present else ["text-only"]),
-            *_word_fact(path.angles, item.angle, "unknown-angle"),
-            *_word_fact(path.shots, item.shot, "unknown-shot"),
+            *(["several-references"] if people + items + len(of_kind[Kind.PLACE]) > 1 else []),
+            "wishes" if wishes_of(path, stage) else "no-wishes",
+            *_word_facts(path.angles, item.angle, "angle"),
+            *_word_facts(path.shots, item.shot, "shot"),
             *_fx_fact(path.fx, item.fx),
             *_edit_fact(stage.pre_edited),
         }
     )
-    places = {category.name: _place(category, pictures) for category in present}
-    counts = {f"{c.name}_count": counted(count[c.name], c.one, c.many) for c in present}
     words = {
-        **places,
-        **counts,
-        "picture": path.prompt.picture,
-        "references": "the reference" if count.total() == 1 else "all the references together",
-        "people": counted(sum(count[c.name] for c in people), "person", "people"),
-        "people_named": listed([f"{_the(c, count[c.name])} in {places[c.name]}" for c in people]),
-        "items": listed([counts[f"{c.name}_count"] for c in items]),
-        "angle": _quotable(item.angle),
-        "shot": _quotable(item.shot),
-        "fx": _quotable(item.fx or ""),
+        "people": listed([_the(c, count) for c in of_kind[Kind.PEOPLE]]),
+        "people_in": listed([f"{_the(c, count)} of {seen_in(c, pictures)}" for c in of_kind[Kind.PEOPLE]]),
+        "items_named": listed([_the(c, count) for c in of_kind[Kind.ITEMS]]),
+        "items": listed([f"{_exactly(c, count)} of {seen_in(c, pictures)}" for c in of_kind[Kind.ITEMS]]),
+        "angle": quotable(item.angle),
+        "shot": quotable(item.shot),
+        "fx": quotable(item.fx or ""),
     }
-    words["subject"] = Scene(facts, words).first(path.prompt.subject) or "the main subject"
+    for category in present:
+        words |= {
+            category.name: f"{_the(category, count)} of {seen_in(category, pictures)}",
+            f"{category.name}_named": _the(category, count),
+            f"{category.name}_count": counted(count[category.name], category.one, category.many),
+            f"{category.name}_at": seen_in(category, pictures),
+        }
+    words["subject"] = Scene(facts, words).first(path.brief.subject) or "the main subject"
     return Scene(facts, words)
 
 
@@ -80,8 +85,8 @@ def _subject_facts(people: int, items: int) -> Iterator[str]:
         yield "one-item" if items == 1 else "several-items"
 
 
-def _word_fact(vocabulary: Vocabulary, words: str, unknown: str) -> list[str]:
-    return [vocabulary.find(words) or unknown] if words.strip() else []
+def _word_facts(vocabulary: Vocabulary, words: str, what: str) -> list[str]:
+    return [vocabulary.find(words) or f"unknown-{what}", f"{what}-ordered"] if words.strip() else []
 
 
 def _fx_fact(effects: Vocabulary, words: str | None) -> list[str]:
@@ -95,27 +100,25 @@ def _edit_fact(pre_edited: bool | None) -> list[str]:
     return [] if pre_edited is None else ["pre-edited" if pre_edited else "not-pre-edited"]
 
 
-def _place(category: Category, pictures: Sequence[PictureSpec]) -> str:
-    """Where the references of a category are seen: "image 2 and image 3 (cell 1)"."""
-    places = []
-    for number, picture in enumerate(pictures, start=1):
-        cells = cells_of(category, picture)
-        if cells:
-            alone = len(cells) == len(picture.references)
-            places.append(f"image {number}" if alone else f"image {number} ({cell_span(cells)})")
-    return listed(places)
+def _the(category: Category, count: Mapping[str, int]) -> str:
+    return f"the {category.one if count[category.name] == 1 else category.many}"
 
 
-def cells_of(category: Category, picture: PictureSpec) -> list[int]:
-    """The cells of a picture, counted from 1, that show references of a category."""
-    return [i for i, r in enumerate(picture.references, start=1) if r.category == category.name]
+def _exactly(category: Category, count: Mapping[str, int]) -> str:
+    number = count[category.name]
+    return f"the {category.one}" if number == 1 else f"the {counted(number, category.one, category.many)}"
 
 
-def cell_span(cells: Sequence[int]) -> str:
-    """Neighbouring cells in words: "cell 3", "cells 1 to 4"."""
-    if len(cells) < 3:
-        return f"cell{'s' if len(cells) > 1 else ''} {' and '.join(map(str, cells))}"
-    return f"cells {cells[0]} to {cells[-1]}"
+def seen_in(category: Category, pictures: Sequence[PictureSpec]) -> str:
+    """Where the references of a category are seen: "image 2", "images 3 and 4", "images 3 to 6"."""
+    numbers = [
+        number
+        for number, picture in enumerate(pictures, start=1)
+        if any(reference.category == category.name for reference in picture.references)
+    ]
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"images {numbers[0]} to {numbers[-1]}"
+    return f"image{'s' if len(numbers) > 1 else ''} {listed([str(number) for number in numbers])}"
 
 
 def counted(number: int, one: str, many: str) -> str:
@@ -127,12 +130,3 @@ def counted(number: int, one: str, many: str) -> str:
 def listed(parts: Sequence[str]) -> str:
     """An enumeration: "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
-
-
-def _the(category: Category, number: int) -> str:
-    return f"the {category.one}" if number == 1 else f"the {counted(number, category.one, category.many)}"
-
-
-def _quotable(words: str) -> str:
-    """The customer's words as they stand between double quotes: on one line, with single quotes inside."""
-    return " ".join(words.split()).replace('"', "'")

@@ -38,12 +38,13 @@ def _read(job_type: JobType, data: dict[str, object], total_images: int) -> JobR
     findings = Findings()
     fields = Fields(data, findings)
     stages = read_stages(job_type, fields, total_images)
+    image_size = fields.image_size()
     user_id = user_id_of(data)
     if user_id is None:
         fields.replace("userId", "a name", "the job's own member")
     if findings.problems:
         return tuple(findings.problems[:MAX_PROBLEMS])
-    return JobRequest(job_type, stages, user_id, _told(findings.replaced))
+    return JobRequest(job_type, stages, user_id, _told(findings.replaced), image_size)
 
 
 def _told(replaced: list[Replaced]) -> tuple[Replaced, ...]:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from quel.core.aspect import AspectRatio
 from quel.core.job import Problem, Replaced
+from quel.core.models import SIZES
 from quel.core.request import values
 from quel.core.request.decode import read_once_more
 from quel.core.request.spelling import Spellings
@@ -109,6 +110,10 @@ class Fields:
             key = self.key(name)
             message = f"{key} cannot be read as {wanted} (it is {values.shown(value)}): {used} was used."
             self._findings.replaced.append(Replaced(key, message))
+
+    def image_size(self) -> str | None:
+        """The class of output size; None where the key says nothing."""
+        return self._read("imageSize", values.image_size, f"one of {', '.join(SIZES)}")
 
     def entries(self, name: str) -> Iterator[tuple[str, object]]:
         """The entries of a list with their keys: nested lists are one list, and nulls say nothing.

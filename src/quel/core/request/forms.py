@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quel.core.aspect import DEFAULT_ASPECT_RATIO, AspectRatio
-from quel.core.job import ItemRequest, JobType, RequestedReference, StageRequest
+from quel.core.job import DEFAULT_PROMPT, ItemRequest, JobType, RequestedReference, StageRequest
 from quel.core.request import values
 from quel.core.request.fields import Fields
 from quel.core.request.references import ID_KEYS, read_merged, read_references
 
-DEFAULT_PROMPT = "best quality, masterpiece"
-DEFAULT_ANGLE = "front"
-DEFAULT_SHOT = "full"
+NOT_ORDERED = ""  # an angle or shot nobody named is the photographer's choice, and no order
 DEFAULT_STAGE_QUANTITY = 1
 
 
@@ -28,6 +26,8 @@ class _Job:
     aspect_ratio: AspectRatio
     angle: str
     shot: str
+    fx: str | None
+    negative_prompt: str
     pre_edited: bool | None
 
     @property
@@ -37,14 +37,19 @@ class _Job:
         return self.ordered if quantity is None else quantity
 
     def item(self, quantity: int | None) -> ItemRequest:
-        return ItemRequest(self.angle, self.shot, quantity)
+        return ItemRequest(self.angle, self.shot, quantity, self.fx)
 
     def stage(
         self, references: tuple[RequestedReference, ...], *items: ItemRequest, prompt: str | None = None
     ) -> StageRequest:
         """A stage in which everything else is the job's own."""
         return StageRequest(
-            prompt or self.prompt, self.aspect_ratio, references, items, pre_edited=self.pre_edited
+            prompt or self.prompt,
+            self.aspect_ratio,
+            references,
+            items,
+            negative_prompt=self.negative_prompt,
+            pre_edited=self.pre_edited,
         )
 
 
@@ -55,8 +60,10 @@ def read_stages(job_type: JobType, fields: Fields, total_images: int) -> tuple[S
         ordered=total_images if total_images > 0 else None,
         prompt=fields.text("basePrompt", "prompt") or DEFAULT_PROMPT,
         aspect_ratio=fields.aspect_ratio(DEFAULT_ASPECT_RATIO),
-        angle=_angle(fields) or DEFAULT_ANGLE,
-        shot=_shot(fields) or DEFAULT_SHOT,
+        angle=_angle(fields) or NOT_ORDERED,
+        shot=_shot(fields) or NOT_ORDERED,
+        fx=fields.label("fx"),
+        negative_prompt=_negative(fields),
         pre_edited=fields.flag("isPreEdited"),
     )
     return _FORMS[job_type](job)
@@ -73,7 +80,7 @@ def _combination(job: _Job, fields: Fields) -> ItemRequest:
         angle=_angle(fields) or job.angle,
         shot=_shot(fields) or job.shot,
         quantity=fields.quantity("quantity"),
-        fx=fields.label("fx"),
+        fx=fields.label("fx") or job.fx,
     )
 
 
@@ -97,13 +104,14 @@ def _stage(job: _Job, fields: Fields, merged: tuple[RequestedReference, ...]) ->
         angle=_angle(fields) or job.angle,
         shot=_shot(fields) or job.shot,
         quantity=DEFAULT_STAGE_QUANTITY if quantity is None else quantity,
+        fx=fields.text("fx") or job.fx,
     )
     return StageRequest(
         prompt=fields.text("prompt") or job.prompt,
         aspect_ratio=fields.aspect_ratio(job.aspect_ratio),
         references=read_references(fields, "individualImageAttachIds") or merged,
         items=(item,),
-        negative_prompt=fields.text("negative_prompt") or "",
+        negative_prompt=_negative(fields) or job.negative_prompt,
         pre_edited=job.pre_edited if pre_edited is None else pre_edited,
     )
 
@@ -130,6 +138,10 @@ def _portrait(job: _Job, where: str, entry: object) -> StageRequest:
     fields = job.fields.inner(where, entry)
     picture = RequestedReference(fields.attach_id("mergedAttachId", *ID_KEYS), None, where)
     return job.stage((picture,), job.item(1), prompt=fields.text("wrappingPrompt"))
+
+
+def _negative(fields: Fields) -> str:
+    return fields.text("negative_prompt") or ""
 
 
 def _angle(fields: Fields) -> str | None:

@@ -4,6 +4,7 @@ import math
 import re
 
 from quel.core.aspect import AspectRatio, nearest_aspect_ratio
+from quel.core.models import SIZES
 from quel.core.request.spelling import plain_key
 
 LARGEST_NUMBER = 10**20  # beyond every 64-bit id and every limit, and short enough to print
@@ -118,6 +119,12 @@ def _ratio_of(width: object, height: object) -> AspectRatio | None:
     if wide is None or high is None or wide <= 0 or high <= 0:
         return None
     return nearest_aspect_ratio(wide, high)
+
+
+def image_size(value: object) -> str | None:
+    """One of SIZES: "2K", "2k", or the length of its longer side, 2048."""
+    words = plain_text(value) or ""
+    return next((size for size in SIZES if words.upper() in (size, str(1024 * int(size[0])))), None)
 
 
 def is_nothing(value: object) -> bool:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from quel.sandbox.gemini.request import GenerateContent, ReceivedPicture
 
-QUOTE = re.compile('^"{3,}$', re.MULTILINE)  # quel's prompts set the customer's own text between such lines
+QUOTE = re.compile("[«»]+")  # quel's prompts set the customer's own text between such marks
 WHITE, INK = (255, 255, 255), (24, 24, 27)
 READY_MADE_PHOTOGRAPH = "coffee.png"
 READY_MADE_SIZE_PX = (1344, 768)

@@ -17,7 +17,8 @@ from quel.core.aspect import GRID_SIZES_PX
 from quel.sandbox.gemini.models import ModelRules
 from quel.sandbox.gemini.schema import REQUESTS, camel_case, unknown_fields
 
-IMAGE_SIZES = ("512", "1K", "2K", "4K")
+IMAGE_SIZES = {"512": 0.5, "1K": 1, "2K": 2, "4K": 4}
+DEFAULT_IMAGE_SIZE = "1K"
 ASPECT_RATIOS = {str(ratio): size for ratio, size in GRID_SIZES_PX.items()}
 DEFAULT_ASPECT_RATIO = "1:1"
 
@@ -64,7 +65,9 @@ class GenerateContent:
     @property
     def size_px(self) -> tuple[int, int]:
         """The picture's (width, height)."""
-        return ASPECT_RATIOS[self.aspect_ratio]
+        width, height = ASPECT_RATIOS[self.aspect_ratio]
+        scale = IMAGE_SIZES[self.image_size or DEFAULT_IMAGE_SIZE]
+        return int(width * scale), int(height * scale)
 
 
 def read_request(body: bytes, *, open_pictures: bool, version: str = "v1beta") -> GenerateContent:

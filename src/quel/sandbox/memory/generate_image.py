@@ -204,6 +204,8 @@ class GenerateImageRows:
             job_status=self._tables.jobs[image.job_id].job_status,
             prompt=request.prompt,
             picture_keys=request.picture_keys,
+            labels=request.labels,
+            image_size=request.image_size,
             aspect_ratio=request.aspect_ratio,
             seed=request.seed,
             attempts=image.attempts,
