@@ -16,7 +16,7 @@ from quel.cli.jobs import jobs
 from quel.cli.pause import pause, resume
 from quel.cli.plan import plan
 from quel.cli.retry import retry
-from quel.cli.stats import stats
+from quel.cli.stats import stats, usage
 from quel.cli.submit import submit
 from quel.cli.watch import watch
 from quel.core.errors import Conflict, Declined, QuelError, SettingsError
@@ -30,7 +30,7 @@ app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     *(demo, submit, watch, doctor),
-    *(plan, jobs, stats, retry, cancel, pause, resume, backfill_paths),
+    *(plan, jobs, stats, usage, retry, cancel, pause, resume, backfill_paths),
 )
 for verb in VERBS:
     app.command()(verb)

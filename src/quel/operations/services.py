@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.retry_job import RetryJobRows
     from quel.adapters.postgres.operations.statistics import StatisticsRows
     from quel.adapters.postgres.operations.submit_job import SubmitJobRows
+    from quel.adapters.postgres.operations.tally import TallyRows
     from quel.adapters.redis.cancellations import Cancellations
     from quel.adapters.redis.dead_letters import DeadLetters
     from quel.adapters.redis.pause import Pause
@@ -107,6 +108,13 @@ class OperatorServices:
         from quel.adapters.postgres.operations.statistics import StatisticsRows
 
         return StatisticsRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def tally(self) -> "TallyRows":
+        """The hourly sums behind statistics."""
+        from quel.adapters.postgres.operations.tally import TallyRows
+
+        return TallyRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
 
     @property
     def _unknown_is_default(self) -> bool:

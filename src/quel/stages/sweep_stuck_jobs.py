@@ -47,7 +47,8 @@ def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
         messages += _judged(jobs.pending, _Pending(services, context))
         messages += _judged(jobs.processing, _Processing(services, context))
         messages += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, context))
-        productions = _reconcile(services)
+        productions = _unless_in_trouble(services.sweep_stuck_jobs.reconcile_productions)
+        _unless_in_trouble(services.tally.keep_up)
     emit(Event.SWEEP_DONE, open=len(everything.job_ids), messages=len(messages), productions=productions)
     return tuple(dict.fromkeys(messages))
 
@@ -65,10 +66,10 @@ def _open_jobs(services: Services) -> OpenJobs:
     return found.ours(None if before is None or after is None else before | after)
 
 
-def _reconcile(services: Services) -> int:
-    """How many productions were closed; trouble there keeps no job's message back."""
+def _unless_in_trouble(tidy: Callable[[], int]) -> int:
+    """How much was tidied up; trouble there keeps no job's message back."""
     try:
-        return services.sweep_stuck_jobs.reconcile_productions()
+        return tidy()
     except QuelError as error:
         emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=0)
         return 0
