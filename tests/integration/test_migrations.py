@@ -43,7 +43,10 @@ SELECT tablename, regexp_replace(indexdef, '^CREATE (UNIQUE )?INDEX \\S+ ON', 'O
 WHERE schemaname = 'public'
 """
 ENUMS = "SELECT t.typname, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid"
-TRIGGERS = "SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+TRIGGERS = (
+    "SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger"
+    " WHERE NOT tgisinternal AND tgrelid::regclass::text NOT LIKE 'quel.%'"
+)
 OWN = "SELECT relname, relkind::text FROM pg_class WHERE relnamespace = to_regnamespace('quel')"
 
 

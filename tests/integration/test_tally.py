@@ -97,6 +97,7 @@ def test_the_tally_is_a_recount_before_while_and_after_it_is_made(database):
         database, "SELECT job_id FROM quel_production_jobs WHERE job_status = 'failed' LIMIT 1"
     ).job_id
     ended = RetryJobRows(database).load(failed)
+    assert ended is not None
     assert RetryJobRows(database).reopen(ended, [no for no, _ in ended.images]) is None
     assert_equal_to_a_recount(database)
     assert FinalizeJobRows(database).close(failed, cancelled=True) is not None

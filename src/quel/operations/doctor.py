@@ -15,7 +15,7 @@ from quel.adapters.postgres.schema.revision import read_revision
 from quel.adapters.redis.databases import check_databases
 from quel.adapters.redis.server_state import ServerState, read_server_state
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
-from quel.core.errors import QuelError, ServiceUnavailable, SettingsError
+from quel.core.errors import QuelError, QuestionTooLong, RowLocked, ServiceUnavailable, SettingsError
 from quel.core.models import ModelStatus, model_for
 from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
@@ -55,6 +55,8 @@ def _guarded(
     try:
         yield from ask(services)
     except SettingsError as error:
+        yield trouble(check, str(error))
+    except (QuestionTooLong, RowLocked) as error:
         yield trouble(check, str(error))
     except QuelError as error:
         yield trouble(check, f"{error} Does it run, and is its address right?")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from quel.core.errors import ServiceUnavailable
+from quel.core.operations.action_log import Actor, Channel
 from quel.core.pipeline import StepMessage
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from quel.adapters.postgres.database import Database
+    from quel.adapters.postgres.operations.action_log import ActionLogRows
     from quel.adapters.postgres.operations.audit import AuditRows
     from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
     from quel.adapters.postgres.operations.job_list import JobListRows
+    from quel.adapters.postgres.operations.job_page import JobPageRows
     from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
     from quel.adapters.postgres.operations.retry_job import RetryJobRows
     from quel.adapters.postgres.operations.statistics import StatisticsRows
@@ -36,14 +39,19 @@ if TYPE_CHECKING:
     from quel.settings import Settings
 
 
+NOBODY = Actor("unknown", Channel.CLI)
+
+
 class OperatorServices:
     """What an operation is given.
 
-    `threads` is the number of threads that will use it at once; it sizes the pools. Its maker closes it.
+    `threads` is the number of threads that will use it at once; it sizes the pools. `actor` is who acts, for
+    the operator log. Its maker closes it.
     """
 
-    def __init__(self, settings: "Settings", *, threads: int = 1) -> None:
+    def __init__(self, settings: "Settings", *, threads: int = 1, actor: Actor = NOBODY) -> None:
         self.settings = settings
+        self.actor = actor
         self._threads = threads
         self._closers: list[Callable[[], object]] = []
 
@@ -101,6 +109,20 @@ class OperatorServices:
         from quel.adapters.postgres.operations.job_list import JobListRows
 
         return JobListRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def job_page(self) -> "JobPageRows":
+        """Single jobs with all that hangs on them."""
+        from quel.adapters.postgres.operations.job_page import JobPageRows
+
+        return JobPageRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def action_log(self) -> "ActionLogRows":
+        """Who did what."""
+        from quel.adapters.postgres.operations.action_log import ActionLogRows
+
+        return ActionLogRows(self.database)
 
     @cached_property
     def statistics(self) -> "StatisticsRows":
