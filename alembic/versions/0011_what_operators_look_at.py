@@ -57,5 +57,5 @@ def downgrade() -> None:
     for table in (Action, Tally, TallyReason, TallyPayer, TallyPayerDay, TallyHour):
         op.execute(f"DROP TABLE IF EXISTS {SCHEMA}.{table.__tablename__}")
     op.execute("DROP FUNCTION IF EXISTS quel.action_is_kept()")
-    op.execute("DROP INDEX IF EXISTS quel.ix_job_created")
+    op.execute("DROP INDEX IF EXISTS quel.ix_job_created, quel.ix_job_owner")
     op.execute("ALTER TABLE quel.image DROP COLUMN IF EXISTS history")

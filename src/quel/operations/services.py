@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.action_log import ActionLogRows
     from quel.adapters.postgres.operations.audit import AuditRows
     from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
+    from quel.adapters.postgres.operations.backlog import JobBacklogReader
     from quel.adapters.postgres.operations.job_list import JobListRows
     from quel.adapters.postgres.operations.job_page import JobPageRows
     from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from quel.adapters.redis.cancellations import Cancellations
     from quel.adapters.redis.dead_letters import DeadLetters
     from quel.adapters.redis.pause import Pause
+    from quel.adapters.redis.queue_backlog import QueueBacklogReader
     from quel.adapters.redis.rejected import RejectedEntries
     from quel.core import ports
     from quel.core.rules import Rules
@@ -197,6 +199,22 @@ class OperatorServices:
         url = self.settings.redis_urls[variable]
         check_databases({variable: url})
         return connect(url, patient=False)
+
+    @cached_property
+    def queue_backlog(self) -> "QueueBacklogReader":
+        """What waits in Redis."""
+        from quel.adapters.redis.queue_backlog import QueueBacklogReader
+
+        lists = self.settings.ingest_queues
+        return QueueBacklogReader(self.broker_redis, self.redis, lists, self.pause.notes)
+
+    @cached_property
+    def job_backlog(self) -> "JobBacklogReader":
+        """What is open in the rows."""
+        from quel.adapters.postgres.operations.backlog import JobBacklogReader
+
+        settings = self.settings
+        return JobBacklogReader(self.database, settings.default_path, adopt_within_s=settings.adopt_within_s)
 
     @cached_property
     def cancellations(self) -> "Cancellations":

@@ -126,6 +126,7 @@ class PipelineJob(Table, table=True):
     __table_args__ = (
         CheckConstraint("payer_kind IN ('organization', 'member')", name="payer_kind"),
         Index("ix_job_payer", "payer_id"),
+        Index("ix_job_owner", "result_owner", "job_id"),
         Index("ix_job_created", text("created_at DESC"), text("job_id DESC")),
         {"schema": SCHEMA},
     )
