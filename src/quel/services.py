@@ -20,6 +20,7 @@ from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
 from quel.adapters.postgres.generate_image import GenerateImageRows
+from quel.adapters.postgres.operations.tally import TallyRows
 from quel.adapters.postgres.pause import PausedRows
 from quel.adapters.postgres.persist_output import PersistOutputRows
 from quel.adapters.postgres.prepare_inputs import PrepareInputsRows
@@ -157,6 +158,12 @@ class Services:
     def sweep_stuck_jobs(self) -> ports.SweepStuckJobsRows:
         """The rows of sweep_stuck_jobs."""
         return SweepStuckJobsRows(self.database)
+
+    @cached_property
+    def tally(self) -> ports.Tally:
+        """The hourly sums that statistics are read from."""
+        use_default = self.settings.unknown_path == "use_default"
+        return TallyRows(self.database, self.settings.default_path, fall_back=use_default)
 
     @cached_property
     def cancellations(self) -> ports.Cancellations:

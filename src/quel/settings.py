@@ -157,6 +157,8 @@ class Settings(BaseModel):
     """Bytes of pictures between stages at which Redis takes on no further work."""
     http_port: Port | None = Field(None, alias="QUEL_HTTP_PORT")
     """Port for /livez, /readyz and /metrics; one already taken stops nothing. Off when unset."""
+    actor: str = Field("", alias="QUEL_ACTOR")
+    """Who acts, for the operator log; by default the user's name at the host's."""
     log_format: Literal["auto", "json", "console"] = Field("auto", alias="QUEL_LOG_FORMAT")
     """`json`, `console`, or `auto`: console on a terminal, JSON elsewhere."""
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="QUEL_LOG_LEVEL")

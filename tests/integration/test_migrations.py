@@ -46,7 +46,10 @@ SELECT tablename, regexp_replace(indexdef, '^CREATE (UNIQUE )?INDEX \\S+ ON', 'O
 WHERE schemaname = 'public'
 """
 ENUMS = "SELECT t.typname, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid"
-TRIGGERS = "SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+TRIGGERS = (
+    "SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger"
+    " WHERE NOT tgisinternal AND tgrelid::regclass::text NOT LIKE 'quel.%'"
+)
 OWN = "SELECT relname, relkind::text FROM pg_class WHERE relnamespace = to_regnamespace('quel')"
 
 
@@ -138,11 +141,16 @@ def test_a_live_database_gets_only_what_it_lacks(production_url):
     after = schema_of(production_url)
     assert set(columns) < set(after[0])
     assert after[1] == constraints
+    failed = "(created_at DESC, job_id DESC) WHERE (job_status = 'failed'::job_status_enum)"
     assert sorted(set(after[2]) - set(indexes)) == [
+        ("quel_credits", "ON public.quel_credits USING btree (attach_idx)"),
+        ("quel_credits", "ON public.quel_credits USING btree (org_id, created_at DESC)"),
+        ("quel_credits", "ON public.quel_credits USING btree (user_id, created_at DESC)"),
         ("quel_production_jobs", "ON public.quel_production_jobs USING btree (created_at DESC)"),
+        ("quel_production_jobs", f"ON public.quel_production_jobs USING btree {failed}"),
         ("quel_production_jobs", "ON public.quel_production_jobs USING btree (org_id)"),
     ]
-    assert len(after[2]) == len(set(after[2])) == len(indexes) + 2  # none was made twice
+    assert len(after[2]) == len(set(after[2])) == len(indexes) + 6  # none was made twice
     assert set(after[3]) - set(enums) == {("production_status_enum", "user_cancelled")}
     assert after[4] == triggers
     assert "No new upgrade operations detected" in run(production_url, "check")

@@ -9,10 +9,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from quel.adapters.postgres.schema import pipeline_tables
+from quel.adapters.postgres.schema import operator_tables, pipeline_tables
 from quel.adapters.postgres.schema.product_tables import metadata
 
-assert pipeline_tables.SCHEMA == "quel"  # importing it adds its tables to the metadata
+assert {pipeline_tables.PipelineJob, operator_tables.Action}  # importing them adds their tables
 TABLES = {name: {column.name for column in table.columns} for name, table in metadata.tables.items()}
 ENUMS = {"public.job_status_enum", "public.production_status_enum"}
 TYPES = {"bigint", "float8", "int", "integer", "interval", "jsonb", "text", "timestamptz", "uuid"}

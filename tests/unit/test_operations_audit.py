@@ -3,27 +3,34 @@
 from uuid import UUID
 
 from quel.core.credits import PayerKind
-from quel.core.operations.balances import Account
-from quel.core.operations.snapshot import Snapshot
+from quel.core.operations.balances import check_balance, check_sum
 from quel.operations.audit import audit
 from tests.unit.operator_services import GivenServices
 
 PAYER = UUID(int=1)
 
 
-def snapshot(balance):
-    account = Account(PayerKind.MEMBER, PAYER, balance, ())
-    return Snapshot(jobs=(), attachments=(), charges={}, productions=(), accounts=(account,))
-
-
 class Rows:
-    """The snapshots of one look after the other."""
+    """No job and one payer, whose balance is another at each look."""
 
     def __init__(self, *balances):
-        self.looks = [snapshot(balance) for balance in balances]
+        self.looks = list(balances)
 
-    def read(self, _):
-        return self.looks.pop(0)
+    def walk(self, *_):
+        return []
+
+    def strays(self, _):
+        return []
+
+    def payers(self, _):
+        return [(PayerKind.MEMBER, PAYER)]
+
+    def check_account(self, _kind, _account, _since, starting_balance, *, rises):
+        balance = self.looks.pop(0)
+        found = list(check_balance("Member", balance))
+        if starting_balance is not None:
+            found += check_sum("Member", balance, starting_balance, 0)
+        return found
 
 
 def kinds(rows, **options):

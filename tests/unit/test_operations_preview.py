@@ -1,13 +1,17 @@
 """A preview of a job that is to be submitted, and of one that has a row: the same plan, and who can pay."""
 
+import json
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from quel.core.errors import InvalidInput, NotFound
+from quel.core.errors import Conflict, InvalidInput, NotFound
 from quel.core.fetch_job import JobFacts
 from quel.core.job import JobStatus
+from quel.core.operations.submit_job import REFERENCE_KEYS, read_job, with_attachments
 from quel.operations.preview import preview_job, preview_row
+from quel.operations.submit_job import check_job
 from tests.unit.operator_services import GivenServices
 
 JOB, MEMBER = UUID(int=1), UUID(int=2)
@@ -61,3 +65,53 @@ def test_what_no_column_could_hold_and_what_is_not_there_is_told():
         preview_row(GivenServices(), ROW | {"total_images": "2"})
     with pytest.raises(NotFound, match="There is no job"):
         preview_job(GivenServices(fetch_job=Facts(1)), UUID(int=9))
+
+
+FIXTURES = sorted((Path(__file__).parents[1] / "rows" / "fixtures").glob("*.json"))
+
+
+def with_names(value):
+    """A fixture's input whose references name picture files, and its ids by those names."""
+    names: dict[str, int] = {}
+
+    def renamed(item):
+        if isinstance(item, dict):
+            return {
+                key: name_of(held) if key in REFERENCE_KEYS and isinstance(held, int) else renamed(held)
+                for key, held in item.items()
+            }
+        return [renamed(each) for each in item] if isinstance(item, list) else item
+
+    def name_of(attach_id):
+        name = f"picture-{attach_id}.png"
+        names[name] = attach_id
+        return name
+
+    return renamed(value), names
+
+
+def pictures(plan, names):
+    return [
+        [(p.category, [names.get(r.attach_id, r.attach_id) for r in p.references]) for p in image.pictures]
+        for image in plan.images
+    ]
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=lambda file: file.stem)
+def test_a_file_that_names_pictures_has_the_plan_of_the_job_it_becomes(fixture):
+    row = json.loads(fixture.read_text(encoding="utf-8"))
+    data, names = with_names(row["job_input_data"])
+    planned = preview_row(GivenServices(), row | {"job_input_data": data})
+    sent = preview_row(GivenServices(), row | {"job_input_data": with_attachments(data, names.__getitem__)})
+    assert [image.prompt for image in planned.images] == [image.prompt for image in sent.images]
+    assert pictures(planned, planned.picture_files) == pictures(sent, {n: s for s, n in names.items()})
+    assert (planned.credits, planned.problems) == (sent.credits, sent.problems)
+    assert set(planned.picture_files.values()) == set(names)
+
+
+def test_a_plan_that_has_problems_is_not_submitted():
+    row = {"job_type": "single_batch", "total_images": 1}
+    check_job(GivenServices(), read_job(row | {"job_input_data": {"basePrompt": "x"}}))
+    many = {"basePrompt": "x", "combinations": [{"angle": "front", "shot": "full", "quantity": "many"}]}
+    with pytest.raises(Conflict, match=r"nothing is written: .*quantity"):
+        check_job(GivenServices(), read_job(row | {"job_input_data": many}))

@@ -8,9 +8,7 @@ import pytest
 from sqlalchemy import TextClause
 
 from quel.adapters import postgres
-from quel.adapters.postgres.image_state import is_open
-from quel.adapters.postgres.operations import backfill_paths, statistics
-from quel.adapters.postgres.operations.job_list import JOBS_WITH_PATH
+from quel.adapters.postgres.operations import backfill_paths
 from tests.unit.sql_columns import TABLES, unknown_names
 
 
@@ -23,9 +21,6 @@ def statements() -> Iterator[tuple[str, str]]:
                     yield f"{found.name.removeprefix(postgres.__name__ + '.')}:{name}:{n}", each.text
     for look in ("_JOBS", "_PRODUCTIONS"):
         yield f"backfill_paths:{look}", getattr(backfill_paths, look).format(lock="")
-    for by, key in statistics._KEYS.items():
-        parts = {"key": key, "jobs": JOBS_WITH_PATH, "is_open": is_open("i")}
-        yield f"statistics:{by}", statistics._GROUPS.format(**parts)
 
 
 STATEMENTS = dict(statements())
@@ -38,7 +33,7 @@ def test_a_statement_names_columns_that_the_models_have(sql):
 
 def test_every_table_is_named_by_some_statement_or_construct():
     assert len(STATEMENTS) > 40
-    assert len(TABLES) == 12
+    assert len(TABLES) == 18
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import typer
 
+from quel.cli.actions import actions
 from quel.cli.audit import audit_command
 from quel.cli.backfill_paths import backfill_paths
 from quel.cli.cancel import cancel
@@ -16,7 +17,8 @@ from quel.cli.jobs import jobs
 from quel.cli.pause import pause, resume
 from quel.cli.plan import plan
 from quel.cli.retry import retry
-from quel.cli.stats import stats
+from quel.cli.show import show
+from quel.cli.stats import stats, usage
 from quel.cli.submit import submit
 from quel.cli.watch import watch
 from quel.core.errors import Conflict, Declined, QuelError, SettingsError
@@ -30,7 +32,7 @@ app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     *(demo, submit, watch, doctor),
-    *(plan, jobs, stats, retry, cancel, pause, resume, backfill_paths),
+    *(plan, jobs, show, stats, usage, retry, cancel, pause, resume, actions, backfill_paths),
 )
 for verb in VERBS:
     app.command()(verb)

@@ -1,7 +1,6 @@
 """`quel cancel`: cancels jobs the way the front end does, and says what became of them."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -9,15 +8,16 @@ from quel.cli.connections import open_services
 from quel.cli.console import remark, say
 from quel.core.operations.cancel_job import CancelledJob, CancelOutcome
 from quel.operations.cancel_job import cancel_jobs
+from quel.operations.job_list import job_ids_named
 
 
 def cancel(
-    jobs: Annotated[list[UUID], typer.Argument(help="The ids of the jobs.", metavar="JOB...")],
+    jobs: Annotated[list[str], typer.Argument(help="Their ids, or how they begin.", metavar="JOB...")],
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the jobs to be closed.")] = 5.0,
 ) -> None:
     """Cancel jobs: nothing new is begun, what was delivered is kept; exits 1 where one could not be."""
     with open_services() as services:
-        done = cancel_jobs(services, jobs, wait_s=wait)
+        done = cancel_jobs(services, job_ids_named(services, jobs), wait_s=wait)
     remark(done.unsent)
     for job in done.jobs:
         say(f"{job.job_id}: {_fate(job)}")

@@ -1,18 +1,18 @@
-"""Durations as people write and read them: `90s`, `30m`, `24h`, `7d`."""
+"""Durations as people write and read them: `90s`, `30m`, `24h`, `7d`, `4w`."""
 
 import re
 from datetime import timedelta
 
 import typer
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def read_duration(words: str) -> timedelta:
     """The duration of a number and a unit. Raises BadParameter, which is wrong usage (exit code 2)."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", words.strip().lower())
+    match = re.fullmatch(r"(\d{1,6})([smhdw])", words.strip().lower())
     if match is None:
-        raise typer.BadParameter(f'"{words}" is no duration: write 90s, 30m, 24h or 7d.')
+        raise typer.BadParameter(f'"{words}" is no duration: write 90s, 30m, 24h or 7d; 4w are weeks.')
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 

@@ -10,9 +10,10 @@ import typer
 from quel.cli.connections import open_services
 from quel.cli.console import out, remark, say, stop
 from quel.cli.tables import show_json, show_table
-from quel.core.fetch_job import as_uuid
+from quel.core.operations.job_list import id_range
 from quel.core.operations.preview import Preview, PreviewImage
 from quel.core.request import decode_input
+from quel.operations.job_list import job_ids_named
 from quel.operations.preview import preview_job, preview_row
 
 
@@ -27,9 +28,12 @@ def plan(
 
     Only a job's id needs the database; then it is also said whether the payer could pay now.
     """
-    job_id = as_uuid(job)
     with open_services() as services:
-        found = preview_job(services, job_id) if job_id else preview_row(services, _read(job))
+        if id_range(job) is None or Path(job).exists():
+            found = preview_row(services, _read(job))
+        else:
+            found = preview_job(services, *job_ids_named(services, [job]))
+            remark(f"As it would be planned now; what was sent: quel show {job} --prompts.")
     if as_json:
         show_json(found)
     else:
@@ -70,7 +74,7 @@ def _show(found: Preview) -> None:
                 "#seed",
                 "pictures in sending order",
             ),
-            ((*_row(image),) for image in found.images),
+            ((*_row(image, found.picture_files),) for image in found.images),
         )
     for image in found.images:
         if image.prompt:
@@ -81,16 +85,19 @@ def _show(found: Preview) -> None:
             remark(f"{name}: {sentence}")
 
 
-def _row(image: PreviewImage) -> tuple[object, ...]:
+def _row(image: PreviewImage, files: Mapping[int, str]) -> tuple[object, ...]:
     return (
         *(image.image, image.stage, image.angle, image.shot, image.fx, f"{image.take} of {image.takes}"),
-        *(image.aspect_ratio, image.seed, image.problem or _pictures(image)),
+        *(image.aspect_ratio, image.seed, image.problem or _pictures(image, files)),
     )
 
 
-def _pictures(image: PreviewImage) -> str:
+def _pictures(image: PreviewImage, files: Mapping[int, str]) -> str:
     shown = []
     for number, picture in enumerate(image.pictures, start=1):
-        ids = ", ".join(f"{each.attach_id} {each.type or 'untyped'}" for each in picture.references)
+        ids = ", ".join(
+            f"{files.get(each.attach_id, each.attach_id)} {each.type or 'untyped'}"
+            for each in picture.references
+        )
         shown.append(f"{number} {picture.category}{' grid' if picture.is_grid else ''} ({ids})")
     return "; ".join(shown) or "text alone"

@@ -1,18 +1,18 @@
 """`quel retry`: makes what is missing of an ended job, each image with the plan it had; runs a lost one."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from quel.cli.connections import open_services
 from quel.cli.console import remark, say, stop
 from quel.core.operations.retry_job import Missing, OneImage
+from quel.operations.job_list import job_ids_named
 from quel.operations.retry_job import FetchedAnew, NothingMissing, PlannedAgain, retry_job
 
 
 def retry(
-    job: Annotated[UUID, typer.Argument(help="The job's id.", metavar="JOB")],
+    job: Annotated[str, typer.Argument(help="The job's id, or how it begins.", metavar="JOB")],
     failed: Annotated[
         bool, typer.Option("--failed", help="Not the cancelled images, only failed ones.")
     ] = False,
@@ -27,7 +27,8 @@ def retry(
         stop("Choose --failed or --image, not both.")
     which = OneImage(image) if image is not None else Missing(failed_only=failed)
     with open_services() as services:
-        done = retry_job(services, job, which)
+        (job_id,) = job_ids_named(services, [job])
+        done = retry_job(services, job_id, which)
     match done:
         case NothingMissing(reason):
             remark(reason)

@@ -35,7 +35,12 @@ def escaped(cell: object) -> str:
 
 def show_json(value: object) -> None:
     """Prints dataclasses, ids, times and what JSON knows, as one JSON document."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False))
+    print(as_json_text(value), flush=True)
+
+
+def as_json_text(value: object) -> str:
+    """The same as text, on one line."""
+    return json.dumps(value, default=_plain, ensure_ascii=False)
 
 
 def _plain(value: Any) -> object:

@@ -7,6 +7,7 @@ QuelError
 ├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
 ├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
 │   ├── Misconfigured      a neighbour refuses quel until an operator mends a setting, a key or a plan
+│   ├── QuestionTooLong    PostgreSQL works and stopped a statement that took too long: ask for less
 │   ├── RowLocked          somebody else holds a row; a moment later it is free
 │   └── NoRoom             Redis would be left without the memory it needs for messages
 ├── SettingsError          a setting is missing or wrong; the message names it
@@ -66,6 +67,12 @@ class Misconfigured(ServiceUnavailable):
     def __init__(self, message: str, *, fault: str = "refused") -> None:
         super().__init__(message)
         self.fault = fault
+
+
+class QuestionTooLong(ServiceUnavailable):
+    """PostgreSQL works and stopped a statement: it asked for more than can be answered in time."""
+
+    code = "question_too_long"
 
 
 class RowLocked(ServiceUnavailable):

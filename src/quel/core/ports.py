@@ -407,6 +407,13 @@ class SweepStuckJobsRows(Protocol):
         """Closes productions whose jobs have all ended; how many."""
 
 
+class Tally(Protocol):
+    """The hourly sums that statistics are read from."""
+
+    def keep_up(self) -> int:
+        """Counts hours that are not counted, or were a long time ago, a bounded number; how many."""
+
+
 class Queues(Protocol):
     """What waits on the broker and the raw lists."""
 

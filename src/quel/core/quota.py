@@ -41,6 +41,15 @@ class Later:
 
 
 @dataclass(frozen=True)
+class QuotaUse:
+    """Calls of the last minute, of today (None where they are not counted), and at this moment."""
+
+    minute: int
+    today: int | None
+    at_once: int
+
+
+@dataclass(frozen=True)
 class CallsBegun:
     """What the rows know of provider calls: the ages of the recent ones in seconds, the newest first; how
     many began today; the owners of those that are under way.

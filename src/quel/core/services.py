@@ -71,6 +71,10 @@ class Services(Protocol):
         """The rows of sweep_stuck_jobs."""
 
     @property
+    def tally(self) -> ports.Tally:
+        """The hourly sums that statistics are read from."""
+
+    @property
     def cancellations(self) -> ports.Cancellations:
         """The front end's cancel keys."""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from quel.operations.action_log import recorded
 from quel.operations.services import OperatorServices
 
 
@@ -22,4 +23,5 @@ def count_without_path(services: OperatorServices) -> PathCounts:
 def backfill_paths(services: OperatorServices) -> PathCounts:
     """Those that have their path now. Raises ServiceUnavailable, DatabaseError."""
     rows = services.backfill_paths
-    return PathCounts(rows.backfill_jobs(), rows.backfill_productions(), sum(rows.without_path()))
+    with recorded(services, "backfill paths"):
+        return PathCounts(rows.backfill_jobs(), rows.backfill_productions(), sum(rows.without_path()))

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from uuid import UUID
 
 from quel.core.operations.cancel_job import Cancellation, outcome_of
 from quel.core.operations.job_list import JobView
 from quel.core.pipeline import Step, StepMessage
+from quel.operations.action_log import recorded
 from quel.operations.services import OperatorServices
 
 _LOOK_EVERY_S = 0.2
@@ -19,8 +21,9 @@ def cancel_jobs(services: OperatorServices, job_ids: Sequence[UUID], *, wait_s: 
     """
     services.check_redis()
     still_open = [view.job_id for view in services.job_list.jobs_by_id(job_ids) if not view.is_closed]
-    for job_id in still_open:
-        services.cancellations.cancel(job_id)
+    with recorded(services, "cancel", still_open) if still_open else nullcontext():
+        for job_id in still_open:
+            services.cancellations.cancel(job_id)
     unsent = services.send(StepMessage(Step.FINALIZE_JOB, job_id) for job_id in still_open)
     views = {view.job_id: view for view in _followed(services, job_ids, wait_s)}
     return Cancellation(tuple(outcome_of(job_id, views.get(job_id)) for job_id in job_ids), unsent)

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from quel.core.errors import InvalidInput
+from quel.core.fetch_job import as_uuid
 from quel.core.operations.dead_letters import DeadLetter, letters_named
 from quel.core.pipeline import Step
+from quel.operations.action_log import recorded
 from quel.operations.services import OperatorServices
 
 
@@ -40,15 +42,17 @@ def dead_letters(services: OperatorServices, chosen: Chosen) -> list[DeadLetter]
 
 def requeue_letters(services: OperatorServices, chosen: Chosen) -> Moved:
     """Sends the letters again, as new. Raises as `dead_letters`."""
-    return _move(services, chosen, services.dead_letters.requeue)
+    return _move(services, chosen, "requeue dead letters", services.dead_letters.requeue)
 
 
 def drop_letters(services: OperatorServices, chosen: Chosen) -> Moved:
     """Forgets the letters. Raises as `dead_letters`."""
-    return _move(services, chosen, services.dead_letters.drop)
+    return _move(services, chosen, "drop dead letters", services.dead_letters.drop)
 
 
-def _move(services: OperatorServices, chosen: Chosen, act: Callable[[DeadLetter], bool]) -> Moved:
+def _move(services: OperatorServices, chosen: Chosen, verb: str, act: Callable[[DeadLetter], bool]) -> Moved:
     letters = dead_letters(services, chosen)
-    done = sum(act(letter) for letter in letters)
+    jobs = {job_id for letter in letters if (job_id := as_uuid(letter.job_id)) is not None}
+    with recorded(services, verb, sorted(jobs), target={"letters": len(letters)}):
+        done = sum(act(letter) for letter in letters)
     return Moved(done, len(letters) - done)

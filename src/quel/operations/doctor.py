@@ -13,10 +13,20 @@ from alembic.script import ScriptDirectory
 from quel.adapters.gemini import GeminiEngine, ModelState
 from quel.adapters.postgres.schema.revision import read_revision
 from quel.adapters.redis.databases import check_databases
+from quel.adapters.redis.heartbeats import HEARTBEAT_S, seen_on_broker
+from quel.adapters.redis.quota import quota_use
 from quel.adapters.redis.server_state import ServerState, read_server_state
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
 from quel.adapters.storage import SupabaseStorage
-from quel.core.errors import Misconfigured, QuelError, ReferenceUnavailable, ServiceUnavailable, SettingsError
+from quel.core.errors import (
+    Misconfigured,
+    QuelError,
+    QuestionTooLong,
+    ReferenceUnavailable,
+    RowLocked,
+    ServiceUnavailable,
+    SettingsError,
+)
 from quel.core.models import ModelStatus, model_for
 from quel.core.operations import doctor
 from quel.core.operations.doctor import Finding, note, ok, trouble
@@ -51,6 +61,9 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Provider quota", _quota),
         ("ComfyUI", examine_comfy),
         ("Pauses", _pauses),
+        ("Workers", _workers),
+        ("Ingest", _lists),
+        ("Waiting", _waiting),
         ("Sweep", _sweep),
         ("Jobs left alone", _left_alone),
     )
@@ -87,6 +100,8 @@ def _guarded(
     try:
         yield from ask(services)
     except SettingsError as error:
+        yield trouble(check, str(error))
+    except (QuestionTooLong, RowLocked) as error:
         yield trouble(check, str(error))
     except QuelError as error:
         yield trouble(check, str(error) if isinstance(error, Misconfigured) else f"{error} {_AWAY}")
@@ -239,6 +254,27 @@ def _quota(services: OperatorServices) -> Iterator[Finding]:
     if not names_gemini(services.settings):
         return
     yield doctor.judge_gate(services.quota.state(), services.quota.closed_for_s())
+    settings = services.settings
+    limits = (settings.gemini_rpm, settings.gemini_rpd, settings.gemini_concurrency)
+    used = doctor.judge_quota_use(quota_use(services.redis), *limits) if any(limits) else None
+    if used is not None:
+        yield used
+
+
+def _workers(services: OperatorServices) -> Iterator[Finding]:
+    yield doctor.judge_workers(seen_on_broker(services.broker_redis), HEARTBEAT_S)
+
+
+def _lists(services: OperatorServices) -> Iterator[Finding]:
+    found = services.queue_backlog.read()
+    silent_s = {name: max(0.0, time.time() - seen_at) for name, seen_at in found.ingest_seen_at.items()}
+    yield from doctor.judge_lists(found.raw, silent_s)
+    yield from doctor.judge_queues(found.messages)
+
+
+def _waiting(services: OperatorServices) -> Iterator[Finding]:
+    found = services.job_backlog.read()
+    yield from doctor.judge_waiting(found.jobs, found.images)
 
 
 def _pauses(services: OperatorServices) -> Iterator[Finding]:

@@ -3,21 +3,43 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from quel.core.errors import NotFound
-from quel.core.job import JobStatus
-from quel.core.operations.job_list import JobView
+from quel.core.errors import InvalidInput, NotFound
+from quel.core.operations.job_list import (
+    SHORTEST_ID,
+    JobFilter,
+    JobPage,
+    JobView,
+    Place,
+    id_range,
+    read_cursor,
+    write_cursor,
+)
 from quel.core.operations.lost_jobs import LostJob
 from quel.operations.services import OperatorServices
 
+_MOST_NAMED = 10
+
 
 def list_jobs(
-    services: OperatorServices, *, path: str | None, status: JobStatus | None, most: int
-) -> list[JobView]:
-    """At most `most` jobs, the oldest first; None asks for every path or every status.
+    services: OperatorServices,
+    chosen: JobFilter,
+    *,
+    most: int,
+    newest: bool = False,
+    cursor: str | None = None,
+) -> JobPage:
+    """A page of at most `most` jobs, the oldest or newest first, from where `cursor` left off.
 
-    A job without a path counts as one of the default path. Raises ServiceUnavailable, DatabaseError.
+    A job without a path counts as one of the default path. Raises InvalidInput for a cursor that is none or
+    of another filter, ServiceUnavailable, DatabaseError, QuestionTooLong.
     """
-    return services.job_list.jobs(path=path, status=status, most=most)
+    after = None if cursor is None else read_cursor(cursor, chosen, newest=newest)
+    found = services.job_list.jobs(chosen, most=most + 1, newest=newest, after=after)
+    shown = tuple(found[:most])
+    if len(found) <= most:
+        return JobPage(shown, None)
+    place = Place(shown[-1].created_at, shown[-1].job_id)
+    return JobPage(shown, write_cursor(place, chosen, newest=newest))
 
 
 def find_jobs(services: OperatorServices, job_ids: Sequence[UUID]) -> list[JobView]:
@@ -33,6 +55,34 @@ def jobs_named(services: OperatorServices, job_ids: Sequence[UUID]) -> list[JobV
     if unknown:
         raise NotFound(f"There is no job {', '.join(unknown)}.")
     return views
+
+
+def job_ids_named(services: OperatorServices, names: Sequence[str]) -> list[UUID]:
+    """The ids that are meant: whole ones as they are, of others the only one that begins so.
+
+    Raises InvalidInput for what is no id and for a beginning of several, NotFound for one of none, and
+    SettingsError, ServiceUnavailable.
+    """
+    return [_named(services, name) for name in names]
+
+
+def _named(services: OperatorServices, name: str) -> UUID:
+    span = id_range(name)
+    if span is None:
+        raise InvalidInput(
+            f'"{name}" is no job id: give it whole, or at least its first {SHORTEST_ID} characters.'
+        )
+    first, last = span
+    if first == last:
+        return first
+    found = services.job_list.ids_between(first, last, _MOST_NAMED + 1)
+    if not found:
+        raise NotFound(f"There is no job {name}.")
+    if len(found) > 1:
+        listed = ", ".join(str(job_id) for job_id in found[:_MOST_NAMED])
+        more = ", …" if len(found) > _MOST_NAMED else ""
+        raise InvalidInput(f"Several ids begin with {name}: {listed}{more}.")
+    return found[0]
 
 
 def lost_jobs(services: OperatorServices) -> list[LostJob]:

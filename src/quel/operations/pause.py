@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from quel.operations.action_log import recorded
 from quel.operations.services import OperatorServices
 
 _EVERYTHING = "*"
@@ -21,13 +22,15 @@ def pause(services: OperatorServices, path: str | None, why: str) -> list[Paused
 
     Raises SettingsError, ServiceUnavailable.
     """
-    services.pause.pause(path, why)
+    with recorded(services, "pause", must=False, target={"path": path or _EVERYTHING, "why": why}):
+        services.pause.pause(path, why)
     return paused_paths(services)
 
 
 def resume(services: OperatorServices, path: str | None) -> list[PausedPath]:
     """Lifts the pause of a path, or every pause; everything that is still paused. Raises as `pause`."""
-    services.pause.resume(path)
+    with recorded(services, "resume", must=False, target={"path": path or _EVERYTHING}):
+        services.pause.resume(path)
     return paused_paths(services)
 
 

@@ -8,13 +8,24 @@ from uuid import UUID
 from quel.core.errors import NotFound
 from quel.core.fetch_job import IntakePolicy, JobFacts, Refuse, decide
 from quel.core.models import model_for
-from quel.core.operations.preview import Preview, Subject, preview, subject_of_job, subject_of_row
+from quel.core.operations.preview import (
+    Preview,
+    Subject,
+    preview,
+    subject_of_job,
+    subject_of_row,
+    with_placeholders,
+)
 from quel.operations.services import OperatorServices
 
 
 def preview_row(services: OperatorServices, row: Mapping[str, Any]) -> Preview:
-    """The plan of a job's row as JSON; no neighbour is asked. Raises InvalidInput, SettingsError."""
-    return _preview(services, subject_of_row(row))
+    """The plan of a job's row as JSON, as `submit_job` would have it run; no neighbour is asked.
+
+    Raises InvalidInput, SettingsError.
+    """
+    named, files = with_placeholders(row)
+    return replace(_preview(services, subject_of_row(named)), picture_files=files)
 
 
 def preview_job(services: OperatorServices, job_id: UUID) -> Preview:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from quel.core.operations.rejected import Rejected
+from quel.operations.action_log import recorded
 from quel.operations.services import OperatorServices
 
 
@@ -24,9 +25,13 @@ def push_rejected(services: OperatorServices) -> Pushed:
     """Pushes those that are job ids on the first raw list. Raises as `rejected_entries`."""
     queue = services.settings.ingest_queues[0]
     found = services.rejected.entries()
-    return Pushed(sum(services.rejected.push_again(entry, queue) for entry in found), len(found), queue)
+    with recorded(services, "push rejected", target={"entries": len(found), "queue": queue}):
+        pushed = sum(services.rejected.push_again(entry, queue) for entry in found)
+    return Pushed(pushed, len(found), queue)
 
 
 def drop_rejected(services: OperatorServices) -> int:
     """Forgets all of them; how many. Raises as `rejected_entries`."""
-    return sum(services.rejected.drop(entry) for entry in services.rejected.entries())
+    found = services.rejected.entries()
+    with recorded(services, "drop rejected", target={"entries": len(found)}):
+        return sum(services.rejected.drop(entry) for entry in found)

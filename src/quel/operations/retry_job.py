@@ -21,6 +21,7 @@ from quel.core.operations.retry_job import (
     why_not_anew,
 )
 from quel.core.pipeline import Step, StepMessage
+from quel.operations.action_log import recorded
 from quel.operations.services import OperatorServices
 
 
@@ -58,6 +59,15 @@ def retry_job(services: OperatorServices, job_id: UUID, which: Missing | OneImag
     Raises NotFound, Conflict where the job is not to be taken up or its payer cannot pay, and SettingsError,
     ServiceUnavailable, DatabaseError.
     """
+    with recorded(services, "retry", [job_id], target=_told(which)):
+        return _retry(services, job_id, which)
+
+
+def _told(which: Missing | OneImage) -> dict[str, object]:
+    return {"image": which.number} if isinstance(which, OneImage) else {"failed_only": which.failed_only}
+
+
+def _retry(services: OperatorServices, job_id: UUID, which: Missing | OneImage) -> Retried:
     services.check_redis()
     facts = services.fetch_job.load(job_id)
     if facts is None:

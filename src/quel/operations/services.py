@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from quel.core.errors import ServiceUnavailable
+from quel.core.operations.action_log import Actor, Channel
 from quel.core.pipeline import StepMessage
 
 if TYPE_CHECKING:
@@ -19,16 +20,21 @@ if TYPE_CHECKING:
 
     from quel.adapters.comfy.places import ComfyServers
     from quel.adapters.postgres.database import Database
+    from quel.adapters.postgres.operations.action_log import ActionLogRows
     from quel.adapters.postgres.operations.audit import AuditRows
     from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
+    from quel.adapters.postgres.operations.backlog import JobBacklogReader
     from quel.adapters.postgres.operations.job_list import JobListRows
+    from quel.adapters.postgres.operations.job_page import JobPageRows
     from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
     from quel.adapters.postgres.operations.retry_job import RetryJobRows
     from quel.adapters.postgres.operations.statistics import StatisticsRows
     from quel.adapters.postgres.operations.submit_job import SubmitJobRows
+    from quel.adapters.postgres.operations.tally import TallyRows
     from quel.adapters.redis.cancellations import Cancellations
     from quel.adapters.redis.dead_letters import DeadLetters
     from quel.adapters.redis.pause import Pause
+    from quel.adapters.redis.queue_backlog import QueueBacklogReader
     from quel.adapters.redis.rejected import RejectedEntries
     from quel.core import ports
     from quel.core.rules import Rules
@@ -37,14 +43,19 @@ if TYPE_CHECKING:
     from quel.settings import Settings
 
 
+NOBODY = Actor("unknown", Channel.CLI)
+
+
 class OperatorServices:
     """What an operation is given.
 
-    `threads` is the number of threads that will use it at once; it sizes the pools. Its maker closes it.
+    `threads` is the number of threads that will use it at once; it sizes the pools. `actor` is who acts, for
+    the operator log. Its maker closes it.
     """
 
-    def __init__(self, settings: "Settings", *, threads: int = 1) -> None:
+    def __init__(self, settings: "Settings", *, threads: int = 1, actor: Actor = NOBODY) -> None:
         self.settings = settings
+        self.actor = actor
         self._threads = threads
         self._closers: list[Callable[[], object]] = []
 
@@ -114,11 +125,32 @@ class OperatorServices:
         return JobListRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
 
     @cached_property
+    def job_page(self) -> "JobPageRows":
+        """Single jobs with all that hangs on them."""
+        from quel.adapters.postgres.operations.job_page import JobPageRows
+
+        return JobPageRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def action_log(self) -> "ActionLogRows":
+        """Who did what."""
+        from quel.adapters.postgres.operations.action_log import ActionLogRows
+
+        return ActionLogRows(self.database)
+
+    @cached_property
     def statistics(self) -> "StatisticsRows":
         """What became of jobs."""
         from quel.adapters.postgres.operations.statistics import StatisticsRows
 
         return StatisticsRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def tally(self) -> "TallyRows":
+        """The hourly sums behind statistics."""
+        from quel.adapters.postgres.operations.tally import TallyRows
+
+        return TallyRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
 
     @property
     def _unknown_is_default(self) -> bool:
@@ -181,6 +213,22 @@ class OperatorServices:
         client = connect(url, patient=False)
         self._closers.append(client.close)
         return client
+
+    @cached_property
+    def queue_backlog(self) -> "QueueBacklogReader":
+        """What waits in Redis."""
+        from quel.adapters.redis.queue_backlog import QueueBacklogReader
+
+        lists = self.settings.ingest_queues
+        return QueueBacklogReader(self.broker_redis, self.redis, lists, self.pause.notes)
+
+    @cached_property
+    def job_backlog(self) -> "JobBacklogReader":
+        """What is open in the rows."""
+        from quel.adapters.postgres.operations.backlog import JobBacklogReader
+
+        settings = self.settings
+        return JobBacklogReader(self.database, settings.default_path, adopt_within_s=settings.adopt_within_s)
 
     @cached_property
     def cancellations(self) -> "Cancellations":

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from quel.core.errors import InvalidInput, NotFound, ServiceUnavailable
+from quel.core.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable
 from quel.core.operations.submit_job import NewJob, PictureFile, Upload
+from quel.operations.action_log import recorded
+from quel.operations.preview import preview_row
 from quel.operations.services import OperatorServices
 
 
@@ -19,6 +21,13 @@ class SubmittedJob:
 
     job_id: UUID
     unpushed: str | None = None
+
+
+def check_job(services: OperatorServices, job: NewJob) -> None:
+    """Raises Conflict with every problem that the job's plan has, SettingsError; no neighbour is asked."""
+    problems = preview_row(services, job.row).problems
+    if problems:
+        raise Conflict(f"It cannot be run, and nothing is written: {' '.join(problems)}")
 
 
 def submit_job(services: OperatorServices, job: NewJob, pictures: Mapping[str, PictureFile]) -> SubmittedJob:
@@ -37,7 +46,8 @@ def submit_job(services: OperatorServices, job: NewJob, pictures: Mapping[str, P
     services.ping_redis()  # while there is nothing to take back
     uploads = {name: _upload(services, picture) for name, picture in pictures.items()}
     job_id = uuid4()
-    services.submit_job.write(job_id, job.row, uploads, member_id=job.member_id, org_id=job.org_id)
+    with recorded(services, "submit", [job_id], must=False):
+        services.submit_job.write(job_id, job.row, uploads, member_id=job.member_id, org_id=job.org_id)
     return SubmittedJob(job_id, _push(services, job_id))
 
 

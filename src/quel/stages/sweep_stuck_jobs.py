@@ -47,8 +47,10 @@ def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
         messages += _judged(jobs.pending, _Pending(services, context))
         messages += _judged(jobs.processing, _Processing(services, context))
         messages += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, context))
-        productions = _tidied(services.sweep_stuck_jobs.reconcile_productions)
-        forgotten = _tidied(partial(services.sweep_stuck_jobs.forget_prompts, services.rules.keep_prompts_d))
+        productions = _unless_in_trouble(services.sweep_stuck_jobs.reconcile_productions)
+        forget = partial(services.sweep_stuck_jobs.forget_prompts, services.rules.keep_prompts_d)
+        forgotten = _unless_in_trouble(forget)
+        _unless_in_trouble(services.tally.keep_up)
     emit(
         Event.SWEEP_DONE,
         open=len(everything.job_ids),
@@ -72,8 +74,8 @@ def _open_jobs(services: Services) -> OpenJobs:
     return found.ours(None if before is None or after is None else before | after)
 
 
-def _tidied(tidy: Callable[[], int]) -> int:
-    """How many rows were tidied up; trouble there keeps no job's message back."""
+def _unless_in_trouble(tidy: Callable[[], int]) -> int:
+    """How much was tidied up; trouble there keeps no job's message back."""
     try:
         return tidy()
     except QuelError as error:

@@ -15,13 +15,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from quel.adapters.postgres.cause import cause_of
 from quel.adapters.postgres.url import sqlalchemy_url
-from quel.core.errors import DatabaseError, RowLocked, ServiceUnavailable
+from quel.core.errors import DatabaseError, QuestionTooLong, RowLocked, ServiceUnavailable
 from quel.core.request import decode_input
 
 T = TypeVar("T")
 
+STATEMENT_TIMEOUT_S = 15
 _TIMEOUTS = (
-    "SET LOCAL statement_timeout = '15s'; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
+    "SET LOCAL statement_timeout = '{statement_timeout_s}s'; "
+    "SET LOCAL idle_in_transaction_session_timeout = '10s'; "
     "SET LOCAL lock_timeout = '{lock_timeout_ms}ms'; "
 )
 _LOCK_TIMEOUT_S = 10.0
@@ -29,6 +31,7 @@ _STAY_OPEN = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 _LOCK_NOT_AVAILABLE = "55P03"
 _READ_ONLY = "25006"  # a standby or a full disk: SQLSTATE read_only_sql_transaction
 _DISK_FULL = "53100"
+_QUERY_CANCELED = "57014"
 
 
 class Database:
@@ -96,6 +99,11 @@ def _translated(error: DBAPIError) -> Exception:
         return _ConnectionLost()
     if state == _LOCK_NOT_AVAILABLE:
         return RowLocked("Somebody else holds a row of PostgreSQL for longer than it was waited for.")
+    if state == _QUERY_CANCELED:
+        return QuestionTooLong(
+            f"PostgreSQL took longer than {STATEMENT_TIMEOUT_S} s over this question and stopped it:"
+            " ask about a shorter span, or for less."
+        )
     if isinstance(error, (OperationalError, InterfaceError)) or state in {_READ_ONLY, _DISK_FULL}:
         why = f"SQLSTATE {state}" if state else cause_of(str(error.orig)) or "SQLSTATE none"
         return ServiceUnavailable(f"PostgreSQL cannot answer now ({why}).")
@@ -129,7 +137,9 @@ def _mark_begin(connection: Connection) -> None:
 
 
 def _timeouts(lock_timeout_s: float) -> str:
-    return _TIMEOUTS.format(lock_timeout_ms=round(lock_timeout_s * 1000))
+    return _TIMEOUTS.format(
+        statement_timeout_s=STATEMENT_TIMEOUT_S, lock_timeout_ms=round(lock_timeout_s * 1000)
+    )
 
 
 def _prefix_timeouts(

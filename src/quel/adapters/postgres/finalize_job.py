@@ -15,6 +15,7 @@ from quel.adapters.postgres.movement import is_unmoved
 from quel.adapters.postgres.progress import lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineImage, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Job
+from quel.adapters.postgres.tally_hour import unmake_hour
 from quel.core.closing import ClosedJob, Leftovers, leftovers
 from quel.core.finalize_job import (
     OPEN_STATUSES,
@@ -124,6 +125,7 @@ class FinalizeJobRows:
                 here = col(PipelineJob.job_id) == job_id
                 ended = {col(PipelineJob.ended_elsewhere): True}
                 connection.execute(update(PipelineJob).where(here).values(ended))
+                unmake_hour(connection, job_id)
             return leftovers(images, withdrawn=withdrawn) if images else None
 
         return self._database.run(work)
@@ -158,6 +160,7 @@ def _close(connection: Connection, job_id: UUID, intent: Intent) -> ClosedJob | 
         connection.execute(_IN_HAND, {"job_id": job_id})
     seconds = _write_job(connection, facts, end)
     merged = close_production(connection, facts, end)
+    unmake_hour(connection, job_id)
     return ClosedJob(
         end=end,
         path=facts.path,

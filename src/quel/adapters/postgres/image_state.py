@@ -2,7 +2,8 @@
 
 Whoever writes the state of a quel.image takes SET and WHERE of the statement from here, with the alias `i`
 for the image. This holds for every transition: only an image that is being generated or stored has a lease,
-only one that has failed has a reason, and whatever moves notes when. docs/reliability.md draws the table.
+only one that has failed has a reason, and whatever moves notes when and what (see image_history).
+docs/reliability.md draws the table.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import TextClause, text
 
+from quel.adapters.postgres.image_history import NOTHING_SAID, TAKEN_BACK, noted
 from quel.adapters.postgres.schema.pipeline_tables import FINAL, PipelineImage, state_list
 from quel.core.pipeline import FINAL_STATES, ImageState
 
@@ -30,13 +32,17 @@ class Lease(StrEnum):
 
 @dataclass(frozen=True)
 class Transition:
-    """From any of `sources` to `target`. `sets` are the columns it writes beside those that all write."""
+    """From any of `sources` to `target`. `sets` are the columns it writes beside those that all write.
+
+    `history` is what it notes there (SQL); where it says nothing, the target and the code of a failure.
+    """
 
     name: str
     sources: frozenset[ImageState]
     target: ImageState
     sets: Mapping[str, str] = field(default_factory=dict)
     lease: Lease | None = None
+    history: str = ""
 
     def __post_init__(self) -> None:
         for column in self.assignments():
@@ -50,7 +56,12 @@ class Transition:
         if self.target is not FAILED:
             cleared |= {"reason_code": "NULL", "reason": "NULL"}
         cleared |= {"starts": "0", "object_bytes": "NULL"}
-        return {"state": f"'{self.target}'"} | cleared | {"updated_at": "now()"} | dict(self.sets)
+        moved = {"updated_at": "now()", "history": self.history or self._plain_note()}
+        return {"state": f"'{self.target}'"} | cleared | moved | dict(self.sets)
+
+    def _plain_note(self) -> str:
+        code = self.sets.get("reason_code")
+        return noted(self.target, code=code) if code else noted(self.target)
 
     @property
     def set(self) -> str:
@@ -99,6 +110,7 @@ PLAN_ANEW = Transition(
     PLANNED,
     _FROM_THE_START,
     Lease.LAPSED,
+    noted("planned again"),
 )
 
 # prepare_inputs, where `r` is the image as it was prepared, `dealt` the job's first turn.
@@ -107,6 +119,7 @@ PREPARE = Transition(
     frozenset({PLANNED}),
     READY,
     {"request": "r.request", "turn": "dealt.turn + r.position", "not_before": "now()"},
+    history=noted("prepared"),
 )
 FAIL_TO_PREPARE = Transition(
     "fail to prepare", frozenset({PLANNED}), FAILED, {"reason_code": "r.code", "reason": "r.reason"}
@@ -125,6 +138,7 @@ TAKE = Transition(
         "lease_until": "now() + make_interval(secs => :lease_s)",
         "starts": "i.starts + 1",
     },
+    history=noted("called", n="i.attempts + 1"),
 )
 # In the transaction that took it: an image that waits for credits has not moved.
 PUT_BACK_UNPAID = Transition(
@@ -132,6 +146,7 @@ PUT_BACK_UNPAID = Transition(
     frozenset({GENERATING}),
     READY,
     {"updated_at": ":moved_at", "starts": "i.starts - 1"},
+    history=TAKEN_BACK,
 )
 FAIL_UNPAYABLE = Transition("fail unpayable", frozenset({PLANNED, READY}), FAILED, _REASON)
 TRY_AGAIN = Transition(
@@ -140,8 +155,15 @@ TRY_AGAIN = Transition(
     READY,
     _COUNTS | {"not_before": "now() + make_interval(secs => :delay_s)"},
     Lease.HELD,
+    noted("waits", n=":attempts", s=":delay_s"),
 )
-PREPARE_AGAIN = Transition("prepare again", frozenset({READY, GENERATING}), PLANNED, lease=Lease.HELD)
+PREPARE_AGAIN = Transition(
+    "prepare again",
+    frozenset({READY, GENERATING}),
+    PLANNED,
+    lease=Lease.HELD,
+    history=noted("pictures gone"),
+)
 # The fallback has other pictures, sizes and words: everything is prepared for it.
 REROUTE = Transition(
     "reroute",
@@ -152,6 +174,7 @@ REROUTE = Transition(
         "workflow": "chosen.workflow",
         "rerouted": "true",
     },
+    history=noted("rerouted"),
 )
 # A picture is welcome also when the lease was lost meanwhile: it has been paid for. One that is made already
 # was noted by this very statement, whose answer was lost, or by a second call.
@@ -178,6 +201,7 @@ BEGIN_TO_STORE = Transition(
         "object_bytes": "i.object_bytes",
         "updated_at": "i.updated_at",
     },
+    history=NOTHING_SAID,
 )
 POSTPONE = Transition(
     "postpone",
@@ -188,8 +212,15 @@ POSTPONE = Transition(
         "not_before": "now() + make_interval(secs => least(:longest_s, greatest(:first_s,"
         " 2 * extract(epoch FROM i.not_before - i.updated_at)::float8)))",
     },
+    history=noted("waits to be stored"),
 )
-STORE = Transition("store", frozenset({MADE}), STORED, {"attach_id": "attached.attach_id"})
+STORE = Transition(
+    "store",
+    frozenset({MADE}),
+    STORED,
+    {"attach_id": "attached.attach_id"},
+    history=noted("stored", attach_id="attached.attach_id"),
+)
 FAIL_TO_STORE = Transition("fail to store", frozenset({MADE}), FAILED, _REASON)
 MAKE_AGAIN = Transition(
     "make again",
@@ -200,6 +231,7 @@ MAKE_AGAIN = Transition(
         "not_before": "now()",
         "submission": f"CASE WHEN :broken > 0 THEN {_ENDED} ELSE i.submission END",
     },
+    history=noted("bytes gone"),
 )
 RUN_DRY = Transition("run dry", OPEN_STATES, FAILED, _REASON)
 
@@ -209,8 +241,19 @@ GIVE_UP = Transition("give up", OPEN_STATES, FAILED, _REASON)
 
 # sweep_stuck_jobs: whoever held it has not let go of it in order, so its starts stay counted.
 FREE = Transition(
-    "free", frozenset({GENERATING}), READY, {"not_before": "now()", "starts": "i.starts"}, Lease.LAPSED
+    "free",
+    frozenset({GENERATING}),
+    READY,
+    {"not_before": "now()", "starts": "i.starts"},
+    Lease.LAPSED,
+    noted("lease lapsed"),
 )
 
 # quel retry
-RETRY = Transition("retry", frozenset({FAILED, CANCELLED}), PLANNED, _FROM_THE_START | {"submission": _ENDED})
+RETRY = Transition(
+    "retry",
+    frozenset({FAILED, CANCELLED}),
+    PLANNED,
+    _FROM_THE_START | {"submission": _ENDED},
+    history=noted("reopened"),
+)

@@ -22,7 +22,7 @@ from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.outage import Outage
 from quel.adapters.redis.room import FREE_ROOM, Room
 from quel.core.operator_fault import OperatorFault, operator_fault
-from quel.core.quota import CallsBegun, Later, Slot, Verdict, ends_of_days
+from quel.core.quota import CallsBegun, Later, QuotaUse, Slot, Verdict, ends_of_days
 from quel.core.redis_room import FOR_CALLS
 
 WINDOW_MS = 60_900
@@ -184,6 +184,21 @@ def gate_closed_s(client: redis.Redis) -> float:
     now_ms = seconds * 1000 + microseconds / 1000
     gate_ms = float(until or 0) - max(now_ms, float(at or 0))  # as in quota_clock.lua
     return float(max(0.0, gate_ms, float(full_until or 0) - now_ms) / 1000)
+
+
+def quota_use(client: redis.Redis) -> QuotaUse:
+    """How much of the quota is used, for people: read without a reservation. Raises ServiceUnavailable."""
+    with redis_errors():
+        pipeline = client.pipeline(transaction=False)
+        pipeline.time()
+        pipeline.lrange(_KEYS[0], 0, -1)
+        pipeline.hmget(_KEYS[1], "end", "used")
+        pipeline.zrange(_KEYS[2], 0, -1, withscores=True)
+        (seconds, microseconds), slots, (day_end, used), calls = pipeline.execute()
+    now_ms = seconds * 1000 + microseconds / 1000
+    today = int(used or 0) if float(day_end or 0) > now_ms else None
+    recent = sum(now_ms - 60_000 < float(slot) <= now_ms for slot in slots)
+    return QuotaUse(recent, today, sum(until_ms > now_ms for _, until_ms in calls))
 
 
 def gate_fault(client: redis.Redis) -> OperatorFault | None:

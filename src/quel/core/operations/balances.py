@@ -14,14 +14,17 @@ What can be asserted, and why it is no false alarm:
 Where the starting balance is known, as in tests, everything must agree to the credit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from uuid import UUID
 
-from quel.core.credits import PayerKind
+from quel.core.credits import MAX_BALANCE_AFTER, PayerKind
 from quel.core.operations.audit import Difference
+
+UNBOOKED_RISE = "unbooked_rise"
+"""The kind that is worth knowing and no fault of quel's, which gives no credits."""
 
 _NEAR = timedelta(minutes=1)
 """Rows of others count as between two deductions within this: created_at is a transaction's start."""
@@ -56,17 +59,33 @@ def check_account(account: Account, starting_balance: int | None = None) -> Iter
     """Today's balance and every deduction of quel's against each other (see above)."""
     if account.balance is None:
         return
-    if account.balance < 0:
-        yield Difference("balance", f"{account.name} has a balance of {account.balance} credits.")
-    yield from _check_chain(account, account.balance)
+    own = sorted(
+        (entry for entry in account.entries if entry.attach_id is not None), key=lambda e: e.attach_id or 0
+    )
+    others = [entry.created_at for entry in account.entries if entry.attach_id is None and entry.amount]
+    yield from check_balance(account.name, account.balance)
+    for gap in gaps(own, account.balance):
+        if not any(_within(moment, gap) for moment in others):
+            yield gap.difference(account.name)
     if starting_balance is not None:
         booked = sum(entry.amount for entry in account.entries)
-        if starting_balance + booked != account.balance:
-            yield Difference(
-                "balance",
-                f"{account.name} began with {starting_balance} credits and its ledger sums to {booked},"
-                f" but the balance is {account.balance}.",
-            )
+        yield from check_sum(account.name, account.balance, starting_balance, booked)
+
+
+def check_balance(name: str, balance: int) -> Iterator[Difference]:
+    """No balance is below zero."""
+    if balance < 0:
+        yield Difference("balance", f"{name} has a balance of {balance} credits.")
+
+
+def check_sum(name: str, balance: int, starting_balance: int, booked: int) -> Iterator[Difference]:
+    """A balance whose start is known is that start plus its whole ledger."""
+    if starting_balance + booked != balance:
+        yield Difference(
+            "balance",
+            f"{name} began with {starting_balance} credits and its ledger sums to {booked},"
+            f" but the balance is {balance}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -79,28 +98,59 @@ class _Step:
     name: str
 
 
-def _check_chain(account: Account, balance: int) -> Iterator[Difference]:
-    own = sorted(
-        (entry for entry in account.entries if entry.attach_id is not None), key=lambda e: e.attach_id or 0
-    )
-    others = [entry.created_at for entry in account.entries if entry.attach_id is None and entry.amount]
-    steps = [
-        _Step(e.balance_after - e.amount, e.balance_after, e.created_at, f"attachment {e.attach_id}")
-        for e in own
-    ]
-    steps.append(_Step(balance, balance, None, "today's balance"))
-    for one, next_ in pairwise(steps):
-        gone = one.after - next_.before
-        if gone > 0 and not _between(others, one.at, next_.at):
-            yield Difference(
-                "ledger_chain",
-                f"{account.name}: {gone} credits left the balance without a ledger row between"
-                f" {one.name} and {next_.name}.",
+@dataclass(frozen=True)
+class Gap:
+    """Credits that left a balance between two steps, unless somebody else's row accounts for them.
+
+    Fewer than none have come to it.
+    """
+
+    gone: int
+    begin: _Step
+    end: _Step
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on a row of somebody else accounts for it; None for any time before."""
+        return None if self.begin.at is None else self.begin.at - _NEAR
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when; None for any time after."""
+        return None if self.end.at is None else self.end.at + _NEAR
+
+    def difference(self, account: str) -> Difference:
+        """The gap where nobody's row accounts for it."""
+        if self.gone < 0:
+            return Difference(
+                UNBOOKED_RISE,
+                f"{account}: {-self.gone} credits came to the balance without a ledger row between"
+                f" {self.begin.name} and {self.end.name}.",
             )
+        return Difference(
+            "ledger_chain",
+            f"{account}: {self.gone} credits left the balance without a ledger row between"
+            f" {self.begin.name} and {self.end.name}.",
+        )
 
 
-def _between(moments: Sequence[datetime], begin: datetime | None, end: datetime | None) -> bool:
-    return any(
-        (begin is None or moment >= begin - _NEAR) and (end is None or moment <= end + _NEAR)
-        for moment in moments
-    )
+def gaps(own: Iterable[Entry], balance: int, *, rises: bool = False) -> Iterator[Gap]:
+    """Where credits left between quel's deductions, in order of attach_id, and up to today's balance.
+
+    With `rises` also where credits came, but for what the column's cap hides. One entry is held at a time,
+    however long the ledger is.
+    """
+    today = _Step(balance, balance, None, "today's balance")
+    for one, next_ in pairwise(chain(map(_step, own), (today,))):
+        gone = one.after - next_.before
+        if gone > 0 or (rises and gone < 0 and one.after < MAX_BALANCE_AFTER):
+            yield Gap(gone, one, next_)
+
+
+def _step(entry: Entry) -> _Step:
+    before, name = entry.balance_after - entry.amount, f"attachment {entry.attach_id}"
+    return _Step(before, entry.balance_after, entry.created_at, name)
+
+
+def _within(moment: datetime, gap: Gap) -> bool:
+    return (gap.since is None or moment >= gap.since) and (gap.until is None or moment <= gap.until)

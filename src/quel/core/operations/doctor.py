@@ -1,12 +1,14 @@
 """What the doctor makes of the facts: each check's verdict, and what to do where it is not well."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from quel.core.bucket_settings import BucketSettings
 from quel.core.kind import MADE_HERE, Kind
+from quel.core.operations.backlog import Backlog
 from quel.core.operator_fault import operator_fault
+from quel.core.quota import QuotaUse
 from quel.core.redis_room import RESERVE_BYTES, memory_problem
 
 SETTINGS = "Settings"
@@ -14,6 +16,8 @@ SETTINGS = "Settings"
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
+LIST_SILENT_AFTER_S = 60.0
+"""A bridge gives a sign of life every few seconds, also while its list is empty."""
 SWEEP_SILENT_AFTER_S = 180.0
 """The sweep runs every minute; after three of them somebody should look."""
 
@@ -178,6 +182,59 @@ def judge_gate(gate: Mapping[str, str], closed_for_s: float) -> Finding:
     if gate.get("cap"):
         return note(check, f"open, finding its pace again at {gate['cap']} calls a minute")
     return ok(check, "open")
+
+
+def judge_quota_use(use: QuotaUse, rpm: int | None, rpd: int | None, at_once: int | None) -> Finding | None:
+    """How much of the quota is used; None where there is none."""
+    parts = [f"{use.minute:,} of {rpm:,} calls a minute"] if rpm else []
+    parts += [f"{use.today or 0:,} of {rpd:,} today"] if rpd else []
+    parts += [f"{use.at_once:,} of {at_once:,} at once"] if at_once else []
+    return ok("Quota used", ", ".join(parts)) if parts else None
+
+
+def judge_workers(seen_s: Sequence[float], heartbeat_s: float) -> Finding:
+    """The programs that have spoken to the broker of late; a worker does so every second."""
+    live = sum(silent_s <= heartbeat_s for silent_s in seen_s)
+    if live == 0:
+        return note("Workers", "None spoke to the broker in the last minute: start `dramatiq quel.actors`.")
+    return ok("Workers", f"{live} {'process' if live == 1 else 'processes'} spoke to the broker a moment ago")
+
+
+def judge_lists(lengths: Mapping[str, int], silent_s: Mapping[str, float]) -> Iterator[Finding]:
+    """The raw lists: how many ids lie on each, and whether a bridge watches it, `silent_s` ago."""
+    for name, length in lengths.items():
+        silent = silent_s.get(name)
+        if silent is not None and silent <= LIST_SILENT_AFTER_S:
+            yield ok("Ingest", f"{name}: {length:,} ids, watched {silent:.0f} s ago")
+        elif length:
+            since = "in a day" if silent is None else f"for {silent:.0f} s"
+            yield trouble(
+                "Ingest",
+                f"{name}: {length:,} ids, and nobody has watched it {since}: start a worker for fetch_job.",
+            )
+        else:
+            yield note("Ingest", f"{name}: empty, and nobody watches it; a worker for fetch_job does.")
+
+
+def judge_waiting(jobs: Sequence[Backlog], images: Sequence[Backlog]) -> Iterator[Finding]:
+    """What is open in the rows, with the age of the oldest."""
+    for what, found in (("jobs", jobs), ("images", images)):
+        parts = []
+        for state in dict.fromkeys(each.state for each in found):
+            of_state = [each for each in found if each.state == state]
+            oldest = max(each.oldest_s for each in of_state)
+            parts.append(f"{sum(each.count for each in of_state):,} {state} (the oldest {oldest:.0f} s)")
+        yield ok("Waiting", f"{what}: {', '.join(parts) or 'none'}")
+
+
+def judge_queues(messages: Mapping[tuple[str, str], int]) -> Iterator[Finding]:
+    """The broker's queues, and the messages that failed for good."""
+    waiting = {queue: n for (queue, kind), n in messages.items() if kind in ("waiting", "delayed") and n}
+    total = ", ".join(f"{queue} {n:,}" for queue, n in waiting.items())
+    yield ok("Queues", total or "empty")
+    dead = sum(n for (_, kind), n in messages.items() if kind == "dead")
+    if dead:
+        yield note("Dead letters", f"{dead:,} messages failed for good: `quel dead list` shows them.")
 
 
 def judge_pauses(notes: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:

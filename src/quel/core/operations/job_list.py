@@ -1,11 +1,18 @@
-"""A job as people look at it, and what they are told has become of it."""
+"""A job as people look at it, which jobs they ask for, and where the next page begins."""
 
-from dataclasses import dataclass
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from quel.core.errors import InvalidInput
 from quel.core.finalize_job import CANCELLED_STATUSES, OPEN_STATUSES
 from quel.core.job import JobStatus
+
+SHORTEST_ID = 6
+"""Characters of a job's id that are enough to name it, where no other id begins so."""
 
 
 @dataclass(frozen=True)
@@ -40,3 +47,83 @@ class JobView:
     def is_closed(self) -> bool:
         """Whether its end is written: the front end may have marked a row as cancelled that is still open."""
         return self.has_ended and (not self.is_cancelled or self.completed_at is not None)
+
+    @property
+    def why(self) -> str:
+        """The first sentence of what the customer is told, or nothing."""
+        message = " ".join((self.error_message or "").split())
+        first, dot, _ = message.partition(". ")
+        return first + "." if dot else message
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are meant: those that all that is given applies to. No status means any.
+
+    `since_s` counts back from now, `until` is a moment; `reason` is a code that an image failed for, or
+    `refused`.
+    """
+
+    path: str | None = None
+    statuses: tuple[JobStatus, ...] = ()
+    job_type: str | None = None
+    org_id: UUID | None = None
+    member_id: UUID | None = None
+    reason: str | None = None
+    since_s: float | None = None
+    until: datetime | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing narrows it."""
+        return self == JobFilter()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page begins: behind the job that was the last on the page before."""
+
+    created_at: datetime
+    job_id: UUID
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """Jobs in order, and the cursor of the next page, None on the last one."""
+
+    jobs: tuple[JobView, ...]
+    next_cursor: str | None
+
+
+def write_cursor(place: Place, chosen: JobFilter, *, newest: bool) -> str:
+    """The place as text that nobody needs to read; it holds for the same filter and order only."""
+    parts = [place.created_at.isoformat(), str(place.job_id), _mark(chosen, newest)]
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, chosen: JobFilter, *, newest: bool) -> Place:
+    """Raises InvalidInput for what is no cursor, or one of another filter or order."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        at, job_id, mark = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        place = Place(datetime.fromisoformat(at), UUID(job_id))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise InvalidInput("The cursor cannot be read: take it as the page before gave it.") from None
+    if mark != _mark(chosen, newest):
+        raise InvalidInput("The cursor belongs to another filter or order: begin at the first page.")
+    if place.created_at.tzinfo is None:
+        raise InvalidInput("The cursor cannot be read: take it as the page before gave it.")
+    return place
+
+
+def _mark(chosen: JobFilter, newest: bool) -> str:
+    told = json.dumps([asdict(replace(chosen, until=None)), newest], default=str, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def id_range(beginning: str) -> tuple[UUID, UUID] | None:
+    """The first and last id that begin so (at least SHORTEST_ID hexadecimal digits), None for other text."""
+    digits = beginning.strip().lower().replace("-", "")
+    if not SHORTEST_ID <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
+        return None
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))

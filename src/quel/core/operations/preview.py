@@ -6,7 +6,7 @@ reference can be fetched, and whether the payer can pay.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from quel.core.fetch_job import IntakePolicy, JobFacts, PathChoice, as_uuid, cho
 from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
 from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.models import Model
+from quel.core.operations.submit_job import picture_files, with_attachments
 from quel.core.paths import PATHS
 from quel.core.plan import make_plan
 from quel.core.prepare_inputs import smaller_than_asked
@@ -26,6 +27,8 @@ from quel.core.prompting.references import arrange, sort_references
 from quel.core.request import parse_request, read_once_more
 
 _NO_ID = UUID(int=0)
+_FIRST_PLACEHOLDER = 10**15
+"""Far beyond what quel_attach has come to: no id of an attachment that is there."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ def subject_of_row(row: Mapping[str, Any]) -> Subject:
         input_data=read_once_more(row.get("job_input_data")),
         paths=(path if isinstance(path, str) else None,),
     )
+
+
+def with_placeholders(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[int, str]]:
+    """The row with an id for each picture file that a reference names, as if all were uploaded; the names."""
+    data = row.get("job_input_data")
+    ids = {name: _FIRST_PLACEHOLDER + n for n, name in enumerate(picture_files(data))}
+    named = {**row, "job_input_data": with_attachments(data, ids.__getitem__)}
+    return named, {attach_id: name for name, attach_id in ids.items()}
 
 
 def subject_of_job(facts: JobFacts) -> Subject:
@@ -97,6 +108,7 @@ class PreviewImage:
 class Preview:
     """A job's plan. `problems` are why it cannot be run, `warnings` what it would go on without.
 
+    `picture_files` names the files that are not uploaded yet, by the ids that stand for them here.
     `credits` is what the customer pays when every image succeeds, `cost_usd` what the provider asks for them
     (without the seconds of a GPU of your own), `model` the engine's model or workflow.
     """
@@ -112,6 +124,7 @@ class Preview:
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
     engine: str = GEMINI
+    picture_files: Mapping[int, str] = field(default_factory=dict)
 
 
 def preview(subject: Subject, policy: IntakePolicy, model: Model, *, fail_on_missing: bool) -> Preview:

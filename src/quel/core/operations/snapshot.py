@@ -1,4 +1,4 @@
-"""Everything an audit compares, as it stood at one moment, and every difference in it."""
+"""Some jobs with everything an audit compares them with, as it stood at one moment, and every difference."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,6 @@ from quel.core.operations.audit import (
     check_production,
     check_strays,
 )
-from quel.core.operations.balances import Account, check_account
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,6 @@ class Snapshot:
     attachments: tuple[Attachment, ...]
     charges: Mapping[int, list[Charge]]
     productions: tuple[AuditedProduction, ...]
-    accounts: tuple[Account, ...]
 
     @property
     def result_folders(self) -> list[str]:
@@ -37,24 +35,30 @@ class Snapshot:
         return sorted({path.rpartition("/")[0] for path in paths})
 
 
-def differences_in_rows(snapshot: Snapshot, starting_balances: Mapping[UUID, int]) -> Iterator[Difference]:
-    """What does not agree among the rows; `starting_balances` by account, for ledgers that are whole."""
+Found = tuple[Difference, tuple[UUID, ...]]
+"""A difference, and the jobs to look at again to see whether it is still there."""
+
+
+def differences_in_rows(snapshot: Snapshot) -> Iterator[Found]:
+    """What does not agree among the rows."""
     by_path, by_job = _attachments(snapshot)
     for job in snapshot.jobs:
-        yield from check_job(job)
-        yield from check_images(job, by_path, snapshot.charges)
-        yield from check_strays(job, by_job.get(job.job_id, ()))
+        for checked in (
+            check_job(job),
+            check_images(job, by_path, snapshot.charges),
+            check_strays(job, by_job.get(job.job_id, ())),
+        ):
+            yield from ((difference, (job.job_id,)) for difference in checked)
     for production in snapshot.productions:
-        yield from check_production(production)
-    for account in snapshot.accounts:
-        yield from check_account(account, starting_balances.get(account.account_id))
+        jobs = tuple(j.job_id for j in snapshot.jobs if j.production_id == production.production_id)
+        yield from ((difference, jobs) for difference in check_production(production))
 
 
-def differences_in_storage(snapshot: Snapshot, sizes_bytes: Mapping[str, int]) -> Iterator[Difference]:
+def differences_in_storage(snapshot: Snapshot, sizes_bytes: Mapping[str, int]) -> Iterator[Found]:
     """What does not agree between the rows and the objects that `result_folders` hold."""
     by_path, _ = _attachments(snapshot)
     for job in snapshot.jobs:
-        yield from check_objects(job, by_path, sizes_bytes)
+        yield from ((difference, (job.job_id,)) for difference in check_objects(job, by_path, sizes_bytes))
 
 
 def _attachments(snapshot: Snapshot) -> tuple[dict[str, list[Attachment]], dict[UUID, list[Attachment]]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 
 class Grouping(StrEnum):
@@ -17,7 +18,7 @@ class GroupStats:
     """The jobs of one path or type by outcome, their images, and what they brought and cost.
 
     `credits` were taken, `cost_usd` is what the provider charged for answers with a picture;
-    `median_seconds` are those of completed jobs from claim to end, None where there is none.
+    `median_seconds` are those of the newest completed jobs from claim to end, None where there is none.
     """
 
     key: str
@@ -43,3 +44,17 @@ class ReasonStats:
     reason: str
     images: int
     jobs: int
+
+
+@dataclass(frozen=True)
+class PayerStats:
+    """The jobs that an organization, else a member, has to pay for, and what they brought and cost."""
+
+    payer_id: UUID
+    is_organization: bool
+    jobs: int
+    failed_jobs: int
+    images_stored: int
+    images_failed: int
+    credits: int
+    cost_usd: float

@@ -23,6 +23,7 @@ from quel.sandbox.memory.quota import Quota
 from quel.sandbox.memory.storage import ObjectStorage
 from quel.sandbox.memory.sweep_stuck_jobs import SweepStuckJobsRows
 from quel.sandbox.memory.tables import Tables
+from quel.sandbox.memory.tally import Tally
 from quel.services import make_rules
 from quel.settings import read_settings
 
@@ -48,6 +49,7 @@ class MemoryServices:
         self.persist_output = PersistOutputRows(self.tables)
         self.finalize_job = FinalizeJobRows(self.tables)
         self.sweep_stuck_jobs = SweepStuckJobsRows(self.tables)
+        self.tally = Tally()
         self.cancellations = Cancellations(self.tables)
         self.blobs = Blobs()
         self.quota = Quota(self.clock, self.blobs)

@@ -1,24 +1,45 @@
-"""Everything an audit compares, read in one snapshot: what changes meanwhile is seen whole or not at all."""
+"""What an audit compares, read a page of jobs at a time: each page is one snapshot, and little is held.
 
-from datetime import timedelta
+Jobs are walked by the folder their results lie in, attachments by their ids, accounts one by one: a database
+of any size is read through within the timeout of a statement and some megabytes.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from quel.adapters.postgres.database import Database
 from quel.core.credits import API_PROVIDERS, PayerKind
-from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
-from quel.core.operations.audit import Attachment, AuditedImage, AuditedJob, AuditedProduction, Charge
-from quel.core.operations.balances import Account, Entry
+from quel.core.operations.audit import (
+    Attachment,
+    AuditedImage,
+    AuditedJob,
+    AuditedProduction,
+    Charge,
+    Difference,
+)
+from quel.core.operations.balances import Account, Entry, check_balance, check_sum, gaps
 from quel.core.operations.snapshot import Snapshot
 from quel.core.pipeline import ImageState
 from quel.core.request.values import attach_ids
 
 _EVER = timedelta(days=36_500)
+ATTACHMENTS_AT_ONCE = 20_000
+_ENTRIES_AT_ONCE = 2_000
 
 _ONE_SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+_WALK = text("""
+SELECT q.result_owner, q.job_id FROM quel.job q
+WHERE (q.result_owner, q.job_id) > (:owner, CAST(:job_id AS uuid))
+  AND q.created_at >= now() - make_interval(secs => :since_s)
+ORDER BY q.result_owner, q.job_id LIMIT :most
+""")
 
 _JOBS = text("""
 SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_images,
@@ -29,80 +50,237 @@ SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_
                          ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
 FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
-WHERE q.created_at >= now() - make_interval(secs => :since_s) AND j.job_status <> 'pending'
+WHERE q.job_id = ANY(:job_ids) AND j.job_status <> 'pending'
 """)
 
-# The path of an attachment of quel's names its job and image (see core/object_path.py).
-_OWN_PATH = "'/generated_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_([0-9]{3,6})[.]webp$'"
+# The path of an attachment of quel's names its job and image (see core/object_path.py). There are millions of
+# them: a LIKE tells them apart, and no row pays for a regular expression in the database.
+_SHAPED = (
+    "a.attach_file_path LIKE"
+    " 'generated-images/user-%/generated\\_________-____-____-____-____________\\_%.webp'"
+)
+_OWN_PATH = re.compile(
+    r"/generated_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_([0-9]{3,6})\.webp$"
+)
 
 _ATTACHMENTS = text(f"""
-SELECT attach_id, attach_file_path AS path, attach_file_size AS size_bytes,
-       CAST((regexp_match(attach_file_path, {_OWN_PATH}))[1] AS uuid) AS job_id,
-       CAST((regexp_match(attach_file_path, {_OWN_PATH}))[2] AS int) AS image_no
-FROM public.quel_attach
-WHERE created_at >= now() - make_interval(secs => :since_s)
-  AND attach_file_path LIKE 'generated-images/user-%'
-  AND attach_file_path ~ {_OWN_PATH}
-ORDER BY attach_id
-""")  # noqa: S608 - the pattern is a constant of this module
+SELECT a.attach_id, a.attach_file_path AS path, a.attach_file_size AS size_bytes
+FROM public.quel_attach a WHERE a.attach_id = ANY(:ids) AND {_SHAPED} ORDER BY a.attach_id
+""")  # noqa: S608 - constants of ours
 
-_LEDGER = text("""
-SELECT attach_idx, amount, balance_after, user_id, org_id, production_idx, created_at,
-       api_provider = ANY(:providers) AS is_provider
-FROM public.quel_credits WHERE created_at >= now() - make_interval(secs => :since_s) ORDER BY attach_idx
+_PAGE_OF_ATTACHMENTS = text("""
+SELECT min(a.attach_id) AS first, max(a.attach_id) AS last, max(a.created_at) AS newest FROM (
+    SELECT attach_id, created_at FROM public.quel_attach
+    WHERE CAST(:before AS bigint) IS NULL OR attach_id < :before
+    ORDER BY attach_id DESC LIMIT :most) a
 """)
+_STRAYS = text(f"""
+WITH shaped AS MATERIALIZED (
+    SELECT a.attach_id, a.attach_file_path AS path, a.attach_file_size AS size_bytes,
+           split_part(a.attach_file_path, '/generated_', 2) AS name
+    FROM public.quel_attach a
+    WHERE a.attach_id >= :first AND a.attach_id <= :last AND {_SHAPED}
+      AND a.created_at >= now() - make_interval(secs => :since_s)
+), s AS MATERIALIZED (
+    SELECT attach_id, path, size_bytes,
+           CAST(CASE WHEN translate(left(name, 36), '0123456789abcdef', '') = '----'
+                     THEN left(name, 36) END AS uuid) AS job_id,
+           CAST(CASE WHEN translate(substr(name, 38), '0123456789', '') = '.webp'
+                      AND length(name) BETWEEN 45 AND 48
+                     THEN split_part(substr(name, 38), '.', 1) END AS integer) AS image_no
+    FROM shaped
+)
+SELECT s.attach_id, s.path, s.size_bytes FROM s
+LEFT JOIN LATERAL (
+    SELECT i.attach_id FROM quel.image i WHERE i.job_id = s.job_id AND i.image_no = s.image_no LIMIT 1
+) named ON true
+WHERE s.job_id IS NOT NULL AND s.image_no IS NOT NULL AND named.attach_id IS DISTINCT FROM s.attach_id
+  AND (SELECT true FROM quel.job q WHERE q.job_id = s.job_id)
+ORDER BY s.attach_id
+""")  # noqa: S608 - constants of ours
+
+_CHARGES = text("""
+SELECT c.attach_idx, c.amount, c.balance_after, c.user_id, c.org_id, c.production_idx
+FROM public.quel_credits c WHERE c.attach_idx = ANY(:ids) AND c.api_provider = ANY(:providers)
+""")
+
+_PROVIDERS = list(API_PROVIDERS.values())
+
+_PAYERS = text("""
+SELECT DISTINCT q.payer_kind, q.payer_id FROM quel.job q
+WHERE q.created_at >= now() - make_interval(secs => :since_s) ORDER BY 1, 2
+""")
+
+# The ledger names the member in both cases, the organization only where it paid.
+_OF_ACCOUNT = {
+    PayerKind.ORGANIZATION: "c.org_id = :id",
+    PayerKind.MEMBER: "c.user_id = :id AND c.org_id IS NULL",
+}
+_LEDGER = f"""
+FROM public.quel_credits c
+LEFT JOIN public.quel_attach a
+    ON a.attach_id = c.attach_idx AND c.api_provider = ANY(:providers) AND {_SHAPED}
+WHERE {{account}} AND c.created_at >= now() - make_interval(secs => :since_s)
+"""
+
+
+def _of(account: str) -> str:
+    return _LEDGER.replace("{account}", account)
+
+
+_OWN_ENTRIES = {
+    kind: text(
+        f"SELECT c.attach_idx, c.amount, c.balance_after, c.created_at {_of(account)}"
+        " AND a.attach_id IS NOT NULL ORDER BY c.attach_idx"
+    )
+    for kind, account in _OF_ACCOUNT.items()
+}
+_OTHERS_ENTRY = {
+    kind: text(
+        f"SELECT EXISTS (SELECT 1 {_of(account)}"
+        " AND a.attach_id IS NULL AND c.amount <> 0"
+        " AND (CAST(:begin AS timestamptz) IS NULL OR c.created_at >= :begin)"
+        " AND (CAST(:finish AS timestamptz) IS NULL OR c.created_at <= :finish))"
+    )
+    for kind, account in _OF_ACCOUNT.items()
+}
+_BOOKED = {
+    kind: text(f"SELECT coalesce(sum(c.amount), 0) {_of(account)}") for kind, account in _OF_ACCOUNT.items()
+}
 
 _PRODUCTIONS = text("""
 SELECT p.production_id, p.production_status, p.attach_ids,
        coalesce(p.generated_image_count, 0) AS image_count,
-       array_agg(coalesce(j.job_status::text, 'pending')) AS job_statuses
+       array_agg(coalesce(j.job_status::text, 'pending')) AS job_statuses,
+       jsonb_agg(j.generated_attach_ids) FILTER (
+           WHERE q.job_id IS NOT NULL AND j.completed_at IS NOT NULL
+             AND j.job_status NOT IN ('pending', 'processing')) AS of_ended_jobs
 FROM public.quel_production_photo p JOIN public.quel_production_jobs j ON j.production_id = p.production_id
+LEFT JOIN quel.job q ON q.job_id = j.job_id
 WHERE p.production_id = ANY(:production_ids) GROUP BY p.production_id
 """)
 
 _BALANCES = {
     PayerKind.ORGANIZATION: text("""
-SELECT org_id AS id, coalesce(org_credit, 0) AS balance FROM public.quel_organization WHERE org_id = ANY(:ids)
+SELECT coalesce(o.org_credit, 0) AS balance FROM public.quel_organization o WHERE o.org_id = :id
 """),
     PayerKind.MEMBER: text("""
-SELECT quel_member_id AS id, coalesce(quel_member_credit, 0) AS balance FROM public.quel_member
-WHERE quel_member_id = ANY(:ids)
+SELECT coalesce(m.quel_member_credit, 0) AS balance FROM public.quel_member m WHERE m.quel_member_id = :id
 """),
 }
 
+Place = tuple[str, UUID]
+"""Where a walk through the jobs stands: the owner of the results, and the job."""
+
 
 class AuditRows:
-    """Reads snapshots. All of it is held in memory: on a large database give it a span of time."""
+    """Reads what an audit compares. `since` everywhere: only what was planned, or written, within it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, since: timedelta | None) -> Snapshot:
-        """The jobs planned within `since` (None: all) with everything that hangs on them."""
+    def walk(self, since: timedelta | None, after: Place | None, most: int) -> list[Place]:
+        """The next jobs of a walk, by the folder of their results."""
+        owner, job_id = after or ("", UUID(int=0))
+        values = {"owner": owner, "job_id": job_id, "since_s": _since_s(since), "most": most}
+        return [(row.result_owner, row.job_id) for row in self._rows(_WALK, values)]
+
+    def read(self, job_ids: Sequence[UUID], strays: Mapping[UUID, Sequence[Attachment]]) -> Snapshot:
+        """Jobs with everything that hangs on them; `strays` are attachments that name images of theirs."""
 
         def work(connection: Connection) -> Snapshot:
             connection.execute(_ONE_SNAPSHOT)
-            return _read(connection, (since or _EVER).total_seconds())
+            return _read(connection, job_ids, strays)
+
+        return self._database.run(work)
+
+    def strays(self, since: timedelta | None) -> Iterator[list[Attachment]]:
+        """Attachments that name an image of quel's which is not theirs, page by page, the newest first."""
+        oldest = None if since is None else datetime.now().astimezone() - since
+        before: int | None = None
+        while True:
+            page = self._row(_PAGE_OF_ATTACHMENTS, {"before": before, "most": ATTACHMENTS_AT_ONCE})
+            if page.first is None or (oldest is not None and page.newest < oldest):
+                return
+            values = {"first": page.first, "last": page.last, "since_s": _since_s(since)}
+            yield list(_own(self._rows(_STRAYS, values)))
+            before = page.first
+
+    def _rows(self, statement: TextClause, values: dict[str, Any]) -> Sequence[Row[Any]]:
+        return self._database.run(lambda connection: connection.execute(statement, values).all())
+
+    def _row(self, statement: TextClause, values: dict[str, Any]) -> Row[Any]:
+        return self._rows(statement, values)[0]
+
+    def payers(self, since: timedelta | None) -> list[tuple[PayerKind, UUID]]:
+        """Whoever pays for a job."""
+        rows = self._rows(_PAYERS, {"since_s": _since_s(since)})
+        return [(PayerKind(row.payer_kind), row.payer_id) for row in rows]
+
+    def check_account(
+        self,
+        kind: PayerKind,
+        account_id: UUID,
+        since: timedelta | None,
+        starting_balance: int | None,
+        *,
+        rises: bool,
+    ) -> list[Difference]:
+        """What does not agree between a balance and its ledger, in one snapshot (see core balances)."""
+        values = {"id": account_id, "since_s": _since_s(since), "providers": _PROVIDERS}
+        name = Account(kind, account_id, None, ()).name
+
+        def work(connection: Connection) -> list[Difference]:
+            connection.execute(_ONE_SNAPSHOT)
+            balance = connection.scalar(_BALANCES[kind], values)
+            if balance is None:
+                return []
+            found = list(check_balance(name, int(balance)))
+            for gap in list(gaps(_entries(connection, kind, values), int(balance), rises=rises)):
+                moments = values | {"begin": gap.since, "finish": gap.until}
+                if not connection.scalar(_OTHERS_ENTRY[kind], moments):
+                    found.append(gap.difference(name))
+            if starting_balance is not None:
+                booked = int(connection.scalar(_BOOKED[kind], values))
+                found += check_sum(name, int(balance), starting_balance, booked)
+            return found
 
         return self._database.run(work)
 
 
-def _read(connection: Connection, since_s: float) -> Snapshot:
-    values = {"since_s": since_s}
-    jobs = tuple(_job(row) for row in connection.execute(_JOBS, values))
-    attachments = tuple(Attachment(*row) for row in connection.execute(_ATTACHMENTS, values))
-    ledger = connection.execute(_LEDGER, values | {"providers": list(API_PROVIDERS.values())}).all()
-    own = {attachment.attach_id for attachment in attachments}
+def _since_s(since: timedelta | None) -> float:
+    return (since or _EVER).total_seconds()
+
+
+def _entries(connection: Connection, kind: PayerKind, values: dict[str, Any]) -> Iterator[Entry]:
+    """quel's own rows of an account in order of attach_id, through a cursor on the server."""
+    options = {"stream_results": True, "yield_per": _ENTRIES_AT_ONCE}
+    for row in connection.execute(_OWN_ENTRIES[kind], values, execution_options=options):
+        yield Entry(*row)
+
+
+def _own(rows: Iterable[Row[Any]]) -> Iterator[Attachment]:
+    """The attachments whose path names an image of quel's."""
+    for row in rows:
+        match = _OWN_PATH.search(row.path)
+        if match is not None:
+            yield Attachment(row.attach_id, row.path, row.size_bytes, UUID(match[1]), int(match[2]))
+
+
+def _read(
+    connection: Connection, job_ids: Sequence[UUID], strays: Mapping[UUID, Sequence[Attachment]]
+) -> Snapshot:
+    jobs = tuple(_job(row) for row in connection.execute(_JOBS, {"job_ids": list(job_ids)}))
+    own = [image.attach_id for job in jobs for image in job.images if image.attach_id is not None]
+    attachments = list(_own(connection.execute(_ATTACHMENTS, {"ids": own})))
+    known = {attachment.attach_id for attachment in attachments}
+    attachments += [s for job in jobs for s in strays.get(job.job_id, ()) if s.attach_id not in known]
+    values = {"ids": [each.attach_id for each in attachments], "providers": _PROVIDERS}
     charges: dict[int, list[Charge]] = {}
-    for row in ledger:
-        if row.is_provider and row.attach_idx in own:
-            charge = Charge(
-                row.attach_idx, row.amount, row.balance_after, row.user_id, row.org_id, row.production_idx
-            )
-            charges.setdefault(row.attach_idx, []).append(charge)
-    return Snapshot(
-        jobs, attachments, charges, _productions(connection, jobs), _accounts(connection, jobs, ledger, own)
-    )
+    for row in connection.execute(_CHARGES, values):
+        charges.setdefault(row.attach_idx, []).append(Charge(*row))
+    ordered = tuple(sorted(attachments, key=lambda each: each.attach_id))
+    return Snapshot(jobs, ordered, charges, _productions(connection, jobs))
 
 
 def _job(row: Row[Any]) -> AuditedJob:
@@ -133,12 +311,8 @@ def _image(image_no: int, state: str, attach_id: int | None, without_request: bo
 
 
 def _productions(connection: Connection, jobs: tuple[AuditedJob, ...]) -> tuple[AuditedProduction, ...]:
-    ended_ids: dict[UUID, list[int]] = {}
-    for job in jobs:
-        if job.production_id is not None:
-            ended = job.is_closed and job.status not in OPEN_STATUSES
-            ended_ids.setdefault(job.production_id, []).extend(attach_ids(job.attach_ids) if ended else ())
-    rows = connection.execute(_PRODUCTIONS, {"production_ids": list(ended_ids)})
+    production_ids = list({job.production_id for job in jobs if job.production_id is not None})
+    rows = connection.execute(_PRODUCTIONS, {"production_ids": production_ids})
     return tuple(
         AuditedProduction(
             production_id=row.production_id,
@@ -146,30 +320,7 @@ def _productions(connection: Connection, jobs: tuple[AuditedJob, ...]) -> tuple[
             attach_ids=row.attach_ids,
             image_count=row.image_count,
             job_statuses=tuple(JobStatus(status) for status in row.job_statuses),
-            ended_ids=tuple(ended_ids[row.production_id]),
+            ended_ids=tuple(one for ids in row.of_ended_jobs or () for one in attach_ids(ids)),
         )
         for row in rows
-    )
-
-
-def _accounts(
-    connection: Connection, jobs: tuple[AuditedJob, ...], ledger: Any, own: set[int]
-) -> tuple[Account, ...]:
-    payers = {(job.payer_kind, job.payer_id) for job in jobs}
-    entries: dict[tuple[PayerKind, UUID], list[Entry]] = {payer: [] for payer in payers}
-    for row in ledger:
-        payer = (
-            (PayerKind.ORGANIZATION, row.org_id) if row.org_id else (PayerKind.MEMBER, row.user_id)
-        )  # the ledger names the member in both cases, the organization only where it paid
-        if payer in entries:
-            attach_id = row.attach_idx if row.is_provider and row.attach_idx in own else None
-            entries[payer].append(Entry(attach_id, row.amount, row.balance_after, row.created_at))
-    balances = {
-        (kind, row.id): int(row.balance)
-        for kind, statement in _BALANCES.items()
-        for row in connection.execute(statement, {"ids": [id for each, id in payers if each is kind]})
-    }
-    return tuple(
-        Account(kind, account_id, balances.get((kind, account_id)), tuple(entries[kind, account_id]))
-        for kind, account_id in sorted(payers, key=str)
     )

@@ -19,6 +19,7 @@ from quel.adapters.postgres.image_state import RETRY, SOME_IMAGES, move
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineImage, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Job, Production
+from quel.adapters.postgres.tally_hour import unmake_hour
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.job import JobPlan, JobStatus
 from quel.core.operations.retry_job import EndedJob
@@ -94,6 +95,7 @@ class RetryJobRows:
             if row is not None:
                 connection.execute(_PRODUCTION_PROCESSING, {"of_production": row.production_id})
                 connection.execute(_IN_HAND, {"job_id": job_id})  # the sweep minds it, whatever its age
+                unmake_hour(connection, job_id)
             return row is not None
 
         return self._database.run(work)
@@ -142,6 +144,7 @@ def _reopen(
     connection.execute(_fresh_recoveries(job_id))
     count_progress(connection, job_id, stage=0)
     connection.execute(_PRODUCTION_PROCESSING, {"of_production": job.production_id})
+    unmake_hour(connection, job_id)
     return None
 
 

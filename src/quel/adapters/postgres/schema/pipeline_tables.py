@@ -40,11 +40,13 @@ FINAL = state_list(FINAL_STATES)
 """The states in which an image has ended, as SQL."""
 
 
-def _now() -> Column[Any]:
+def now_column() -> Column[Any]:
+    """A moment that is the transaction's where nobody says another."""
     return Column(TIMESTAMP(timezone=True), nullable=False, server_default=text("now()"))
 
 
-def _count() -> Column[Any]:
+def count_column() -> Column[Any]:
+    """A number that begins at 0."""
     return Column(Integer, nullable=False, server_default=text("0"))
 
 
@@ -62,10 +64,10 @@ class PendingJobInHand(Table, table=True):
             SqlUuid, ForeignKey("quel_production_jobs.job_id", ondelete="CASCADE"), primary_key=True
         )
     )
-    recoveries: int = Field(sa_column=_count())
-    adoptions: int = Field(sa_column=_count())
-    created_at: datetime | None = Field(default=None, sa_column=_now())
-    updated_at: datetime | None = Field(default=None, sa_column=_now())
+    recoveries: int = Field(sa_column=count_column())
+    adoptions: int = Field(sa_column=count_column())
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+    updated_at: datetime | None = Field(default=None, sa_column=now_column())
 
     __table_args__ = ({"schema": SCHEMA},)
 
@@ -108,28 +110,30 @@ class PipelineJob(Table, table=True):
     result_owner: str = Field(sa_column=Column(Text, nullable=False))
     plan: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     warnings: list[str] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb")))
-    input_images: int = Field(sa_column=_count())
+    input_images: int = Field(sa_column=count_column())
     extra_attach_ids: list[int] = Field(
         sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb"))
     )
     ended_elsewhere: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
-    starts: int = Field(sa_column=_count())  # of its preparation since that last ended in order
+    starts: int = Field(sa_column=count_column())  # of its preparation since that last ended in order
     prepared_by: str | None = Field(default=None, sa_column=Column(Text))  # the message that is at it
     prepared_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
     prompts_kept: bool = Field(  # in the plan, and in the requests of the images
         default=True, sa_column=Column(Boolean, nullable=False, server_default=text("true"))
     )
-    fruitless_recoveries: int = Field(sa_column=_count())
-    stored_at_recovery: int = Field(sa_column=_count())
-    created_at: datetime | None = Field(default=None, sa_column=_now())
-    updated_at: datetime | None = Field(default=None, sa_column=_now())
+    fruitless_recoveries: int = Field(sa_column=count_column())
+    stored_at_recovery: int = Field(sa_column=count_column())
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+    updated_at: datetime | None = Field(default=None, sa_column=now_column())
 
     __table_args__ = (
         CheckConstraint("payer_kind IN ('organization', 'member')", name="payer_kind"),
         Index("ix_job_payer", "payer_id"),
         Index("ix_job_prompts_kept", "created_at", postgresql_where=text("prompts_kept")),
+        Index("ix_job_owner", "result_owner", "job_id"),
+        Index("ix_job_created", text("created_at DESC"), text("job_id DESC")),
         {"schema": SCHEMA},
     )
 
@@ -145,9 +149,9 @@ class PipelineImage(Table, table=True):
     image_no: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     path: str = Field(sa_column=Column(String(50), nullable=False))
     customer: str = Field(sa_column=Column(Text, nullable=False))
-    stage: int = Field(sa_column=_count())
-    item: int = Field(sa_column=_count())
-    number: int = Field(sa_column=_count())
+    stage: int = Field(sa_column=count_column())
+    item: int = Field(sa_column=count_column())
+    number: int = Field(sa_column=count_column())
     seed: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     engine: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'gemini'")))
     workflow: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
@@ -158,19 +162,23 @@ class PipelineImage(Table, table=True):
     state: str = Field(sa_column=Column(String(20), nullable=False, server_default=text("'planned'")))
     turn: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     request: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
-    attempts: int = Field(sa_column=_count())
-    broken_answers: int = Field(sa_column=_count())
-    not_before: datetime | None = Field(default=None, sa_column=_now())
+    attempts: int = Field(sa_column=count_column())
+    broken_answers: int = Field(sa_column=count_column())
+    not_before: datetime | None = Field(default=None, sa_column=now_column())
     lease_owner: str | None = Field(default=None, sa_column=Column(Text))
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
-    starts: int = Field(sa_column=_count())  # of its making or storing since that last ended in order
+    starts: int = Field(sa_column=count_column())  # of its making or storing since that last ended in order
     object_bytes: int | None = Field(default=None, sa_column=Column(Integer))  # stored, and not yet delivered
     cost_usd: Decimal | None = Field(default=None, sa_column=Column(Numeric(10, 5)))
     reason_code: str | None = Field(default=None, sa_column=Column(Text))
     reason: str | None = Field(default=None, sa_column=Column(Text))
     attach_id: int | None = Field(default=None, sa_column=Column(BigInteger))
-    created_at: datetime | None = Field(default=None, sa_column=_now())
-    updated_at: datetime | None = Field(default=None, sa_column=_now())
+    # what became of it, a note a move: see adapters/postgres/image_history.py
+    history: list[dict[str, Any]] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb"))
+    )
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+    updated_at: datetime | None = Field(default=None, sa_column=now_column())
 
     __table_args__ = (
         CheckConstraint(f"state IN {state_list(list(ImageState))}", name="state"),
@@ -205,7 +213,7 @@ class ProviderCall(Table, table=True):
 
     owner: str = Field(sa_column=Column(Text, primary_key=True))
     engine: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'gemini'")))
-    called_at: datetime | None = Field(default=None, sa_column=_now())
+    called_at: datetime | None = Field(default=None, sa_column=now_column())
 
     __table_args__ = (Index("ix_provider_call_called_at", "called_at"), {"schema": SCHEMA})
 
@@ -217,6 +225,6 @@ class PausedPath(Table, table=True):
 
     path: str = Field(sa_column=Column(Text, primary_key=True))
     why: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
-    since: datetime | None = Field(default=None, sa_column=_now())
+    since: datetime | None = Field(default=None, sa_column=now_column())
 
     __table_args__ = ({"schema": SCHEMA},)

@@ -197,6 +197,12 @@ class Job(Table, table=True):
         Index("ix_quel_production_jobs_status", "job_status"),
         Index("ix_quel_production_jobs_type_status", "job_type", "job_status"),
         Index("ix_quel_production_jobs_member", "quel_member_id", "job_status", text("created_at DESC")),
+        Index(
+            "ix_quel_production_jobs_failed",
+            text("created_at DESC"),
+            text("job_id DESC"),
+            postgresql_where=text("job_status = 'failed'"),
+        ),
     )
 
 
@@ -236,3 +242,9 @@ class Credit(Table, table=True):
     api_provider: str | None = Field(default=None, sa_column=Column(String))
     created_at: datetime | None = Field(default=None, sa_column=_written())
     updated_at: datetime | None = Field(default=None, sa_column=_written())
+
+    __table_args__ = (
+        Index("ix_quel_credits_attach", "attach_idx"),
+        Index("ix_quel_credits_org", "org_id", text("created_at DESC")),
+        Index("ix_quel_credits_user", "user_id", text("created_at DESC")),
+    )
