@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import redis
 
 from quel.adapters.clock import SystemClock
+from quel.adapters.held_jobs import HeldJobs
 from quel.adapters.memory_budget import MemoryBudget
 from quel.adapters.picture_file import picture_file
 from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
+from quel.adapters.postgres.fetch_line import FetchLineRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
 from quel.adapters.postgres.generate_image import GenerateImageRows
 from quel.adapters.postgres.operations.tally import TallyRows
@@ -135,9 +137,19 @@ class Services:
         return FetchJobRows(self.database)
 
     @cached_property
+    def fetch_line(self) -> FetchLineRows:
+        """The line of jobs to fetch."""
+        return FetchLineRows(self.database)
+
+    @cached_property
     def prepare_inputs(self) -> ports.PrepareInputsRows:
         """The rows of prepare_inputs."""
         return PrepareInputsRows(self.database)
+
+    @cached_property
+    def preparing(self) -> HeldJobs:
+        """The jobs that are being prepared in this process."""
+        return HeldJobs()
 
     @cached_property
     def generate_image(self) -> ports.GenerateImageRows:

@@ -19,6 +19,9 @@ class Repair(Enum):
     MESSAGE = ("the message comes back, or the sweep sends a new one", 120)
     SWEEP = ("the sweep finds the rows that do not move", 120)
     LEASE = ("the lease lapses after 30 s, the sweep frees the image", 90)
+    LINE = ("a bridge takes the job up from the line again", 63)
+    HOLD = ("the hold lapses after 30 s, a worker looks for jobs to prepare", 32)
+    TURNS = ("a worker looks for jobs to prepare", 2)
     ADMISSION = ("a worker looks for images that are ready", 3)
     NOTHING = ("nothing is left to do", 0)
 
@@ -63,9 +66,11 @@ _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("after:ack.fetch_job", NO_WORK, Repair.MESSAGE),
     ("before:PrepareInputsRows.load#2", A_MESSAGE, Repair.MESSAGE),
     ("before:Cancellations.is_cancelled#2", A_MESSAGE, Repair.MESSAGE),
-    ("before:Blobs.inputs_full", A_MESSAGE, Repair.MESSAGE),
-    ("before:PrepareInputsRows.begin", A_MESSAGE, Repair.MESSAGE),
-    ("after:PrepareInputsRows.begin", "a start that has been counted", Repair.MESSAGE),
+    ("before:Pause.paused_paths", A_MESSAGE, Repair.TURNS),
+    ("before:Blobs.inputs_full", A_MESSAGE, Repair.TURNS),
+    ("before:PrepareInputsRows.take", A_MESSAGE, Repair.TURNS),
+    ("committing:PrepareInputsRows.take", A_MESSAGE, Repair.TURNS),
+    ("after:PrepareInputsRows.take", "a worker that holds a job", Repair.HOLD),
     ("before:PrepareInputsRows.attachment_paths", A_MESSAGE, Repair.MESSAGE),
     ("before:SupabaseStorage.read_reference", A_MESSAGE, Repair.MESSAGE),
     ("before:SupabaseStorage.read_reference#2", AN_ATTEMPT, Repair.MESSAGE),
@@ -79,7 +84,7 @@ _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("before:send.generate_image#2", "one of two messages", Repair.ADMISSION),
     ("after:send.generate_image#2", A_MESSAGE, Repair.ADMISSION),
     ("before:ack.prepare_inputs", A_MESSAGE, Repair.ADMISSION),
-    ("before:Pause.paused_paths", A_MESSAGE, Repair.ADMISSION),
+    ("before:Pause.paused_paths#2", A_MESSAGE, Repair.ADMISSION),
     ("before:GeminiQuota.reserve", A_MESSAGE, Repair.ADMISSION),
     ("after:GeminiQuota.reserve", "a slot of the quota", Repair.ADMISSION),
     ("before:GenerateImageRows.claim", "a slot of the quota", Repair.ADMISSION),
@@ -202,6 +207,15 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     "an unknown id comes first": [
         ("before:RejectedEntries.keep", A_MESSAGE, Repair.MESSAGE),
         ("after:RejectedEntries.keep", A_MESSAGE, Repair.MESSAGE),
+    ],
+    "many ids come at once": [
+        ("before:FetchLineRows.line_up", "a bridge with ids in its hands", Repair.RESCUE),
+        ("committing:FetchLineRows.line_up", "a bridge with ids in its hands", Repair.RESCUE),
+        ("after:FetchLineRows.line_up", "a bridge with ids in its hands", Repair.RESCUE),
+        ("before:FetchLineRows.take#2", NO_WORK, Repair.LINE),
+        ("committing:FetchLineRows.take#2", NO_WORK, Repair.LINE),
+        ("after:FetchLineRows.take#2", "a bridge with a job in its hands", Repair.LINE),
+        ("before:FetchLineRows.leave", "a bridge with a job it has handed on", Repair.LINE),
     ],
     "a bridge has died": [
         ("before:Ingest.rescue", NO_WORK, Repair.RESCUE),

@@ -115,6 +115,11 @@ def _junk_first(case: Case) -> None:
     case.order()
 
 
+def _many_ids(case: Case) -> None:
+    job_id = str(case.order(pushed=False))
+    case.studio.redis.lpush("jobs:queue", *[job_id] * 6)  # at once: more than are sent for at once
+
+
 def _unknown_first(case: Case) -> None:
     case.studio.push(uuid4())
     case.order()
@@ -214,6 +219,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "junk comes first": Scenario(_junk_first),
     "an unknown id comes first": Scenario(_unknown_first),
+    "many ids come at once": Scenario(_many_ids),
     "a bridge has died": Scenario(_dead_bridge),
     "pending on no list": Scenario(_on_no_list),
     "a lease has lapsed": Scenario(_lapsed),

@@ -27,7 +27,7 @@ PATIENCE_S = 120.0
 _SWEEP = "sweep_stuck_jobs"
 _CLOCKS = {
     "quel_production_jobs": ("created_at", "updated_at", "started_at", "completed_at"),
-    "quel.job": ("created_at", "updated_at", "prepared_until"),
+    "quel.job": ("created_at", "updated_at", "not_before", "prepared_until"),
     "quel.image": ("created_at", "updated_at", "not_before", "lease_until"),
 }
 

@@ -14,12 +14,13 @@ from quel.core.generate_image import ClaimedImage
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
 from quel.core.pipeline import SUSPECT_STARTS, Step, StepMessage
+from quel.core.prepare_inputs import LEASE_S, Lookahead
 from quel.core.submission import Submission
 from quel.sandbox.memory.pictures import NO_PICTURE, made
 from quel.sandbox.memory.worker import run_stage
 from tests.integration.harness import Pipeline
 from tests.integration.harness import World as Servers
-from tests.integration.two_worlds import JOB, MINUTE_S, OTHER, STUCK_S, InMemory, OnServers, World
+from tests.integration.two_worlds import JOB, MINUTE_S, NEWCOMER, OTHER, STUCK_S, InMemory, OnServers, World
 
 REFUSAL = Refused("blocked_safety", "The provider refused it.")
 FAILURE = Transient("server_error", "It failed.")
@@ -335,9 +336,8 @@ def preparing_ends_every_process(world: World) -> None:
     world.order(2)
     world.run(until=Step.FETCH_JOB)
     for _ in range(3):
-        assert world.services.prepare_inputs.begin(JOB, "one that dies")
-        assert world.services.prepare_inputs.begin(JOB, "another") is None
-        world.let_pass(61)
+        assert world.services.prepare_inputs.take(Lookahead(("fashion",)), "a message") is not None
+        world.let_pass(LEASE_S + 1)
     world.run()
 
 
@@ -346,10 +346,54 @@ def storage_hands_out_nothing_for_a_while(world: World) -> None:
     asked = [{"attachId": world.reference("top", b"top"), "type": "top"}]
     world.order(1, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
     world.run(until=Step.FETCH_JOB)
-    world.storage.trouble.plan("read_reference", DOWN)
-    world.messages += run_stage(world.services, world.messages.pop(), tries=7)
-    assert [message.step for message in world.messages] == [Step.PREPARE_INPUTS]
+    for _ in range(3):
+        world.storage.trouble.plan("read_reference", DOWN)
     world.run()
+
+
+@scenario
+def a_newcomer_is_prepared_before_the_rest_of_a_backlog(world: World) -> None:
+    member = world.studio.member(1_000)
+    for job_id in (JOB, OTHER):
+        world.order(2, member=member, job_id=job_id)
+    for step in (Step.FETCH_JOB, Step.FETCH_JOB, Step.PREPARE_INPUTS):
+        world.run(until=step)
+    world.order(1, job_id=NEWCOMER)
+    world.messages.insert(0, world.messages.pop())
+    world.run(until=Step.FETCH_JOB)
+    world.run(until=Step.PREPARE_INPUTS)
+
+
+@scenario
+def pictures_of_later_turns_make_room(world: World) -> None:
+    asked = [{"attachId": world.reference("top", b"top"), "type": "top"}]
+    data = {"basePrompt": "a mast", "individualImageAttachIds": asked}
+    member = world.studio.member(1_000)
+    for job_id in (JOB, OTHER):
+        world.order(2, member=member, job_id=job_id, job_type="single_batch", data=data)
+    for step in (Step.FETCH_JOB, Step.FETCH_JOB, Step.PREPARE_INPUTS, Step.PREPARE_INPUTS):
+        world.run(until=step)
+    world.order(1, job_id=NEWCOMER, job_type="single_batch", data=data)
+    world.messages.insert(0, world.messages.pop())
+    world.run(until=Step.FETCH_JOB)
+    set_back = world.services.prepare_inputs.set_back(Lookahead(("beauty", "fashion")))
+    assert set_back is not None
+    assert set_back.job_id == OTHER
+    world.services.blobs.drop_job(OTHER, set_back.picture_keys, images=0)
+
+
+@scenario
+def words_alone_are_prepared_while_the_cache_is_full(world: World) -> None:
+    asked = [{"attachId": world.reference("top", b"top"), "type": "top"}]
+    world.order(1, job_type="single_batch", data={"basePrompt": "a mast", "individualImageAttachIds": asked})
+    world.order(1, job_id=OTHER)
+    world.run(until=Step.FETCH_JOB)
+    world.run(until=Step.FETCH_JOB)
+    lookahead = Lookahead(("beauty", "fashion"), pictures=False)
+    assert world.services.prepare_inputs.waits(lookahead)
+    assert world.services.prepare_inputs.take(lookahead, "a message") is not None
+    assert not world.services.prepare_inputs.waits(lookahead)
+    world.let_pass(LEASE_S + 1)
 
 
 @scenario

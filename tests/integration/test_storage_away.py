@@ -11,6 +11,7 @@ from quel.adapters.redis.messages import send
 from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage
+from quel.core.prepare_inputs import LEASE_S, Lookahead
 from quel.sandbox.faults import Fault
 from quel.sandbox.storage import faults
 from quel.services import Services
@@ -197,9 +198,9 @@ def test_a_job_whose_preparation_ends_its_process_again_and_again_fails_with_a_r
     job_id = ordered(pipeline, 2, pipeline.studio.member(100))
     fetch_job(services, job_id)
     for _ in range(MOST_STARTS):
-        services.prepare_inputs.begin(job_id, "a message")
-    assert prepare_inputs(services, job_id, owner="another") == ()
-    assert prepare_inputs(services, job_id, owner="a message") == (StepMessage(Step.FINALIZE_JOB, job_id),)
+        assert services.prepare_inputs.take(Lookahead(("fashion",)), "a message") is not None
+        pipeline.let_pass(LEASE_S + 1)
+    assert prepare_inputs(services, job_id) == (StepMessage(Step.FINALIZE_JOB, job_id),)
     finalize_job(services, job_id)
     row = pipeline.studio.job_row(job_id)
     assert (row["job_status"], row["failed_images"]) == ("failed", 2)

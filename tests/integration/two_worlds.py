@@ -26,18 +26,18 @@ from quel.services import Services
 from quel.settings import read_settings
 from tests.integration.harness import Pipeline
 
-JOB, OTHER = UUID(int=0xA), UUID(int=0xB)
+JOB, OTHER, NEWCOMER = UUID(int=0xA), UUID(int=0xB), UUID(int=0xC)
 MINUTE_S, STUCK_S = 61.0, 601.0
 
 _JOB = "job_status total_images completed_images failed_images generated_attach_ids error_message retry_count"
 _PRODUCTION = "production_status attach_ids generated_image_count input_images_count"
 _CLAIMED = (
     "path payer_kind price result_owner warnings input_images extra_attach_ids fruitless_recoveries"
-    " stored_at_recovery ended_elsewhere starts"
+    " stored_at_recovery ended_elsewhere starts postponed"
 )
 _IMAGE = (
-    "job_id image_no path stage item number seed state turn attempts broken_answers starts object_bytes"
-    " engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
+    "job_id image_no path stage item number seed state turn text_only attempts broken_answers starts"
+    " object_bytes engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
 )
 _LEDGER = "transaction_type amount balance_after description attach_idx api_provider"
 _ALL_TABLES = "quel_member, quel_organization, quel_production_photo, quel_attach, quel_credits"

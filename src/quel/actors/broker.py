@@ -5,6 +5,7 @@ from dramatiq.middleware import CurrentMessage, TimeLimit
 from periodiq import PeriodiqMiddleware
 
 from quel.actors.admission.middleware import AdmissionMiddleware
+from quel.actors.admission.preparation import PreparationMiddleware
 from quel.actors.middleware.health import HealthMiddleware
 from quel.actors.middleware.ingest import IngestMiddleware
 from quel.actors.middleware.metrics import MetricsMiddleware
@@ -39,6 +40,7 @@ def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramati
         PeriodiqMiddleware(skip_delay=30),  # a tick that is late by more is dropped: the next is near
         IngestMiddleware(settings),  # raw lists → fetch_job, in the processes that serve it
         AdmissionMiddleware(settings),  # leases and waiting images, in the processes that generate
+        PreparationMiddleware(),  # jobs that wait to be prepared, in the processes that prepare
         SweepHeartbeatMiddleware(),  # the sweep's heartbeat
         SchedulerHealthMiddleware(settings),  # health of the scheduler, which is no worker
         HealthMiddleware(

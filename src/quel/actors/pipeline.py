@@ -12,7 +12,6 @@ from quel.actors.runtime import runtime
 from quel.adapters.redis.messages import send
 from quel.core.errors import QuelError
 from quel.core.pipeline import Step, StepMessage
-from quel.core.prepare_inputs import MOST_TRIES
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.settings import settings
@@ -41,13 +40,11 @@ def fetch_job(job_id: str) -> None:
             emit(Event.ENTRY_REJECTED, reason="unknown job")
 
 
-@dramatiq.actor(
-    queue_name=Step.PREPARE_INPUTS, priority=20, max_retries=MOST_TRIES, time_limit=15 * _MINUTE_MS
-)
+@dramatiq.actor(queue_name=Step.PREPARE_INPUTS, priority=20, max_retries=8, time_limit=15 * _MINUTE_MS)
 def prepare_inputs(job_id: str) -> None:
-    """Fetches references, draws what the provider is shown, sends one message an image."""
-    owner, tries = _message_id(), _retries()
-    _run(lambda: prepare(runtime.services, UUID(job_id), owner=owner, tries=tries), job_id)
+    """For the job whose turn it is: references, what the provider is shown, one message an image."""
+    owner = _message_id()
+    _run(lambda: prepare(runtime.services, UUID(job_id), owner=owner), job_id)
 
 
 @dramatiq.actor(

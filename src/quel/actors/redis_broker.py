@@ -8,6 +8,7 @@ same, which also brings back the messages of workers that have died.
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import dramatiq
@@ -24,12 +25,21 @@ class PollingRedisBroker(HeartbeatBroker):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._wakes: dict[str, threading.Event] = {}
+        self.shares: Mapping[str, int] = {}
+        """How many messages of a queue this process works on at once; the worker's prefetch for others."""
 
     def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
         """Sends a message; one without delay is fetched at once where this process serves its queue."""
         sent: dramatiq.Message[Any] = super().enqueue(message, delay=delay)
         self.wake(sent.queue_name)
         return sent
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> dramatiq.Consumer:
+        """A consumer that has no more messages in hand than the queue's share."""
+        consumer: dramatiq.Consumer = super().consume(
+            queue_name, self.shares.get(queue_name, prefetch), timeout
+        )
+        return consumer
 
     def wake(self, queue: str) -> None:
         """Makes the consumer of `queue` look for messages now."""

@@ -92,6 +92,11 @@ class JobRequest:
     replaced: tuple[Replaced, ...] = ()
     image_size: str | None = None
 
+    @property
+    def is_text_only(self) -> bool:
+        """Whether the provider is shown no picture, so that none need be fetched or kept."""
+        return not any(stage.references for stage in self.stages)
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -27,6 +27,13 @@ class OnlyPaths:
 OpenPaths = EveryPath | OnlyPaths
 
 
+def names_of(open_paths: OpenPaths, known_paths: Collection[str]) -> tuple[str, ...]:
+    """The open paths by name, in order."""
+    if isinstance(open_paths, EveryPath):
+        return tuple(sorted(known_paths))
+    return tuple(limit.path for limit in open_paths.limits)
+
+
 def without_paused(open_paths: OpenPaths, paused: Set[str], known_paths: Collection[str]) -> OpenPaths:
     """What is left of the open paths when those that are `paused` are closed; `*` stands for all of them."""
     if not paused:

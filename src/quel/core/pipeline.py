@@ -25,6 +25,10 @@ SUSPECT_STARTS = 2
 ends it was begun as often, and would fail with it."""
 
 
+WHOEVER = UUID(int=0)
+"""In the place of a job's id: the message is about none, only about whose turn it is."""
+
+
 class ImageState(StrEnum):
     """Where an image stands.
 

@@ -23,7 +23,15 @@ from quel.core.operator_fault import OperatorFault
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.persist_output import OutputToPersist, PersistEnd
 from quel.core.pipeline import Step
-from quel.core.prepare_inputs import FailedImage, Preparation, Prepared, ReadyImage
+from quel.core.prepare_inputs import (
+    FailedImage,
+    Lookahead,
+    Preparation,
+    PreparationTurn,
+    Prepared,
+    ReadyImage,
+    SetBack,
+)
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.submission import Submission
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
@@ -141,14 +149,23 @@ class PrepareInputsRows(Protocol):
     def load(self, job_id: UUID) -> Preparation | None:
         """A claimed job's plan and states, or None where quel has no plan of it."""
 
-    def begin(self, job_id: UUID, owner: str) -> int | None:
-        """Leases the preparation to `owner`; how often it has begun since it last ended in order.
+    def take(self, lookahead: Lookahead, owner: str) -> PreparationTurn | None:
+        """Leases the job whose turn it is to `owner` for as long as that is renewed; None for none."""
 
-        None while another owner is at it.
+    def waits(self, lookahead: Lookahead) -> bool:
+        """Whether a job could be prepared now."""
+
+    def set_back(self, lookahead: Lookahead) -> SetBack | None:
+        """Sends the last job behind whose turn it is, or of no such path, back to be prepared later."""
+
+    def renew(self, job_ids: Sequence[UUID]) -> None:
+        """Prolongs the lease of jobs that are being prepared."""
+
+    def postpone(self, job_id: UUID, *, pause_s: float, postponed: int) -> None:
+        """Ends the lease of a job that is to be tried again after `pause_s`, and notes that it is not stuck.
+
+        `postponed` is how often in a row Storage has put it off now.
         """
-
-    def postpone(self, job_id: UUID) -> None:
-        """Ends the lease of a preparation that is to be tried again, and notes that the job is not stuck."""
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
@@ -352,6 +369,13 @@ class LeaseRenewal(Protocol):
 
     def held(self, lease: str, slot: Slot, quota: Quota) -> AbstractContextManager[None]:
         """Renews the image's lease, and the slot at its quota, for as long as the block runs."""
+
+
+class Preparing(Protocol):
+    """Keeps the jobs that are being prepared from being taken a second time."""
+
+    def held(self, job_id: UUID) -> AbstractContextManager[None]:
+        """Renews the lease of the job for as long as the block runs."""
 
 
 class Pause(Protocol):

@@ -1,4 +1,4 @@
-"""What prepare_inputs knows of a job, and what it hands to the images."""
+"""Which job is prepared next, what prepare_inputs knows of it, and what it hands to the images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +16,60 @@ DOWNLOADS_AT_ONCE = 6
 MOST_TRIES = 7
 """About a minute of growing pauses: then a reference that Storage alone cannot hand out counts as missing."""
 
-LEASE_S = 60.0
-"""How long a preparation keeps others from its job: until the message of a killed worker comes again."""
+LEASE_S = 30.0
+"""How long a preparation keeps others from its job when it is not renewed: its worker was killed."""
 
 PAUSE_S = 60.0
 """What a job waits whose references cannot be had at all, before it is tried anew."""
+
+FULL_CACHE_PAUSE_S = 5.0
+"""What a job waits whose pictures found no room."""
+
+AHEAD = 64
+"""How many images of a path may be ready before a job's first one: then the job is not prepared yet."""
+
+_FIRST_PAUSE_S = 0.5
+
+
+def pause_s(postponed: int) -> float:
+    """How long a preparation is put off that was put off `postponed` times in a row before."""
+    return PAUSE_S if postponed >= MOST_TRIES else min(_FIRST_PAUSE_S * 2**postponed, PAUSE_S / 2)
+
+
+@dataclass(frozen=True)
+class Lookahead:
+    """Whose turn may be taken: a job of one of these paths, with fewer than `ahead` images ready before it.
+
+    Those of `closed` paths, at which no image may begin now, come last. `pictures` says whether there is room
+    for pictures; without, only jobs of words alone are prepared.
+    """
+
+    paths: tuple[str, ...]
+    closed: tuple[str, ...] = ()
+    pictures: bool = True
+    ahead: int = AHEAD
+
+
+@dataclass(frozen=True)
+class PreparationTurn:
+    """The job whose turn it is, leased to the taker alone.
+
+    `starts` counts how often it was begun since it last ended in order, this time included; `postponed` how
+    often in a row it was put off. `others_wait` says that more jobs are planned.
+    """
+
+    job_id: UUID
+    starts: int
+    postponed: int
+    others_wait: bool
+
+
+@dataclass(frozen=True)
+class SetBack:
+    """A job whose images are planned once more, and the keys of the pictures that they need no longer."""
+
+    job_id: UUID
+    picture_keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,10 @@ class Services(Protocol):
         """What keeps running calls' leases alive; only where generate_image is served."""
 
     @property
+    def preparing(self) -> ports.Preparing:
+        """What keeps the hold of jobs that are being prepared."""
+
+    @property
     def pause(self) -> ports.Pause:
         """The operator's brake."""
 

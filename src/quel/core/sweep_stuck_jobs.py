@@ -1,7 +1,7 @@
 """Whether a job that does not move is waiting or stuck, and what the sweep should do about it."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
@@ -35,7 +35,8 @@ class ProcessingJob:
 
     `lapsed` are the images whose lease has run out, `leased` says that another one's is alive.
     `fruitless` counts the recoveries since the last new image. `kept_bytes` says that an answer to one of its
-    open images is kept, so that it is not thrown away. `moved_at` is when one of its images last moved.
+    open images is kept, so that it is not thrown away. `moved_at` is when one of its images last moved,
+    `planned_turn` the turn of the first one that is not prepared yet.
     """
 
     job_id: UUID
@@ -47,6 +48,7 @@ class ProcessingJob:
     leased: bool
     fruitless: int
     kept_bytes: bool = False
+    planned_turn: int = 0
 
     def has(self, state: ImageState) -> bool:
         """Whether an image is in `state`."""
@@ -84,6 +86,8 @@ class OpenJobs:
     orphans: tuple[Orphan, ...]
     marked: tuple[MarkedJob, ...]
     flow_silent_s: float
+    prepared_up_to: Mapping[str, int] = field(default_factory=dict)
+    """Of each path where many images wait, the turn before which they are prepared now."""
 
     @property
     def job_ids(self) -> tuple[UUID, ...]:
@@ -125,7 +129,7 @@ class SweepContext:
 
     `closed_paths` are switched off or paused (`*` for all); `gate_closed` says that the provider, the quota
     or answers not yet stored keep everyone away from the provider, `inputs_full` that no further job can be
-    prepared.
+    prepared. `prepared_up_to`: see OpenJobs.
     """
 
     stuck_after_s: float
@@ -134,6 +138,13 @@ class SweepContext:
     gate_closed: bool
     closed_paths: frozenset[str]
     inputs_full: bool = False
+    prepared_up_to: Mapping[str, int] = field(default_factory=dict)
+
+    def may_be_prepared(self, job: ProcessingJob) -> bool:
+        """Whether a job that is planned waits for nobody else but whoever prepares."""
+        up_to = self.prepared_up_to.get(job.path)
+        is_its_turn = up_to is None or job.planned_turn < up_to
+        return is_its_turn and not self.inputs_full and not self.is_closed(job.path)
 
     def is_closed(self, path: str) -> bool:
         """Whether no image of this path may begin."""
@@ -194,7 +205,7 @@ def decide_processing(
         return _recover_or_close(job, context, may_close=not job.leased and not has_its_turn_yet)
     if job.silent_s < min(GRACE_S, context.stuck_after_s) or job.leased:
         return _LEAVE
-    needed = [message for message in next_steps(job.job_id, job.images) if _is_needed(message, context)]
+    needed = [message for message in next_steps(job.job_id, job.images) if _is_needed(message, job, context)]
     lost = tuple(message for message in needed if waiting(message) is False)
     if job.silent_s < context.stuck_after_s:
         return Verdict(Action.SEND_AGAIN, lost)
@@ -225,12 +236,12 @@ def _recover_or_close(job: ProcessingJob, context: SweepContext, *, may_close: b
 
 def _is_held_up(job: ProcessingJob, context: SweepContext) -> bool:
     """Whether something that concerns everyone, or an operator's word, keeps the job from going on."""
-    if job.has(ImageState.PLANNED) and context.inputs_full:
+    if job.has(ImageState.PLANNED) and not context.may_be_prepared(job):
         return True
     return job.has(ImageState.READY) and (context.is_closed(job.path) or context.gate_closed)
 
 
-def _is_needed(message: StepMessage, context: SweepContext) -> bool:
+def _is_needed(message: StepMessage, job: ProcessingJob, context: SweepContext) -> bool:
     if message.step is Step.PREPARE_INPUTS:
-        return not context.inputs_full
+        return context.may_be_prepared(job)
     return message.step is not Step.GENERATE_IMAGE

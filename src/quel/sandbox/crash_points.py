@@ -25,6 +25,7 @@ from quel.adapters.gemini.engine import GeminiEngine
 from quel.adapters.imaging import PillowImaging
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_job import FetchJobRows
+from quel.adapters.postgres.fetch_line import FetchLineRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
 from quel.adapters.postgres.generate_image import GenerateImageRows
 from quel.adapters.postgres.persist_output import PersistOutputRows
@@ -47,8 +48,9 @@ DURING_S = 0.4
 _CALLS: dict[type, tuple[str, ...]] = {
     Ingest: ("take", "done", "rescue"),
     RejectedEntries: ("keep",),
+    FetchLineRows: ("line_up", "take", "leave"),
     FetchJobRows: ("load", "claim", "unclaimed_kind"),
-    PrepareInputsRows: ("load", "begin", "postpone", "attachment_paths", "finish"),
+    PrepareInputsRows: ("load", "take", "set_back", "postpone", "attachment_paths", "finish"),
     GenerateImageRows: ("due", "claim", "mark_made", "reschedule", "reset", "fail", "fail_unpayable"),
     PersistOutputRows: ("begin", "deliver", "postpone", "fail", "make_again"),
     FinalizeJobRows: ("close", "refuse", "give_up"),

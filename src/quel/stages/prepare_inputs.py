@@ -1,4 +1,9 @@
-"""prepare_inputs: references fetched once a job, pictures drawn once a stage, one message an image."""
+"""prepare_inputs: references fetched once a job, pictures drawn once a stage, one message an image.
+
+A message says that a job was planned, not which one is prepared: whose turn it is decides, and no job is
+prepared much ahead of it. A message that finds none is dropped: jobs wait in their rows, and the processes
+that prepare look for them.
+"""
 
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
@@ -6,15 +11,19 @@ from uuid import UUID, uuid4
 from quel.core.engines import Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
+from quel.core.open_paths import names_of, without_paused
 from quel.core.paths import PATHS
-from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
+from quel.core.pipeline import MOST_STARTS, WHOEVER, Step, StepMessage, next_steps
 from quel.core.ports import PictureFile
 from quel.core.prepare_inputs import (
+    FULL_CACHE_PAUSE_S,
     MOST_TRIES,
-    PAUSE_S,
     FailedImage,
+    Lookahead,
     Preparation,
+    PreparationTurn,
     ReadyImage,
+    pause_s,
     smaller_than_asked,
 )
 from quel.core.prompting.labels import write_labels
@@ -27,55 +36,98 @@ from quel.observe.logs import log_context
 from quel.stages.fetch_references import FetchedReferences, StageReferences, fetch_references
 from quel.stages.input_pictures import InputPictures
 
-_FULL_CACHE_DELAY_S = 5.0
 _ENDED_THE_PROCESS = (
     f"Preparing its pictures ended the process that worked on it {MOST_STARTS} times,"
     " so it was not tried again."
 )
 
 
-def prepare_inputs(
-    services: Services, job_id: UUID, *, owner: str | None = None, tries: int = 0
-) -> tuple[StepMessage, ...]:
-    """Prepares the planned images of a job. Raises ServiceUnavailable when it must be tried again.
+def prepare_inputs(services: Services, job_id: UUID, *, owner: str | None = None) -> tuple[StepMessage, ...]:
+    """Prepares the planned images of the job whose turn it is, which the message `owner` leases meanwhile.
 
-    `owner` is the message, which may begin again what it began; one that finds another at its job leaves
-    everything to that one. `tries` counts how often the message ended in order with an error. When they are
-    used up, a reference that Storage still cannot hand out is left out like a missing one, as long as
-    it hands out others; where it hands out none, or refuses quel itself, the job waits while that lasts.
+    A reference that Storage cannot hand out is waited for; after a minute of growing pauses it is left out
+    like a missing one, as long as Storage hands out others. Where it hands out none, or refuses quel itself,
+    the job waits for as long as that lasts.
     """
-    preparation = services.prepare_inputs.load(job_id)
-    if preparation is None:
+    asked_about = None if job_id == WHOEVER else _look(services, job_id)
+    if isinstance(asked_about, tuple):
+        return asked_about
+    lookahead = look_ahead(services)
+    turn = services.prepare_inputs.take(lookahead, owner or uuid4().hex)
+    if turn is None:
+        return () if lookahead.pictures else _make_room(services, lookahead)
+    with log_context(job_id=turn.job_id):
+        is_known = asked_about is not None and turn.job_id == job_id
+        found = asked_about if is_known else _look(services, turn.job_id)
+        messages = _take_turn(services, turn, found) if isinstance(found, Preparation) else found or ()
+    if turn.others_wait:
+        messages += (StepMessage(Step.PREPARE_INPUTS, WHOEVER),)
+    return messages
+
+
+def preparation_waits(services: Services) -> bool:
+    """Whether the rows have a job that could be prepared now, or were there room for its pictures."""
+    lookahead = look_ahead(services)
+    if services.prepare_inputs.waits(lookahead):
+        return True
+    had_it_room = replace(lookahead, pictures=True, closed=())
+    return not lookahead.pictures and services.prepare_inputs.waits(had_it_room)
+
+
+def look_ahead(services: Services) -> Lookahead:
+    """Whose turn may be taken now, by what is paused, switched off and full."""
+    rules = services.rules
+    known = rules.intake.known_paths
+    open_paths = without_paused(rules.open_paths, services.pause.paused_paths(), known)
+    paths = names_of(open_paths, known)
+    closed = tuple(sorted(set(known) - set(paths)))
+    return Lookahead(paths, closed, pictures=not services.blobs.inputs_full())
+
+
+def _make_room(services: Services, lookahead: Lookahead) -> tuple[StepMessage, ...]:
+    """Drops the pictures of a job behind the one whose turn it is, which finds the cache full."""
+    job = services.prepare_inputs.set_back(replace(lookahead, pictures=True))
+    if job is None:
         return ()
-    if preparation.status is JobStatus.PENDING:  # set back by hand: fetch_job claims it first
+    services.blobs.drop_job(job.job_id, job.picture_keys, images=0)
+    with log_context(job_id=job.job_id):
+        emit(
+            Event.INPUTS_WAIT,
+            code="set_back",
+            reason="Its pictures made room for a job whose turn comes before.",
+        )
+    return (StepMessage(Step.PREPARE_INPUTS, WHOEVER),)
+
+
+def _look(services: Services, job_id: UUID) -> Preparation | tuple[StepMessage, ...]:
+    """A job that is to be prepared, or what it calls for where it needs no preparing."""
+    preparation = services.prepare_inputs.load(job_id)
+    if preparation is None or preparation.status is JobStatus.PENDING:  # fetch_job claims it first
         return ()
     if preparation.status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(job_id):
         return (StepMessage(Step.FINALIZE_JOB, job_id),)
-    if not preparation.planned:
-        return next_steps(job_id, preparation.states)
-    if services.blobs.inputs_full():
-        return (StepMessage(Step.PREPARE_INPUTS, job_id, delay_s=_FULL_CACHE_DELAY_S),)
-    with log_context(path=preparation.path):
-        starts = services.prepare_inputs.begin(job_id, owner or uuid4().hex)
-        if starts is None:
-            return ()
-        if starts > tries + MOST_STARTS:
+    return preparation if preparation.planned else next_steps(job_id, preparation.states)
+
+
+def _take_turn(
+    services: Services, turn: PreparationTurn, preparation: Preparation
+) -> tuple[StepMessage, ...]:
+    with log_context(path=preparation.path), services.preparing.held(turn.job_id):
+        if turn.starts > MOST_STARTS:
             return _give_up(services, preparation)
-        return _try_to_prepare(services, preparation, tries)
-
-
-def _try_to_prepare(services: Services, preparation: Preparation, tries: int) -> tuple[StepMessage, ...]:
-    try:
-        with services.picture_file() as pictures:
-            return _prepare(services, preparation, pictures, last_try=tries >= MOST_TRIES)
-    except ServiceUnavailable as error:
-        services.prepare_inputs.postpone(preparation.job_id)
-        if isinstance(error, Misconfigured):
-            emit(Event.STORAGE_NEEDS_OPERATOR, reason=error.fault, said=str(error))
-        if tries < MOST_TRIES:
-            raise
-        emit(Event.INPUTS_POSTPONED, code=error.code, reason=str(error), pause_s=PAUSE_S)
-        return (StepMessage(Step.PREPARE_INPUTS, preparation.job_id, delay_s=PAUSE_S),)
+        try:
+            with services.picture_file() as pictures:
+                return _prepare(services, preparation, pictures, last_try=turn.postponed >= MOST_TRIES)
+        except NoRoom as error:
+            emit(Event.INPUTS_WAIT, code=error.code, reason=str(error))
+            pause, postponed = FULL_CACHE_PAUSE_S, turn.postponed
+        except ServiceUnavailable as error:
+            pause, postponed = pause_s(turn.postponed), turn.postponed + 1
+            if isinstance(error, Misconfigured):
+                emit(Event.STORAGE_NEEDS_OPERATOR, reason=error.fault, said=str(error))
+            emit(Event.INPUTS_POSTPONED, code=error.code, reason=str(error), pause_s=pause)
+        services.prepare_inputs.postpone(turn.job_id, pause_s=pause, postponed=postponed)
+        return (StepMessage(Step.PREPARE_INPUTS, turn.job_id, delay_s=pause),)
 
 
 def _give_up(services: Services, preparation: Preparation) -> tuple[StepMessage, ...]:
@@ -96,11 +148,9 @@ def _prepare(
         for image in preparation.plan.images:
             if image.image_no in preparation.planned:
                 work.add(image)
-    except NoRoom as error:  # others go first: half a job's pictures in everybody's way help nobody
-        emit(Event.INPUTS_WAIT, code=error.code, reason=str(error))
+    except NoRoom:  # others go first: half a job's pictures in everybody's way help nobody
         services.blobs.drop_job(preparation.job_id, work.picture_keys, images=0)
-        services.prepare_inputs.postpone(preparation.job_id)
-        return (StepMessage(Step.PREPARE_INPUTS, preparation.job_id, delay_s=_FULL_CACHE_DELAY_S),)
+        raise
     end = services.prepare_inputs.finish(
         preparation.job_id,
         ready=work.ready,

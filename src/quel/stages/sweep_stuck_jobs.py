@@ -94,6 +94,7 @@ def _look_around(services: Services, jobs: OpenJobs) -> SweepContext:
         ),
         closed_paths=services.pause.paused_paths() | frozenset(rules.intake.disabled_paths),
         inputs_full=services.blobs.inputs_full(),
+        prepared_up_to=jobs.prepared_up_to,
     )
 
 

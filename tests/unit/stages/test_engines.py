@@ -6,11 +6,13 @@ import pytest
 
 from quel.core.engines import Capability, Maker, Route, Routing
 from quel.core.outcome import Broken, Postponed, Refused
-from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.core.pipeline import WHOEVER, ImageState, Step, StepMessage
+from quel.core.prepare_inputs import AHEAD
 from quel.core.submission import Submission
 from quel.sandbox.memory.pictures import made
 from quel.sandbox.memory.services import MemoryServices, default_rules
 from quel.stages.generate_image import generate_image
+from quel.stages.prepare_inputs import prepare_inputs
 
 LOOK = Maker("comfyui", "look")
 
@@ -50,12 +52,14 @@ def test_each_path_is_made_by_its_own_engine_and_booked_so(services, look, order
     assert sorted(providers) == ["comfyui", "comfyui", "gemini-banana"]
 
 
+def by_gemini_from_now_on(services):
+    routing = replace(services.rules.routing, by_path={})
+    services.rules = replace(services.rules, intake=replace(services.rules.intake, routing=routing))
+
+
 def test_a_route_that_changes_touches_new_jobs_alone(services, look, job_after, worker):
     old = job_after(Step.FETCH_JOB, path="beauty")
-    services.rules = replace(
-        services.rules,
-        intake=replace(services.rules.intake, routing=replace(services.rules.routing, by_path={})),
-    )
+    by_gemini_from_now_on(services)
     worker.sweep()
     services.clock.advance(3600)
     worker.sweep()
@@ -92,6 +96,18 @@ def test_a_closed_gate_of_one_engine_holds_up_no_image_of_the_other(services, lo
     assert services.clock.since(began) < 3600
     look.quota.close(86_400, "servers")
     services.quota.close(0, "")
+
+
+def test_what_waits_for_one_engine_keeps_no_job_of_another_from_being_prepared(services, studio, job_after):
+    customer = studio.member(10_000)
+    job_after(Step.PREPARE_INPUTS, AHEAD, path="beauty", member=customer)
+    waiting = job_after(Step.FETCH_JOB, path="beauty", member=customer)
+    by_gemini_from_now_on(services)
+    other = job_after(Step.FETCH_JOB, path="beauty", member=customer)
+    assert services.tables.images[other, 0].turn == 0, "rounds are an engine's own"
+    prepare_inputs(services, WHOEVER)
+    prepare_inputs(services, WHOEVER)
+    assert (studio.states(waiting), studio.states(other)) == (["planned"], ["ready"])
 
 
 def test_waiting_for_a_server_spends_no_attempt_and_what_was_handed_over_stays_known(services, look, order):

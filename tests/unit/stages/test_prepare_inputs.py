@@ -9,10 +9,10 @@ from quel.core.engines import ONE_SIZE, Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import JobStatus
 from quel.core.models import model_for
-from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
-from quel.core.prepare_inputs import LEASE_S, MOST_TRIES
+from quel.core.pipeline import MOST_STARTS, WHOEVER, ImageState, Step, StepMessage
+from quel.core.prepare_inputs import AHEAD, LEASE_S, MOST_TRIES, Lookahead, pause_s
 from quel.sandbox.memory.pictures import NO_PICTURE
-from quel.stages.prepare_inputs import prepare_inputs
+from quel.stages.prepare_inputs import preparation_waits, prepare_inputs
 
 DOWN = ServiceUnavailable("Storage does not answer.")
 
@@ -21,13 +21,13 @@ DOWN = ServiceUnavailable("Storage does not answer.")
 def batch(studio, job_after):
     """A claimed batch of `images` images with references given as (attach_id, type)."""
 
-    def claim(*references, images=1, shot="full"):
+    def claim(*references, images=1, shot="full", **columns):
         data = {
             "basePrompt": "a mast",
             "individualImageAttachIds": [{"attachId": id, "type": type_} for id, type_ in references],
             "combinations": [{"angle": "front", "shot": shot, "quantity": images}],
         }
-        return job_after(Step.FETCH_JOB, images, job_type="single_batch", data=data)
+        return job_after(Step.FETCH_JOB, images, job_type="single_batch", data=data, **columns)
 
     return claim
 
@@ -55,6 +55,10 @@ def made_by(rules, max_pictures, sizes=ONE_SIZE):
 
 def generate(job_id, *image_nos):
     return tuple(StepMessage(Step.GENERATE_IMAGE, job_id, image_no) for image_no in image_nos)
+
+
+def anybody():
+    return StepMessage(Step.PREPARE_INPUTS, WHOEVER)
 
 
 def finalize(job_id):
@@ -137,12 +141,115 @@ def test_a_second_message_calls_for_what_the_rows_call_for(services, batch):
     assert prepare_inputs(services, job_id) == generate(job_id, 0, 1)
 
 
-def test_a_full_cache_puts_the_job_off(services, studio, batch):
-    job_id = batch()
+def test_a_full_cache_puts_a_job_off_that_shows_pictures(services, studio, batch):
+    job_id = batch((studio.attach(b"top", "top"), "top"))
     services.blobs.budget_bytes = 0
-    [message] = prepare_inputs(services, job_id)
-    assert (message.step, message.delay_s > 0) == (Step.PREPARE_INPUTS, True)
+    assert prepare_inputs(services, job_id) == ()
     assert studio.states(job_id) == ["planned"]
+    services.blobs.budget_bytes = 1_000
+    assert preparation_waits(services)
+    assert prepare_inputs(services, WHOEVER) == generate(job_id, 0)
+
+
+def test_a_job_of_words_alone_never_waits_for_the_cache(services, studio, batch, job_after):
+    pictures = batch((studio.attach(b"top", "top"), "top"))
+    words = job_after(Step.FETCH_JOB)
+    services.blobs.budget_bytes = 0
+    assert prepare_inputs(services, pictures)[0] == generate(words, 0)[0]
+    assert studio.states(pictures) == ["planned"]
+
+
+def test_pictures_of_later_turns_make_room_for_a_newcomers(services, studio, batch):
+    top, customer = (studio.attach(b"top", "top"), "top"), studio.member(1_000)
+    first, second = (batch(top, images=2, member=customer) for _ in range(2))
+    prepare_inputs(services, first)
+    prepare_inputs(services, second)
+    services.blobs.budget_bytes = 2 * len(b"top")
+    newcomer = batch(top)
+    assert prepare_inputs(services, newcomer) == (anybody(),)
+    assert [set(studio.states(job_id)) for job_id in (first, second)] == [{"ready"}, {"planned"}]
+    assert all(str(first) in key for key in services.blobs.inputs)
+
+
+def test_pictures_of_a_paused_path_make_room_for_those_of_others(services, studio, batch):
+    top = (studio.attach(b"top", "top"), "top")
+    paused = batch(top)
+    prepare_inputs(services, paused)
+    services.pause.pause("fashion", "a look at the prompts")
+    services.blobs.budget_bytes = 2 * len(b"top")
+    newcomer = batch(top, path="beauty")
+    assert prepare_inputs(services, newcomer) == (anybody(),)
+    assert prepare_inputs(services, WHOEVER)[0] == generate(newcomer, 0)[0]
+    assert studio.states(paused) == ["planned"]
+    services.pause.resume()
+    services.blobs.budget_bytes = 1_000
+    assert prepare_inputs(services, WHOEVER) == generate(paused, 0)
+
+
+def test_a_job_that_is_being_made_keeps_its_pictures(services, studio, batch):
+    top, customer = (studio.attach(b"top", "top"), "top"), studio.member(1_000)
+    first, second = (batch(top, member=customer) for _ in range(2))
+    prepare_inputs(services, first)
+    prepare_inputs(services, second)
+    services.tables.images[second, 0].state = ImageState.GENERATING
+    services.blobs.budget_bytes = 2 * len(b"top")
+    assert prepare_inputs(services, batch(top)) == ()
+    assert len(services.blobs.inputs) == 2
+
+
+def test_a_newcomer_is_prepared_before_what_a_customer_ordered_earlier(services, studio, job_after):
+    customer = studio.member(1_000)
+    first, second = (job_after(Step.FETCH_JOB, 3, member=customer) for _ in range(2))
+    prepare_inputs(services, WHOEVER)
+    newcomer = job_after(Step.FETCH_JOB)
+    assert prepare_inputs(services, second) == (*generate(newcomer, 0), anybody())
+    assert [set(studio.states(job_id)) for job_id in (first, second)] == [{"ready"}, {"planned"}]
+
+
+def test_no_job_is_prepared_long_before_its_turn(services, studio, job_after):
+    customer = studio.member(10_000)
+    first, second = (job_after(Step.FETCH_JOB, AHEAD, member=customer) for _ in range(2))
+    assert prepare_inputs(services, first)[-1] == anybody()
+    assert prepare_inputs(services, second) == ()
+    services.tables.images[first, 0].state = ImageState.STORED
+    assert prepare_inputs(services, second) == generate(second, *range(AHEAD))
+
+
+def test_what_a_paused_path_has_waiting_keeps_nobody_from_being_prepared(services, studio, job_after):
+    customer = studio.member(10_000)
+    paused = [job_after(Step.FETCH_JOB, AHEAD, member=customer) for _ in range(2)]
+    prepare_inputs(services, WHOEVER)
+    services.pause.pause("fashion", "a look at the prompts")
+    beauty = job_after(Step.FETCH_JOB, 2, path="beauty")
+    assert prepare_inputs(services, paused[1])[:2] == generate(beauty, 0, 1)
+    assert set(studio.states(paused[1])) == {"planned"}
+    assert not preparation_waits(services)
+
+
+def test_a_job_that_somebody_prepares_is_nobody_elses(services, studio, batch):
+    job_id = batch((studio.attach(b"top", "top"), "top"))
+    nested = []
+    services.storage.trouble.plan("read_reference", lambda: nested.append(prepare_inputs(services, job_id)))
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert nested == [()]
+    assert services.preparing.now_held() == []
+
+
+def test_what_a_dead_worker_held_is_taken_up_by_the_next(services, studio, batch):
+    job_id = batch()
+    assert services.prepare_inputs.take(Lookahead(("fashion",)), "a message").job_id == job_id
+    assert prepare_inputs(services, job_id) == ()
+    services.clock.advance(LEASE_S)
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+
+
+def test_what_is_renewed_is_held_for_longer(services, batch):
+    job_id = batch()
+    services.prepare_inputs.take(Lookahead(("fashion",)), "a message")
+    services.clock.advance(LEASE_S - 1)
+    services.prepare_inputs.renew([job_id])
+    services.clock.advance(LEASE_S - 1)
+    assert prepare_inputs(services, job_id) == ()
 
 
 def test_references_are_shown_one_by_one_each_with_its_label(services, studio, batch):
@@ -266,24 +373,35 @@ def test_every_reference_is_fetched_within_the_budget_of_bytes(services, studio,
 def test_storage_that_is_down_is_waited_for(services, studio, batch):
     job_id = batch((studio.attach(b"top", "top"), "top"), (studio.attach(b"model", "model"), "model"))
     services.storage.trouble.plan("read_reference", DOWN)
-    with pytest.raises(ServiceUnavailable):
-        prepare_inputs(services, job_id)
+    [again] = prepare_inputs(services, job_id)
+    assert again == StepMessage(Step.PREPARE_INPUTS, job_id, delay_s=pause_s(0))
     assert studio.states(job_id) == ["planned"]
+    assert prepare_inputs(services, job_id) == ()
+    services.clock.advance(again.delay_s)
     assert prepare_inputs(services, job_id) == generate(job_id, 0)
+
+
+def put_off(services, job_id):
+    """A job that was put off as often in a row as it may be, and is due again."""
+    services.prepare_inputs.postpone(job_id, pause_s=0.0, postponed=MOST_TRIES)
 
 
 def test_what_storage_does_not_hand_out_on_the_last_try_is_left_out(services, studio, batch):
     job_id = batch((studio.attach(b"top", "top"), "top"), (studio.attach(b"model", "model"), "model"))
     services.storage.trouble.plan("read_reference", DOWN)
-    assert prepare_inputs(services, job_id, tries=MOST_TRIES) == generate(job_id, 0)
+    put_off(services, job_id)
+    assert prepare_inputs(services, job_id) == generate(job_id, 0)
     assert len(shown(services, job_id)) == 1
     assert "does not answer" in warnings(services, job_id)
+    assert services.tables.pipeline_jobs[job_id].postponed == 0
 
 
-def test_storage_that_hands_out_nothing_is_down_also_on_the_last_try(services, studio, batch):
+@pytest.mark.parametrize("error", [DOWN, Misconfigured("Storage refuses the service key.")])
+def test_storage_that_hands_out_nothing_is_down_also_on_the_last_try(services, studio, batch, error):
     job_id = batch((studio.attach(b"top", "top"), "top"))
-    services.storage.trouble.plan("read_reference", DOWN)
-    [again] = prepare_inputs(services, job_id, tries=MOST_TRIES)
+    services.storage.trouble.plan("read_reference", error)
+    put_off(services, job_id)
+    [again] = prepare_inputs(services, job_id)
     assert (again.step, again.delay_s) == (Step.PREPARE_INPUTS, 60.0)
     assert studio.states(job_id) == ["planned"]
 
@@ -291,9 +409,15 @@ def test_storage_that_hands_out_nothing_is_down_also_on_the_last_try(services, s
 def test_a_key_that_storage_refuses_makes_no_reference_a_missing_one(services, studio, batch):
     job_id = batch((studio.attach(b"top", "top"), "top"), (studio.attach(b"model", "model"), "model"))
     services.storage.trouble.plan("read_reference", Misconfigured("Storage refuses the service key."))
-    [again] = prepare_inputs(services, job_id, tries=MOST_TRIES)
+    put_off(services, job_id)
+    [again] = prepare_inputs(services, job_id)
     assert again.step is Step.PREPARE_INPUTS
     assert studio.states(job_id) == ["planned"]
+
+
+def test_pauses_grow_to_a_minute():
+    pauses = [pause_s(postponed) for postponed in range(MOST_TRIES + 2)]
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 60, 60]
 
 
 def test_a_cache_without_room_takes_no_half_of_a_job(services, studio, batch):
@@ -303,15 +427,16 @@ def test_a_cache_without_room_takes_no_half_of_a_job(services, studio, batch):
     [again] = prepare_inputs(services, job_id)
     assert (again.step, again.delay_s) == (Step.PREPARE_INPUTS, 5.0)
     assert not services.blobs.inputs
+    assert services.tables.pipeline_jobs[job_id].postponed == 0
+    services.clock.advance(5.0)
     assert prepare_inputs(services, job_id) == generate(job_id, 0)
 
 
 def test_a_job_that_ends_every_process_fails_with_a_reason(services, studio, batch):
     job_id = batch(images=2)
     for _ in range(MOST_STARTS):
-        services.prepare_inputs.begin(job_id, "a message that is delivered again")
-    assert prepare_inputs(services, job_id) == ()  # it may be at it
-    services.clock.advance(LEASE_S + 1)
+        services.prepare_inputs.take(Lookahead(("fashion",)), "a message")
+        services.clock.advance(LEASE_S)
     assert prepare_inputs(services, job_id) == finalize(job_id)
     assert studio.states(job_id) == ["failed", "failed"]
     assert "ended the process" in reason(services, job_id)

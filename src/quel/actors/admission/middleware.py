@@ -1,7 +1,6 @@
 """Gives a process that serves generate_image an admission controller a maker, and renews its leases."""
 
 import threading
-from uuid import UUID
 
 import dramatiq
 
@@ -10,11 +9,9 @@ from quel.actors.admission.lease_renewal import LeaseRenewal
 from quel.actors.runtime import runtime
 from quel.adapters.redis.messages import send
 from quel.core.engines import Maker
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import WHOEVER, Step, StepMessage
 from quel.services import Services
 from quel.settings import Settings
-
-_ANY = UUID(int=0)  # such a message names no image: whose turn it is decides when one is claimed
 
 
 class AdmissionMiddleware(dramatiq.Middleware):
@@ -60,7 +57,7 @@ def _controller(
     broker: dramatiq.Broker, services: Services, threads: int, maker: Maker
 ) -> AdmissionController:
     def notify(number: int) -> None:
-        send(broker, (StepMessage(Step.GENERATE_IMAGE, _ANY, 0) for _ in range(number)))
+        send(broker, (StepMessage(Step.GENERATE_IMAGE, WHOEVER, 0) for _ in range(number)))
 
     return AdmissionController(
         notify=notify,

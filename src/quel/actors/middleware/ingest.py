@@ -2,9 +2,11 @@
 
 import threading
 import time
+from uuid import UUID
 
 import dramatiq
 
+from quel.actors.fetch_line import FetchLine
 from quel.actors.runtime import runtime
 from quel.adapters.redis.client import connect
 from quel.adapters.redis.ingest import Ingest
@@ -12,7 +14,7 @@ from quel.adapters.redis.messages import send
 from quel.adapters.redis.rejected import RejectedEntries
 from quel.core.errors import QuelError
 from quel.core.job_id import read_job_id
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import Step
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.settings import Settings
@@ -20,6 +22,7 @@ from quel.settings import Settings
 _LONGEST_BLOCK_S = 1.0  # also bounds how long a shutdown waits for the thread
 _RESCUE_EVERY_S = 30.0
 _TROUBLE_PAUSE_S = 1.0
+_BETWEEN_FEEDS_S = 0.02  # while jobs wait in line: time for one to be fetched
 
 
 class IngestMiddleware(dramatiq.Middleware):
@@ -51,6 +54,12 @@ class IngestMiddleware(dramatiq.Middleware):
         block_s = min(self._settings.ingest_block_s, _LONGEST_BLOCK_S)
         client = connect(self._settings.redis, socket_timeout_s=block_s + 5, patient=False)
         ingest, rejected = Ingest(client, source, block_s=block_s), RejectedEntries(client)
+        services = runtime.services
+        line = FetchLine(
+            services.fetch_line,
+            send=lambda messages: send(broker, messages),
+            backlog=lambda: services.queues.backlog(Step.FETCH_JOB),
+        )
         emit(Event.LIST_WATCHED, list=source)
         rescue_at = 0.0
         while not self._stop.is_set():
@@ -58,9 +67,9 @@ class IngestMiddleware(dramatiq.Middleware):
                 if time.monotonic() >= rescue_at:
                     rescue_at = time.monotonic() + _RESCUE_EVERY_S
                     _rescue(ingest)
-                entry = ingest.take()
+                entry = ingest.take(block_s=_BETWEEN_FEEDS_S if line.feed() else block_s)
                 if entry is not None:
-                    _hand_on(broker, ingest, rejected, entry)
+                    _hand_on(line, ingest, rejected, [entry, *ingest.take_more()])
             except (QuelError, dramatiq.BrokerError) as error:
                 emit(Event.INGEST_TROUBLE, list=source, reason=str(error) or type(error).__name__)
                 ingest.look_again()
@@ -74,13 +83,16 @@ def _rescue(ingest: Ingest) -> None:
         emit(Event.INGEST_RESCUED, list=ingest.source, entries=rescued)
 
 
-def _hand_on(broker: dramatiq.Broker, ingest: Ingest, rejected: RejectedEntries, entry: bytes) -> None:
-    job_id = read_job_id(entry)
-    if job_id is None:
-        rejected.keep(entry, source=ingest.source, reason="not a job id")
-        emit(Event.ENTRY_REJECTED, list=ingest.source, reason="not a job id", bytes=len(entry))
-    else:
-        with log_context(job_id=job_id):
-            emit(Event.JOB_RECEIVED, list=ingest.source)
-            send(broker, (StepMessage(Step.FETCH_JOB, job_id),))
-    ingest.done(entry)
+def _hand_on(line: FetchLine, ingest: Ingest, rejected: RejectedEntries, entries: list[bytes]) -> None:
+    job_ids: list[UUID] = []
+    for entry in entries:
+        job_id = read_job_id(entry)
+        if job_id is None:
+            rejected.keep(entry, source=ingest.source, reason="not a job id")
+            emit(Event.ENTRY_REJECTED, list=ingest.source, reason="not a job id", bytes=len(entry))
+        else:
+            with log_context(job_id=job_id):
+                emit(Event.JOB_RECEIVED, list=ingest.source)
+            job_ids.append(job_id)
+    line.hand_on(job_ids)
+    ingest.done(*entries)

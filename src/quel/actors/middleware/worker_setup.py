@@ -5,8 +5,10 @@ from collections.abc import Collection
 
 import dramatiq
 
+from quel.actors.redis_broker import PollingRedisBroker
 from quel.actors.refusal import refuse_to_start
 from quel.actors.runtime import runtime
+from quel.actors.thread_shares import thread_shares
 from quel.adapters.redis.databases import check_databases
 from quel.adapters.redis.server_state import read_server_state
 from quel.core.errors import QuelError, SettingsError
@@ -51,11 +53,14 @@ class WorkerSetup(dramatiq.Middleware):
         self._settings = settings
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        """Prefetch = threads, short idle polls, neighbours connected; or out with a sentence, code 2."""
+        """Prefetch = a share of threads, short idle polls, neighbours connected; or out with a sentence."""
         worker.queue_prefetch = worker.worker_threads
         worker.worker_timeout = _IDLE_POLL_MS
         try:
             steps = served_steps(worker)
+            if isinstance(broker, PollingRedisBroker):
+                shares = thread_shares(steps, worker.worker_threads)
+                broker.shares = {step.value: share for step, share in shares.items()}
             needed = {"DATABASE_URL"}.union(*(NEEDS[step] for step in steps))
             self._settings.require(*sorted(needed | needed_by_engines(self._settings, steps)))
             check_databases(self._settings.redis_urls)

@@ -18,6 +18,7 @@ from quel.adapters.postgres.image_state import PLAN_ANEW
 from quel.adapters.postgres.progress import lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Job, Production
+from quel.adapters.postgres.turns import next_turn
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.fetch_job import Claimed, ClaimedMeanwhile, ClaimEnd, JobFacts, Refuse, Start
 from quel.core.job import JobPlan, JobStatus
@@ -71,18 +72,20 @@ _FREEZE = (
             col(PipelineJob.prompts_kept): True,
             col(PipelineJob.fruitless_recoveries): 0,
             col(PipelineJob.ended_elsewhere): False,
+            col(PipelineJob.not_before): func.now(),
             col(PipelineJob.updated_at): func.now(),
         },
     )
 )
 
 _INSERT_IMAGES = text(f"""
-INSERT INTO quel.image AS i (job_id, image_no, path, customer, stage, item, number, seed, state, attach_id,
-                             engine, workflow)
-SELECT :job_id, r.image_no, :path, :customer, r.stage, r.item, r.number, r.seed, r.state, r.attach_id,
-       :engine, :workflow
-FROM jsonb_to_recordset(CAST(:images AS jsonb))
-     AS r(image_no int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
+INSERT INTO quel.image AS i
+    (job_id, image_no, path, customer, turn, text_only, engine, workflow, stage, item, number, seed, state,
+     attach_id)
+SELECT :job_id, r.image_no, :path, :customer, CAST(:turn AS bigint) + r.position, :text_only,
+       :engine, :workflow, r.stage, r.item, r.number, r.seed, r.state, r.attach_id
+FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(
+    image_no int, position int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
 ON CONFLICT (job_id, image_no) DO UPDATE SET {PLAN_ANEW.set} WHERE {PLAN_ANEW.applies()}
 """)  # noqa: S608 - constants of ours
 
@@ -153,9 +156,15 @@ def _write_plan(connection: Connection, facts: JobFacts, start: Start, price: in
     }
     connection.execute(_FREEZE, frozen)
     connection.execute(_NO_LONGER_PENDING, {"claimed": facts.job_id})
-    images = {"job_id": facts.job_id, "path": start.path.path, "customer": customer}
-    images |= asdict(start.plan.route.maker)
-    connection.execute(_INSERT_IMAGES, images | {"images": json.dumps(_image_rows(start.plan, stored))})
+    images = {
+        "job_id": facts.job_id,
+        "path": start.path.path,
+        "customer": customer,
+        "turn": next_turn(connection, customer, start.plan.route.maker),
+        "text_only": start.plan.request.is_text_only,
+        "images": json.dumps(_image_rows(start.plan, stored)),
+    }
+    connection.execute(_INSERT_IMAGES, images | asdict(start.plan.route.maker))
 
 
 def _beyond_the_plan(facts: JobFacts, start: Start) -> list[int]:
@@ -188,6 +197,7 @@ def _image_rows(plan: JobPlan, stored: tuple[int, ...]) -> list[dict[str, object
     return [
         {
             "image_no": image.image_no,
+            "position": max(0, image.image_no - len(stored)),
             "stage": image.stage,
             "item": image.item,
             "number": image.number,

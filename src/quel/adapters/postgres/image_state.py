@@ -108,17 +108,17 @@ PLAN_ANEW = Transition(
     "plan anew",
     frozenset({PLANNED, READY, GENERATING, FAILED, CANCELLED}),
     PLANNED,
-    _FROM_THE_START,
+    _FROM_THE_START | {"turn": "excluded.turn"},
     Lease.LAPSED,
     noted("planned again"),
 )
 
-# prepare_inputs, where `r` is the image as it was prepared, `dealt` the job's first turn.
+# prepare_inputs, where `r` is the image as it was prepared.
 PREPARE = Transition(
     "prepare",
     frozenset({PLANNED}),
     READY,
-    {"request": "r.request", "turn": "dealt.turn + r.position", "not_before": "now()"},
+    {"request": "r.request", "not_before": "now()"},
     history=noted("prepared"),
 )
 FAIL_TO_PREPARE = Transition(
@@ -254,6 +254,6 @@ RETRY = Transition(
     "retry",
     frozenset({FAILED, CANCELLED}),
     PLANNED,
-    _FROM_THE_START | {"submission": _ENDED},
+    _FROM_THE_START | {"submission": _ENDED, "turn": ":turn + array_position(:image_nos, i.image_no) - 1"},
     history=noted("reopened"),
 )

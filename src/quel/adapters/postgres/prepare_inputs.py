@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, Update, bindparam, exists, func, null, or_, select, text, update
+from sqlalchemy import Connection, Integer, Update, bindparam, exists, func, null, select, text, update
 from sqlmodel import col
 
 from quel.adapters.postgres.claim_job import PLAN
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.image_state import FAIL_TO_PREPARE, PREPARE
+from quel.adapters.postgres.preparation_turn import renew_turns, set_back, take_turn, turn_waits
 from quel.adapters.postgres.progress import lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PipelineImage, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Attach, Job
@@ -18,7 +18,15 @@ from quel.core.attachment import AttachmentPath, attachment_path
 from quel.core.engines import Maker
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
-from quel.core.prepare_inputs import LEASE_S, FailedImage, Preparation, Prepared, ReadyImage
+from quel.core.prepare_inputs import (
+    FailedImage,
+    Lookahead,
+    Preparation,
+    PreparationTurn,
+    Prepared,
+    ReadyImage,
+    SetBack,
+)
 
 _LOAD = text("""
 SELECT q.plan, q.path, coalesce(j.job_status, 'pending') AS job_status, q.price,
@@ -32,20 +40,9 @@ _ATTACHMENTS = select(
     col(Attach.attach_id), col(Attach.attach_file_path), col(Attach.attach_directory)
 ).where(col(Attach.attach_id).in_(bindparam("ids", expanding=True)))
 
-# A turn is a round in which every customer who waits gets one image: a newcomer's first image joins the
-# round that is being served now, a customer's further images queue up behind their own.
 _READY = text(f"""
-WITH served AS (
-    SELECT coalesce((SELECT turn FROM quel.image WHERE state = 'ready' ORDER BY turn LIMIT 1),
-                    (SELECT max(turn) FROM quel.image WHERE state = 'generating'), 0) AS turn
-), own AS (
-    SELECT max(turn) AS turn FROM quel.image
-    WHERE state = 'ready' AND customer = (SELECT customer FROM quel.job WHERE job_id = :job_id)
-), dealt AS (
-    SELECT greatest(served.turn, coalesce(own.turn + 1, 0)) AS turn FROM served, own
-)
 UPDATE quel.image i SET {PREPARE.set}
-FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb, position int), dealt
+FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb)
 WHERE i.job_id = :job_id AND i.image_no = r.image_no AND {PREPARE.applies()}
 RETURNING i.image_no
 """)  # noqa: S608 - constants of ours
@@ -66,26 +63,16 @@ _LOCK_IMAGES = (
 )
 
 _THIS_JOB = update(PipelineJob).where(col(PipelineJob.job_id) == bindparam("the_job"))
-_BEGIN = (
-    _THIS_JOB.where(
-        or_(
-            col(PipelineJob.prepared_by).is_(None),
-            col(PipelineJob.prepared_by) == bindparam("owner"),
-            col(PipelineJob.prepared_until) < func.now(),
-        )
-    )
-    .values(
-        {
-            col(PipelineJob.starts): col(PipelineJob.starts) + 1,
-            col(PipelineJob.prepared_by): bindparam("owner"),
-            col(PipelineJob.prepared_until): func.now() + timedelta(seconds=LEASE_S),
-        }
-    )
-    .returning(col(PipelineJob.starts))
-)
 _END = {col(PipelineJob.starts): 0, col(PipelineJob.prepared_by): null()}
 _LET_GO = _THIS_JOB.values(_END)
-_POSTPONE = _THIS_JOB.values(_END | {col(PipelineJob.updated_at): func.now()})
+_POSTPONE = _THIS_JOB.values(
+    _END
+    | {
+        col(PipelineJob.postponed): bindparam("times", type_=Integer),
+        col(PipelineJob.not_before): func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("pause_s")),
+        col(PipelineJob.updated_at): func.now(),
+    }
+)
 
 _OTHERS_WAIT = select(
     exists().where(
@@ -104,17 +91,29 @@ class PrepareInputsRows:
         """The plan of a claimed job and the states of its images, or None where quel has no plan of it."""
         return self._database.run(lambda connection: _load(connection, job_id))
 
-    def begin(self, job_id: UUID, owner: str) -> int | None:
-        """Leases the preparation to `owner`; how often it has begun since it last ended in order.
+    def take(self, lookahead: Lookahead, owner: str) -> PreparationTurn | None:
+        """Leases the job whose turn it is to `owner` for as long as that is renewed; None for none."""
+        return self._database.run(lambda connection: take_turn(connection, lookahead, owner))
 
-        None while another owner is at it.
+    def waits(self, lookahead: Lookahead) -> bool:
+        """Whether a job could be prepared now."""
+        return self._database.run(lambda connection: turn_waits(connection, lookahead))
+
+    def set_back(self, lookahead: Lookahead) -> SetBack | None:
+        """Sends the last job behind whose turn it is, or of no such path, back to be prepared later."""
+        return self._database.run(lambda connection: set_back(connection, lookahead))
+
+    def renew(self, job_ids: Sequence[UUID]) -> None:
+        """Prolongs the lease of jobs that are being prepared."""
+        self._database.run(lambda connection: renew_turns(connection, job_ids))
+
+    def postpone(self, job_id: UUID, *, pause_s: float, postponed: int) -> None:
+        """Ends the lease of a job that is to be tried again after `pause_s`, and notes that it is not stuck.
+
+        `postponed` is how often in a row Storage has put it off now.
         """
-        keys = {"the_job": job_id, "owner": owner}
-        return self._database.run(lambda connection: connection.scalar(_BEGIN, keys))
-
-    def postpone(self, job_id: UUID) -> None:
-        """Ends the lease of a preparation that is to be tried again, and notes that the job is not stuck."""
-        self._database.run(lambda connection: connection.execute(_POSTPONE, {"the_job": job_id}))
+        values = {"the_job": job_id, "pause_s": pause_s, "times": postponed}
+        self._database.run(lambda connection: connection.execute(_POSTPONE, values))
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
@@ -152,10 +151,7 @@ class PrepareInputsRows:
                 rows = [vars(image) for image in failed]
                 connection.execute(_FAIL, {"job_id": job_id, "images": json.dumps(rows)})
                 connection.execute(_failed_so_far(job_id))
-            rows = [
-                {"image_no": image.image_no, "request": image.request(), "position": position}
-                for position, image in enumerate(ready)
-            ]
+            rows = [{"image_no": image.image_no, "request": image.request()} for image in ready]
             made_ready = connection.scalars(_READY, {"job_id": job_id, "images": json.dumps(rows)})
             # Read after the lease ended, which whoever comes from now on finds free.
             others_wait = connection.scalar(_OTHERS_WAIT, {"the_job": job_id})
@@ -187,6 +183,7 @@ def _noted(job_id: UUID, warnings: Sequence[str], input_images: int) -> Update:
             | {
                 col(PipelineJob.warnings): list(warnings),
                 col(PipelineJob.input_images): input_images,
+                col(PipelineJob.postponed): 0,
                 col(PipelineJob.updated_at): func.now(),
             }
         )

@@ -15,6 +15,7 @@ from quel.adapters.postgres.forget_prompts import forget_prompts
 from quel.adapters.postgres.image_state import FREE, SOME_IMAGES, is_open, move
 from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
 from quel.adapters.postgres.movement import MOVED_AT, is_unmoved
+from quel.adapters.postgres.preparation_turn import prepared_up_to
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand
 from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.fetch_job import given_path
@@ -39,6 +40,7 @@ LEFT JOIN quel.job_kind k ON k.job_id = j.job_id AND k.row_updated_at = j.update
 CROSS JOIN LATERAL (SELECT h.job_id IS NOT NULL OR q.job_id IS NOT NULL AS in_hand) hand
 WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
   AND j.updated_at <= now() - make_interval(secs => :grace_s)
+  AND NOT EXISTS (SELECT 1 FROM quel.fetch_line l WHERE l.job_id = j.job_id)
   AND (q.job_id IS NOT NULL OR k.kind = ANY(:made_here))
   AND (hand.in_hand OR j.created_at >= now() - make_interval(secs => :adopt_within_s))
 ORDER BY j.updated_at LIMIT :most
@@ -50,7 +52,8 @@ SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
        {MOVED_AT} AS moved_at, extract(epoch FROM now() - {MOVED_AT})::float8 AS silent_s,
        coalesce(array_agg(i.image_no) FILTER (
            WHERE i.state = 'generating' AND i.lease_until < now()), '{{}}') AS lapsed,
-       coalesce(bool_or(i.lease_until >= now()), false) AS leased
+       coalesce(bool_or(i.lease_until >= now()), false) AS leased,
+       coalesce(min(i.turn) FILTER (WHERE i.state = 'planned'), 0) AS planned_turn
 FROM public.quel_production_jobs j
 JOIN quel.job q ON q.job_id = j.job_id
 JOIN quel.image i ON i.job_id = j.job_id
@@ -149,15 +152,17 @@ class SweepStuckJobsRows:
             most: dict[str, Any] = {"most": _MOST}
             ours = most | {"adopt_within_s": within_s, "made_here": sorted(MADE_HERE)}
             after = {"stuck_after_s": stuck_after_s}
+            processing = tuple(_processing(row) for row in connection.execute(_PROCESSING, most))
             return OpenJobs(
                 pending=tuple(
                     _pending(row, default_path)
                     for row in connection.execute(_PENDING, ours | {"grace_s": grace_s})
                 ),
-                processing=tuple(_processing(row) for row in connection.execute(_PROCESSING, most)),
+                processing=processing,
                 orphans=tuple(Orphan(*row) for row in connection.execute(_ORPHANS, ours | after)),
                 marked=tuple(MarkedJob(*row) for row in connection.execute(_MARKED, ours)),
                 flow_silent_s=float(connection.scalar(_FLOW, {"within_s": 2 * stuck_after_s}) or 0),
+                prepared_up_to=prepared_up_to(connection, {job.path for job in processing}),
             )
 
         return self._database.run(work)
@@ -252,4 +257,5 @@ def _processing(row: Row[Any]) -> ProcessingJob:
         lapsed=tuple(row.lapsed),
         leased=row.leased,
         fruitless=0 if stored > row.stored_at_recovery else row.fruitless_recoveries,
+        planned_turn=row.planned_turn,
     )

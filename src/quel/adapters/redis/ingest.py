@@ -22,6 +22,8 @@ _DEAD_AFTER_S = 30
 _SLACK_S = 1
 _LOOK_EVERY_S = 15
 _TTL_S = 30 * 24 * 3600
+_MOST_AT_ONCE, _A_FEW = 400, 25
+_MOST_BYTES_AT_ONCE = 1_000_000
 
 
 class Ingest:
@@ -35,20 +37,40 @@ class Ingest:
         self._moving = _moving(source, self._bridge)
         self._look_at = 0.0
 
-    def take(self) -> bytes | None:
-        """The oldest entry of the list, kept on the bridge's own list; None when none came in time."""
+    def take(self, *, block_s: float | None = None) -> bytes | None:
+        """The oldest entry of the list, kept on the bridge's own list; None when none came in time.
+
+        Waits for `block_s`, or as long as the bridge may.
+        """
         self._sign_of_life()
         with redis_errors():
             left_over = self._left_over()
             if left_over is not None:
                 return left_over
-            taken = self._client.blmove(self.source, self._moving, self._block_s, "RIGHT", "LEFT")  # type: ignore[arg-type]  # fractions of a second are fine since Redis 6
+            taken = self._client.blmove(self.source, self._moving, block_s or self._block_s, "RIGHT", "LEFT")  # type: ignore[arg-type]  # fractions of a second are fine since Redis 6
             return _bytes(taken)
 
-    def done(self, entry: bytes) -> None:
-        """Removes an entry that has been handed on or rejected."""
+    def take_more(self) -> list[bytes]:
+        """What else is on the list, kept as well: some hundred ids, or fewer entries of some size."""
+        entries: list[bytes] = []
         with redis_errors():
-            self._client.lrem(self._moving, 1, entry)  # type: ignore[arg-type]  # bytes are fine
+            while len(entries) < _MOST_AT_ONCE and sum(map(len, entries)) < _MOST_BYTES_AT_ONCE:
+                number = min(_A_FEW, int(self._client.llen(self.source)))
+                pipeline = self._client.pipeline(transaction=False)
+                for _ in range(number):
+                    pipeline.lmove(self.source, self._moving, "RIGHT", "LEFT")
+                entries += filter(None, map(_bytes, pipeline.execute()))
+                if number < _A_FEW:
+                    break
+        return entries
+
+    def done(self, *entries: bytes) -> None:
+        """Removes entries that have been handed on or rejected."""
+        with redis_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            for entry in entries:
+                pipeline.lrem(self._moving, 1, entry)  # type: ignore[arg-type]  # bytes are fine
+            pipeline.execute()
 
     def _left_over(self) -> bytes | None:
         """An entry that was moved while the reply got lost; looked for now and then."""

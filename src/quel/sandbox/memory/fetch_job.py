@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.adapters.postgres.image_state import PLAN_ANEW
 from quel.core.credits import Organization, Payer, account_gone, cannot_afford
+from quel.core.engines import Maker
 from quel.core.fetch_job import (
     Claimed,
     ClaimedMeanwhile,
@@ -116,17 +117,18 @@ class FetchJobRows:
             self._tables.productions[job.production_id].production_status = JobStatus.PROCESSING
 
     def _plan(self, facts: JobFacts, start: Start, price: int, result_owner: str) -> None:
-        now, stored = self._tables.clock.now, start.stored_attach_ids
+        now, stored, customer = self._tables.clock.now, start.stored_attach_ids, _customer(start, facts)
         claimed = self._tables.pipeline_jobs.get(facts.job_id)
         if claimed is not None:
             claimed.fruitless_recoveries, claimed.ended_elsewhere, claimed.updated_at = 0, False, now
+            claimed.not_before = now
             if not claimed.prompts_kept:
                 claimed.plan, claimed.prompts_kept = start.plan, True
         else:
             self._tables.pipeline_jobs[facts.job_id] = PipelineJob(
                 job_id=facts.job_id,
                 path=start.path.path,
-                customer=_customer(start, facts),
+                customer=customer,
                 payer_kind=start.payer.kind,
                 payer_id=start.payer.account_id,
                 ledger_member_id=start.payer.ledger_member_id,
@@ -137,8 +139,11 @@ class FetchJobRows:
                 stored_at_recovery=len(stored),
                 created_at=now,
                 updated_at=now,
+                not_before=now,
             )
+        turn = self._next_turn(customer, start.plan.route.maker)
         for image in start.plan.images:
+            own_turn = turn + max(0, image.image_no - len(stored))
             key = (facts.job_id, image.image_no)
             if key in self._tables.images:
                 clock = self._tables.clock
@@ -149,6 +154,7 @@ class FetchJobRows:
                     attempts=0,
                     broken_answers=0,
                     not_before=now,
+                    turn=own_turn,
                 )
                 continue
             is_stored = image.image_no < len(stored)
@@ -156,7 +162,9 @@ class FetchJobRows:
                 job_id=facts.job_id,
                 image_no=image.image_no,
                 path=start.path.path,
-                customer=_customer(start, facts),
+                customer=customer,
+                turn=own_turn,
+                text_only=start.plan.request.is_text_only,
                 stage=image.stage,
                 item=image.item,
                 number=image.number,
@@ -169,6 +177,22 @@ class FetchJobRows:
                 state=ImageState.STORED if is_stored else ImageState.PLANNED,
                 attach_id=stored[image.image_no] if is_stored else None,
             )
+
+    def _next_turn(self, customer: str, maker: Maker) -> int:
+        """The round that the maker serves, or the one behind the customer's own."""
+        paused = self._tables.paused_paths
+        ready, generating, planned = (
+            [image for image in self._tables.in_state(state) if image.maker == maker]
+            for state in (ImageState.READY, ImageState.GENERATING, ImageState.PLANNED)
+        )
+        rounds = (
+            min((image.turn for image in ready if image.path not in paused), default=None),
+            max((image.turn for image in generating), default=None),
+            min((image.turn for image in planned if image.path not in paused), default=None),
+        )
+        served = next((turn for turn in rounds if turn is not None), 0)
+        own = [image.turn for image in ready + planned if image.customer == customer]
+        return max(served, max(own, default=-1) + 1)
 
 
 def _customer(start: Start, facts: JobFacts) -> str:

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus
-from quel.sandbox.memory.clock import Clock
 from quel.sandbox.memory.tables import Tables
 
 
@@ -48,9 +47,9 @@ class Cancellations:
 class Pause:
     """The operator's brake, heeded at once."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._notes: dict[str, dict[str, str]] = {}
+    def __init__(self, tables: Tables) -> None:
+        self._clock = tables.clock
+        self._notes = tables.paused_paths
 
     def paused_paths(self) -> frozenset[str]:
         """The paths at which no image may begin; `*` stands for all of them."""

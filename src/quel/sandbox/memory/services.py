@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from quel.adapters.held_jobs import HeldJobs
 from quel.core.engines import Maker
 from quel.core.rules import Rules
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
@@ -55,7 +56,8 @@ class MemoryServices:
         self.quota = Quota(self.clock, self.blobs)
         self.admission = AdmissionController(self.clock)
         self.lease_renewal = LeaseRenewal()
-        self.pause = Pause(self.clock)
+        self.preparing = HeldJobs()
+        self.pause = Pause(self.tables)
         self.rejected = RejectedEntries()
         self.queues = Broker(self.clock)
         self.storage = ObjectStorage()

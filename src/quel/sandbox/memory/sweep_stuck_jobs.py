@@ -11,6 +11,7 @@ from quel.core.finalize_job import CANCELLED_STATUSES, OPEN_STATUSES, settle_pro
 from quel.core.job import JobPlan, JobStatus
 from quel.core.kind import MADE_HERE
 from quel.core.pipeline import FINAL_STATES, ImageState
+from quel.core.prepare_inputs import AHEAD
 from quel.core.sweep_stuck_jobs import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
 from quel.sandbox.memory.fetch_job import FetchJobRows
 from quel.sandbox.memory.image_moves import move
@@ -66,6 +67,7 @@ class SweepStuckJobsRows:
                 MarkedJob(job.job_id, self._in_hand(job.job_id)) for job in ours if self._is_marked(job)
             ),
             flow_silent_s=self._flow_silent_s(2 * stuck_after_s),
+            prepared_up_to=self._prepared_up_to(),
         )
 
     def recover(self, job: ProcessingJob) -> bool:
@@ -192,7 +194,15 @@ class SweepStuckJobsRows:
             lapsed=tuple(image.image_no for image in generating if image not in leased),
             leased=bool(leased),
             fruitless=0 if stored > claimed.stored_at_recovery else claimed.fruitless_recoveries,
+            planned_turn=min((each.turn for each in images if each.state is ImageState.PLANNED), default=0),
         )
+
+    def _prepared_up_to(self) -> dict[str, int]:
+        turns: dict[str, list[int]] = {}
+        for state in (ImageState.PLANNED, ImageState.READY):
+            for image in self._tables.in_state(state):
+                turns.setdefault(image.path, []).append(image.turn)
+        return {path: sorted(each)[AHEAD] for path, each in turns.items() if len(each) > AHEAD}
 
     def _orphan(self, job: Job) -> Orphan:
         in_hand = self._tables.pending_jobs.get(job.job_id)

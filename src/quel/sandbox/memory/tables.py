@@ -121,11 +121,13 @@ class PipelineJob:
     stored_at_recovery: int
     created_at: datetime
     updated_at: datetime
+    not_before: datetime
     warnings: tuple[str, ...] = ()
     input_images: int = 0
     starts: int = 0
     prepared_by: str | None = None
     prepared_until: datetime | None = None
+    postponed: int = 0
     fruitless_recoveries: int = 0
     ended_elsewhere: bool = False
     prompts_kept: bool = True
@@ -152,6 +154,7 @@ class PipelineImage:
     rerouted: bool = False
     state: ImageState = ImageState.PLANNED
     turn: int = 0
+    text_only: bool = False
     request: ReadyImage | None = None
     attempts: int = 0
     broken_answers: int = 0
@@ -189,6 +192,7 @@ class Tables:
         self.pending_jobs: dict[UUID, PendingJobInHand] = {}
         self.pipeline_jobs: dict[UUID, PipelineJob] = {}
         self.images: dict[tuple[UUID, int], PipelineImage] = {}
+        self.paused_paths: dict[str, dict[str, str]] = {}
 
     def images_of(self, job_id: UUID) -> list[PipelineImage]:
         """A job's images in plan order."""

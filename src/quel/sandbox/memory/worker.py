@@ -4,11 +4,9 @@ Actors' rules for what goes wrong are followed (a neighbour that is down is trie
 unknown job is rejected), but not their numbers: a history may be retried as often as it needs.
 """
 
-from uuid import UUID
-
 from quel.core.errors import QuelError
 from quel.core.open_paths import without_paused
-from quel.core.pipeline import ImageState, Step, StepMessage
+from quel.core.pipeline import WHOEVER, ImageState, Step, StepMessage
 from quel.core.services import Services
 from quel.sandbox.memory.broker import Waiting
 from quel.sandbox.memory.services import MemoryServices
@@ -16,10 +14,9 @@ from quel.stages.fetch_job import UnknownJob, fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.generate_image import generate_image
 from quel.stages.persist_output import persist_output
-from quel.stages.prepare_inputs import prepare_inputs
+from quel.stages.prepare_inputs import look_ahead, prepare_inputs
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
 
-_ANY = UUID(int=0)
 _UNKNOWN_JOB_TRIES = 3
 _LONGEST_PAUSE_S = 60.0
 _MOST_STEPS = 10_000
@@ -42,7 +39,7 @@ class Worker:
         for _ in range(_MOST_STEPS):
             fetched = self._services.queues.fetch()
             if fetched is None:
-                if not self._look_for_images():
+                if not self._look_for_turns():
                     return
                 continue
             self._work(fetched)
@@ -85,18 +82,21 @@ class Worker:
         pause_s = min(2.0**fetched.retries, _LONGEST_PAUSE_S)
         self._services.queues.send_again(fetched, delay_s=pause_s)
 
-    def _look_for_images(self) -> bool:
-        """What the admission controller does when it has heard nothing; False when no image will ever go."""
+    def _look_for_turns(self) -> bool:
+        """What the looks for images and jobs do that wait for their turn; False when none will ever go."""
         services, rules = self._services, self._services.rules
         open_paths = without_paused(rules.open_paths, services.pause.paused_paths(), rules.intake.known_paths)
-        due_in_s = services.generate_image.next_due_in_s(open_paths)
-        if due_in_s is None:
-            return False
-        makers = {image.maker for image in services.tables.in_state(ImageState.READY)}
-        closed = [lane.admission.closed_for_s() for lane in services.lanes if lane.maker in makers]
-        services.clock.advance(max(due_in_s, min(closed, default=0.0)))
-        services.queues.send(StepMessage(Step.GENERATE_IMAGE, _ANY, 0))
-        return True
+        image_in_s = services.generate_image.next_due_in_s(open_paths)
+        job_in_s = services.prepare_inputs.next_due_in_s(look_ahead(services))
+        if job_in_s is not None and (image_in_s is None or job_in_s <= image_in_s):
+            services.clock.advance(job_in_s)
+            services.queues.send(StepMessage(Step.PREPARE_INPUTS, WHOEVER))
+        elif image_in_s is not None:
+            makers = {image.maker for image in services.tables.in_state(ImageState.READY)}
+            closed = [lane.admission.closed_for_s() for lane in services.lanes if lane.maker in makers]
+            services.clock.advance(max(image_in_s, min(closed, default=0.0)))
+            services.queues.send(StepMessage(Step.GENERATE_IMAGE, WHOEVER, 0))
+        return job_in_s is not None or image_in_s is not None
 
 
 def run_stage(
@@ -108,7 +108,7 @@ def run_stage(
         case Step.FETCH_JOB:
             return fetch_job(services, message.job_id)
         case Step.PREPARE_INPUTS:
-            return prepare_inputs(services, message.job_id, tries=tries)
+            return prepare_inputs(services, message.job_id, owner=message_id)
         case Step.GENERATE_IMAGE:
             return generate_image(services, message.job_id, image_no)
         case Step.PERSIST_OUTPUT:

@@ -20,7 +20,9 @@ from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineImage, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Job, Production
 from quel.adapters.postgres.tally_hour import unmake_hour
+from quel.adapters.postgres.turns import next_turn
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
+from quel.core.engines import Maker
 from quel.core.job import JobPlan, JobStatus
 from quel.core.operations.retry_job import EndedJob
 from quel.core.pipeline import ImageState
@@ -53,6 +55,9 @@ RETURNING production_id
 """)  # noqa: S608 - constants of ours
 
 _RETRY = move(RETRY, SOME_IMAGES)
+_WHOSE = select(col(PipelineImage.customer), col(PipelineImage.engine), col(PipelineImage.workflow)).where(
+    col(PipelineImage.job_id) == bindparam("of_job"), col(PipelineImage.image_no) == bindparam("first")
+)
 
 # By its id alone: the statement that writes the plan holds prompts, and must not wait.
 _LOCK_PLAN = (
@@ -140,7 +145,9 @@ def _reopen(
     if plan is not None:
         connection.execute(_LOCK_PLAN, {"job_id": job_id})
         connection.execute(_with_plan(job_id, plan))
-    connection.execute(_RETRY, values)
+    of = connection.execute(_WHOSE, {"of_job": job_id, "first": min(image_nos)}).one()
+    turn = next_turn(connection, of.customer, Maker(of.engine, of.workflow))
+    connection.execute(_RETRY, values | {"turn": turn})
     connection.execute(_fresh_recoveries(job_id))
     count_progress(connection, job_id, stage=0)
     connection.execute(_PRODUCTION_PROCESSING, {"of_production": job.production_id})
@@ -166,6 +173,7 @@ def _fresh_recoveries(job_id: UUID) -> Update:
             {
                 col(PipelineJob.fruitless_recoveries): 0,
                 col(PipelineJob.ended_elsewhere): False,
+                col(PipelineJob.not_before): func.now(),
                 col(PipelineJob.updated_at): func.now(),
                 col(PipelineJob.stored_at_recovery): stored.scalar_subquery(),
             }

@@ -39,6 +39,9 @@ def state_list(states: Collection[ImageState]) -> str:
 FINAL = state_list(FINAL_STATES)
 """The states in which an image has ended, as SQL."""
 
+WAITING = f"state IN {state_list((ImageState.PLANNED, ImageState.READY))}"
+"""The condition that an image waits for its turn, as SQL."""
+
 
 def now_column() -> Column[Any]:
     """A moment that is the transaction's where nobody says another."""
@@ -91,6 +94,31 @@ class ToldKind(Table, table=True):
     __table_args__ = ({"schema": SCHEMA},)
 
 
+class JobInLine(Table, table=True):
+    """A job whose id was on a raw list with many others, and waits for its customer's turn to be fetched.
+
+    `taken_at` is when a process took it up to hand it on; a process that dies then leaves it behind.
+    """
+
+    __tablename__ = "fetch_line"
+
+    job_id: UUID = Field(
+        sa_column=Column(
+            SqlUuid, ForeignKey("quel_production_jobs.job_id", ondelete="CASCADE"), primary_key=True
+        )
+    )
+    customer: str = Field(sa_column=Column(Text, nullable=False))
+    turn: int = Field(sa_column=Column(BigInteger, nullable=False))
+    taken_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+
+    __table_args__ = (
+        Index("ix_fetch_line_turn", "turn", "created_at"),
+        Index("ix_fetch_line_customer_turn", "customer", "turn"),
+        {"schema": SCHEMA},
+    )
+
+
 class PipelineJob(Table, table=True):
     """What quel decided about a job when it claimed it, frozen for the job's life."""
 
@@ -120,6 +148,8 @@ class PipelineJob(Table, table=True):
     starts: int = Field(sa_column=count_column())  # of its preparation since that last ended in order
     prepared_by: str | None = Field(default=None, sa_column=Column(Text))  # the message that is at it
     prepared_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    postponed: int = Field(sa_column=count_column())  # how often in a row its preparation was put off
+    not_before: datetime | None = Field(default=None, sa_column=now_column())  # of its preparation
     prompts_kept: bool = Field(  # in the plan, and in the requests of the images
         default=True, sa_column=Column(Boolean, nullable=False, server_default=text("true"))
     )
@@ -161,6 +191,9 @@ class PipelineImage(Table, table=True):
     )
     state: str = Field(sa_column=Column(String(20), nullable=False, server_default=text("'planned'")))
     turn: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    text_only: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
     request: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     attempts: int = Field(sa_column=count_column())
     broken_answers: int = Field(sa_column=count_column())
@@ -193,6 +226,17 @@ class PipelineImage(Table, table=True):
             postgresql_where=text("state = 'ready'"),
         ),
         Index("ix_image_customer_turns", "customer", "turn", postgresql_where=text("state = 'ready'")),
+        Index(
+            "ix_image_waiting",
+            "path",
+            "engine",
+            "workflow",
+            "turn",
+            "job_id",
+            "image_no",
+            postgresql_where=text(WAITING),
+        ),
+        Index("ix_image_waiting_of_customer", "customer", "turn", postgresql_where=text(WAITING)),
         Index("ix_image_generating", "path", postgresql_where=text("state = 'generating'")),
         Index("ix_image_updated_at", "updated_at"),
         Index("ix_image_open", "job_id", postgresql_where=text(f"state NOT IN {FINAL}")),
