@@ -94,7 +94,7 @@ def page(status, data=b""):
 
 
 def request(*pictures, seed=7, labels=()):
-    return GenerateRequest(PROMPT, pictures, AspectRatio(16, 9), seed, labels)
+    return GenerateRequest(PROMPT, pictures, AspectRatio(16, 9), seed, labels=labels)
 
 
 def test_each_picture_is_sent_after_its_label_and_the_brief_last(gemini, engine_of):

@@ -10,11 +10,16 @@ from quel.sandbox.studio import Studio
 NOT_PROVOKED = (
     "quel_dead_letters_total",
     "quel_images_dropped_total",
+    "quel_images_rerouted_total",
     "quel_ingest_rescued_total",
     "quel_jobs_recovered_total",
+    "quel_storage_needs_operator_total",
     "quel_troubles_total",
 )
 """Counters of mishaps that do not happen here; a counter without a count has no series."""
+
+OF_COMFYUI = 'quota="servers"'
+"""Part of what asks for servers of ComfyUI, of which there are none here."""
 
 
 class Settings(TypedDict):

@@ -68,7 +68,10 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Jobs left alone", _left_alone),
     )
     for check, findings in within_deadline({check: _asking(check, services, ask) for check, ask in checks}):
-        yield from findings or [trouble(check, f"It gave no answer within {DEADLINE_S:.0f} s. {_AWAY}")]
+        if findings is None:
+            yield trouble(check, f"It gave no answer within {DEADLINE_S:.0f} s. {_AWAY}")
+        else:
+            yield from findings
 
 
 def _asking(
