@@ -12,7 +12,7 @@ import redis
 
 from quel.adapters.comfy.client import ComfyClient
 from quel.adapters.comfy.engine import ComfyEngine
-from quel.adapters.comfy.places import ComfyPlaces, ComfyServers
+from quel.adapters.comfy.places import LOAD_KNOWN_S, ComfyPlaces, ComfyServers
 from quel.adapters.imaging import PillowImaging, Workbench
 from quel.adapters.postgres.claim_image import LEASE_S
 from quel.core.engines import Maker
@@ -122,6 +122,7 @@ class ComfyWorld:
         for kind in ("down", "hung", "unfit", "silent"):
             for key in self._redis.scan_iter(f"quel:comfy:{kind}:*"):
                 self._redis.delete(key)
+        time.sleep(LOAD_KNOWN_S)
 
     def images(self, job_id: UUID) -> list[PipelineImage]:
         """A job's images."""

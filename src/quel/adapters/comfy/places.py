@@ -31,7 +31,7 @@ HUNG_MS = 300_000
 """For how long a server that did not get on is left alone; then one image tries it again."""
 _UNFIT_MS = 300_000
 _FILE_MS = 1_800_000  # less than the hour for which the folder of inputs is kept (docs/operate/comfyui.md)
-_LOAD_KNOWN_S = 1.0
+LOAD_KNOWN_S = 1.0
 _PREFIX = "quel:comfy"
 
 _RENEW = """
@@ -177,7 +177,7 @@ class ComfyServers:
 
     def _load(self, server: str) -> int | None:
         known_at, load = self._loads.get(server, (0.0, None))
-        if time.monotonic() - known_at > _LOAD_KNOWN_S or load is None:
+        if time.monotonic() - known_at > LOAD_KNOWN_S or load is None:
             load = self.clients[server].load()
             self._loads[server] = time.monotonic(), load
             if load is None:
