@@ -24,7 +24,7 @@ class OutputToPersist:
 
     `begun` says that it is this message's to store: no other one is at it, and its pause is over. `starts`
     counts the messages that began since the last orderly end, this one included. `object_bytes` is the size
-    of an object that is stored already.
+    of an object that is stored already. `references_shown` counts the pictures the engine was shown.
     """
 
     job_id: UUID
@@ -40,6 +40,7 @@ class OutputToPersist:
     ledger_member_id: UUID
     price: int
     result_path: str
+    references_shown: int = 0
     begun: bool = True
     starts: int = 1
     object_bytes: int | None = None

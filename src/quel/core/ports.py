@@ -22,6 +22,7 @@ from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.persist_output import OutputToPersist, PersistEnd
 from quel.core.pipeline import Step
 from quel.core.prepare_inputs import FailedImage, Preparation, ReadyImage
+from quel.core.provenance import DigitalSourceType
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
 
@@ -84,8 +85,11 @@ class Imaging(Protocol):
     def grid(self, pictures: list[PictureBytes], aspect_ratio: AspectRatio) -> PictureBytes:
         """Normalised pictures fitted and centred in ⌈√n⌉ columns, at the grid size of the aspect ratio."""
 
-    def to_webp(self, data: bytes) -> bytes:
-        """A provider's answer as WebP, quality 90. Raises UnreadablePicture."""
+    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
+        """A provider's answer as WebP, quality 90, with sRGB's profile and its source type.
+
+        Raises UnreadablePicture.
+        """
 
 
 class FetchJobRows(Protocol):

@@ -10,8 +10,10 @@ from uuid import UUID, uuid4
 from quel.core.errors import QuelError, RowLocked, ServiceUnavailable, StorageRefused, UnreadablePicture
 from quel.core.generate_image import InsufficientCredits
 from quel.core.job import JobStatus
+from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED, Delivered, OutputToPersist, Stale
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.provenance import source_type
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
@@ -56,7 +58,7 @@ def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage
     if answer is None:
         return _without_bytes(services, delivery)
     try:
-        webp = answer.data if answer.mime_type == ENCODED else services.imaging.to_webp(answer.data)
+        webp = _encoded(services, delivery, answer)
     except UnreadablePicture as error:
         return _unreadable(services, delivery, str(error))
     try:
@@ -68,6 +70,12 @@ def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage
             _keep_encoded(services, delivery, webp)
         return _postpone(services, delivery, error)
     return _deliver(services, delivery, len(webp))
+
+
+def _encoded(services: Services, delivery: OutputToPersist, answer: PictureBytes) -> bytes:
+    if answer.mime_type == ENCODED:
+        return answer.data
+    return services.imaging.to_webp(answer.data, source_type(delivery.references_shown))
 
 
 def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) -> None:

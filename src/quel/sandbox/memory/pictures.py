@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from quel.core.aspect import AspectRatio
 from quel.core.errors import ReferenceUnavailable, UnreadablePicture
 from quel.core.outcome import GenerateRequest, Made, Outcome, PictureBytes
+from quel.core.provenance import DigitalSourceType
 
 COST_USD = 0.039
 NO_PICTURE = b"no picture"
@@ -43,6 +44,9 @@ def made(data: bytes = b"picture", cost_usd: float = COST_USD) -> Made:
 class Imaging:
     """Wraps the bytes it is given in the name of what was done to them."""
 
+    def __init__(self) -> None:
+        self.source_types: list[DigitalSourceType] = []
+
     def normalise(self, data: bytes) -> PictureBytes:
         """A reference as the provider takes it. Raises ReferenceUnavailable for NO_PICTURE."""
         if data == NO_PICTURE:
@@ -54,8 +58,9 @@ class Imaging:
         cells = b",".join(picture.data for picture in pictures)
         return PictureBytes(b"grid %s of %s" % (str(aspect_ratio).encode(), cells), "image/jpeg")
 
-    def to_webp(self, data: bytes) -> bytes:
+    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
         """A provider's answer as WebP. Raises UnreadablePicture for NO_PICTURE."""
         if data == NO_PICTURE:
             raise UnreadablePicture("The provider's answer is no picture that can be read.")
+        self.source_types.append(source_type)
         return b"webp of " + data
