@@ -38,6 +38,7 @@ from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
 from quel.core.rules import Rules
+from quel.core.takes import Check, TakeRules
 from quel.settings import MissingReference, Settings
 
 if TYPE_CHECKING:
@@ -218,6 +219,13 @@ class Services:
         return PillowImaging(self._bench)
 
     @cached_property
+    def take_checker(self) -> ports.TakeChecker:
+        """What looks at generated pictures: numpy and OpenCV are loaded with it."""
+        from quel.adapters.imaging.takes.checker import TakeChecker
+
+        return TakeChecker(self._bench)
+
+    @cached_property
     def _bench(self) -> "Workbench":
         from quel.adapters.imaging import MemoryBudget, Workbench
 
@@ -253,6 +261,7 @@ def make_rules(settings: Settings) -> Rules:
             price=settings.image_per_price,
             max_images=settings.max_images_per_job,
         ),
+        takes=_take_rules(settings),
         retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
         model=settings.gemini_model,
         max_pictures=model_for(settings.gemini_model).max_pictures,
@@ -261,4 +270,15 @@ def make_rules(settings: Settings) -> Rules:
         adopt_within_s=settings.adopt_within_s,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
         open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
+    )
+
+
+def _take_rules(settings: Settings) -> TakeRules:
+    """Unset, the check re-rolls what is worthless and warns of the rest."""
+    return TakeRules(
+        certain=settings.take_check or Check.REROLL,
+        probable=settings.take_check or Check.WARN,
+        rerolls=settings.take_rerolls,
+        budget=settings.take_budget,
+        keep_exhausted=settings.take_exhausted == "keep",
     )

@@ -13,6 +13,7 @@ from quel.cli.dead import dead
 from quel.cli.demo import demo
 from quel.cli.doctor import doctor
 from quel.cli.jobs import jobs
+from quel.cli.look import look
 from quel.cli.pause import pause, resume
 from quel.cli.plan import plan
 from quel.cli.retry import retry
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     *(demo, submit, watch, doctor),
-    *(plan, jobs, stats, retry, cancel, pause, resume, backfill_paths),
+    *(plan, look, jobs, stats, retry, cancel, pause, resume, backfill_paths),
 )
 for verb in VERBS:
     app.command()(verb)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.job import JobStatus
+from quel.core.takes import TurnedDown
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,8 @@ class ClaimedImage:
     """An image that this worker holds the lease of, with everything one provider call needs.
 
     `attempts` counts its failing calls so far, `broken_answers` those without a readable picture. `lease`
-    is the owner token that proves the hold.
+    is the owner token that proves the hold. `may_stay_near` says that a near copy of a reference was ordered;
+    `rerolls` counts the bad takes so far, the last of which is `turned_down`.
     """
 
     job_id: UUID
@@ -27,6 +29,10 @@ class ClaimedImage:
     attempts: int
     broken_answers: int
     lease: str
+    item: int = 0
+    may_stay_near: bool = False
+    rerolls: int = 0
+    turned_down: TurnedDown | None = None
 
 
 @dataclass(frozen=True)

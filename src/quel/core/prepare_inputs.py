@@ -42,6 +42,7 @@ class ReadyImage:
     picture_keys: tuple[str, ...]
     aspect_ratio: AspectRatio
     seed: int
+    may_stay_near: bool = False
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -50,6 +51,7 @@ class ReadyImage:
             "picture_keys": list(self.picture_keys),
             "aspect_ratio": [self.aspect_ratio.width, self.aspect_ratio.height],
             "seed": self.seed,
+            "may_stay_near": self.may_stay_near,
         }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from quel.core.fetch_job import IntakePolicy
 from quel.core.open_paths import OpenPaths
 from quel.core.retry import RetryPolicy
+from quel.core.takes import TakeRules
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,4 @@ class Rules:
     max_recoveries: int
     adopt_within_s: float
     open_paths: OpenPaths
+    takes: TakeRules

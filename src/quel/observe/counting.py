@@ -7,6 +7,7 @@ from typing import Any
 
 from quel.core.job import JobStatus
 from quel.core.paths import PATHS
+from quel.core.takes import Reason
 from quel.observe import metrics
 from quel.observe.events import Event
 
@@ -82,6 +83,25 @@ def _image_stored(path: str, told: Fields) -> None:
     metrics.CREDITS.labels(path).inc(told["credits"])
 
 
+def _take_kept(path: str, told: Fields) -> None:
+    for fault in told["faults"] or ("",):
+        metrics.TAKES.labels(path, "warned" if fault else "kept", fault).inc()
+    _take_seen(told)
+
+
+def _take_spoilt(path: str, told: Fields) -> None:
+    metrics.TAKES.labels(path, told["verdict"], told["reason"]).inc()
+    metrics.REROLL_COST.labels(path).inc(told["cost_usd"])
+    _take_seen(told)
+
+
+def _take_seen(told: Fields) -> None:
+    metrics.TAKE_SECONDS.observe(told["seconds"])
+    for reason, score in told["scores"].items():
+        if reason != Reason.SIZE:  # pixels
+            metrics.TAKE_SCORE.labels(reason).observe(score)
+
+
 _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.JOB_RECEIVED: lambda _, told: metrics.JOBS_RECEIVED.labels(told["list"]).inc(),
     Event.ENTRY_SET_ASIDE: lambda _, told: metrics.ENTRIES_SET_ASIDE.labels(told["reason"]).inc(),
@@ -94,6 +114,9 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.REFERENCE_LEFT_OUT: lambda path, _: metrics.REFERENCES.labels(path, "left_out").inc(),
     Event.PROVIDER_ANSWERED: _provider_answered,
     Event.PROVIDER_WAITING: lambda _, told: metrics.QUOTA_WAITS.labels(told["quota"]).inc(),
+    Event.TAKE_KEPT: _take_kept,
+    Event.TAKE_SPOILT: _take_spoilt,
+    Event.TAKE_UNCHECKED: lambda path, told: metrics.TAKES_UNCHECKED.labels(path, told["code"]).inc(),
     Event.IMAGE_STORED: _image_stored,
     Event.IMAGE_FAILED: lambda path, told: metrics.IMAGES.labels(path, "failed", told["code"]).inc(
         told.get("images", 1)

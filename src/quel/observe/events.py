@@ -43,6 +43,9 @@ class Event(StrEnum):
     PROVIDER_WAITING = "provider.waiting"
     PROVIDER_NEEDS_OPERATOR = "provider.needs_operator"
     IMAGE_RETRIED = "image.retried"
+    TAKE_KEPT = "take.kept"
+    TAKE_SPOILT = "take.spoilt"
+    TAKE_UNCHECKED = "take.unchecked"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
     IMAGE_POSTPONED = "image.postponed"
@@ -82,6 +85,8 @@ _WARNINGS = frozenset(
         Event.INPUTS_LOST,
         Event.INPUTS_WAIT,
         Event.IMAGE_RETRIED,
+        Event.TAKE_SPOILT,
+        Event.TAKE_UNCHECKED,
         Event.IMAGE_UNKEPT,
         Event.IMAGE_POSTPONED,
         Event.INPUTS_POSTPONED,

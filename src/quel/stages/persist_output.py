@@ -38,7 +38,7 @@ def persist_output(
         return ()
     with log_context(path=delivery.path, stage=delivery.stage):
         if delivery.state is not ImageState.MADE:
-            _delete_unwanted_object(services, delivery, delivery.state)
+            _forget_unwanted(services, delivery, delivery.state)
             return _finalize_if_processing(delivery)
         if delivery.job_status is JobStatus.PENDING:  # set back by hand: its bytes wait for the new claim
             return ()
@@ -142,15 +142,16 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
             return _let_go(services, delivery, size_bytes)
         case Stale(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
-            _delete_unwanted_object(services, delivery, state)
+            _forget_unwanted(services, delivery, state)
             return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
     services.blobs.drop_output(delivery.job_id, delivery.image_no)
     return finalize_when_done(delivery.job_id, progress)
 
 
-def _delete_unwanted_object(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
-    """Deletes the object of an image that has ended unwanted; one that is made again will need its path."""
+def _forget_unwanted(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
+    """Forgets the picture of an image that has ended unwanted; one that is made again will need its path."""
     if state in {ImageState.FAILED, ImageState.CANCELLED}:
+        services.blobs.drop_output(delivery.job_id, delivery.image_no)
         services.storage.delete_results([delivery.result_path])
 
 

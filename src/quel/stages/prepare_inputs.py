@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.core.errors import NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
+from quel.core.near_copy import may_stay_near
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage, next_steps
 from quel.core.prepare_inputs import MOST_TRIES, PAUSE_S, FailedImage, Preparation, ReadyImage
@@ -128,7 +129,8 @@ class _Work:
             self.failed.append(FailedImage(image.image_no, "no_references_left", arrangement.problem))
             return
         prompt = self._prompt(image, stage, arrangement.pictures)
-        self.ready.append(ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed))
+        is_near = may_stay_near(self._path, arrangement.pictures, stage)
+        self.ready.append(ReadyImage(image.image_no, prompt, keys, stage.aspect_ratio, image.seed, is_near))
 
     def _arrange(
         self, image: ImagePlan, stage: StageRequest, references: StageReferences

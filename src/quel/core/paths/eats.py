@@ -241,6 +241,7 @@ PATH = ProductionPath(
     untyped="dishes",
     angles=ANGLES,
     shots=SHOTS,
+    pre_edited_stays_near=True,
     prompt=PromptRules(
         picture="photograph",
         task=TASK,

@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from quel.core.aspect import AspectRatio
-from quel.core.errors import ReferenceUnavailable, UnreadablePicture
+from quel.core.errors import ReferenceUnavailable, TakeUnchecked, UnreadablePicture
 from quel.core.outcome import GenerateRequest, Made, Outcome, PictureBytes
 from quel.core.provenance import DigitalSourceType
+from quel.core.takes import Signs
 
 COST_USD = 0.039
 NO_PICTURE = b"no picture"
@@ -39,6 +40,33 @@ class Engine:
 def made(data: bytes = b"picture", cost_usd: float = COST_USD) -> Made:
     """An answer with a picture, or with bytes that should be one."""
     return Made(PictureBytes(data, "image/png"), cost_usd)
+
+
+class TakeChecker:
+    """Sees in the next takes what was planned, and nothing wrong in any other."""
+
+    def __init__(self) -> None:
+        self._planned: deque[Signs | TakeUnchecked] = deque()
+        self.looked: list[tuple[bytes, int, Sequence[bytes], AspectRatio]] = []
+        """The answers it was shown: each with the number of its references, its siblings and its ratio."""
+
+    def see(self, *planned: Signs | TakeUnchecked) -> None:
+        """What the next looks come to, one each."""
+        self._planned.extend(planned)
+
+    def look(
+        self,
+        answer: PictureBytes,
+        references: Sequence[tuple[str, PictureBytes]],
+        siblings: Callable[[bytes], Sequence[bytes]],
+        aspect_ratio: AspectRatio,
+    ) -> Signs:
+        """What an answer shows. Raises TakeUnchecked where that was planned."""
+        self.looked.append((answer.data, len(references), siblings(answer.data), aspect_ratio))
+        planned = self._planned.popleft() if self._planned else Signs({})
+        if isinstance(planned, TakeUnchecked):
+            raise planned
+        return planned
 
 
 class Imaging:

@@ -12,7 +12,7 @@ from quel.sandbox.memory.finalize_job import FinalizeJobRows
 from quel.sandbox.memory.generate_image import GenerateImageRows
 from quel.sandbox.memory.lists import Cancellations, ForwardList, Pause, RejectedEntries
 from quel.sandbox.memory.persist_output import PersistOutputRows
-from quel.sandbox.memory.pictures import Engine, Imaging
+from quel.sandbox.memory.pictures import Engine, Imaging, TakeChecker
 from quel.sandbox.memory.prepare_inputs import PrepareInputsRows
 from quel.sandbox.memory.quota import Quota
 from quel.sandbox.memory.storage import ObjectStorage
@@ -54,3 +54,4 @@ class MemoryServices:
         self.storage = ObjectStorage()
         self.engine = Engine()
         self.imaging = Imaging()
+        self.take_checker = TakeChecker()
