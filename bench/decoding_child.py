@@ -15,6 +15,7 @@ from quel.adapters.imaging.reference import fitting_size
 from quel.adapters.imaging.whitelist import to_read
 from quel.adapters.imaging.workbench import MAX_PIXELS
 from quel.core.errors import ReferenceUnavailable, UnreadablePicture
+from quel.core.provenance import DigitalSourceType
 
 
 def resident_bytes(field: str) -> int:
@@ -29,7 +30,10 @@ def main() -> None:
     imaging = PillowImaging()
     before = resident_bytes("VmRSS")
     try:
-        said = f"{len(imaging.to_webp(data))} bytes" if as_webp else imaging.normalise(data).mime_type
+        if as_webp:
+            said = f"{len(imaging.to_webp(data, DigitalSourceType.GENERATED))} bytes"
+        else:
+            said = imaging.normalise(data).mime_type
     except (ReferenceUnavailable, UnreadablePicture) as refused:
         said = str(refused)
     peak = resident_bytes("VmHWM")

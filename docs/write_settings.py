@@ -130,7 +130,10 @@ def default(field: FieldInfo) -> str:
 def page() -> str:
     """The page."""
     variables = [field for field in Settings.model_fields.values() if str(field.alias).isupper()]
-    rows = [f"| `{field.alias}` | {default(field)} | {field.description} |\n" for field in variables]
+    rows = [
+        f"| `{field.alias}` | {default(field)} | {' '.join((field.description or '').split())} |\n"
+        for field in variables
+    ]
     return INTRODUCTION + "".join(rows) + REST
 
 

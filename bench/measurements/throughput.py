@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from statistics import median
 
 from bench.bed import Bed
@@ -17,6 +18,7 @@ from bench.machine import cores
 from bench.peer import Peer
 from bench.usage import cpu_s
 from quel.adapters.imaging import PillowImaging
+from quel.core.provenance import DigitalSourceType
 from quel.sandbox.gemini.drawing import ready_made
 
 TITLE = "Throughput with an instant provider"
@@ -72,9 +74,10 @@ def _rate(images: int, work: Callable[[], object]) -> _Rate:
 
 def _codec(images: int) -> _Rate:
     """Decoding the PNG and encoding the WebP, a thread a core and nothing else."""
-    png, imaging = ready_made(), PillowImaging()
+    answers, imaging = [ready_made()] * images, PillowImaging()
+    says = repeat(DigitalSourceType.GENERATED)
     with ThreadPoolExecutor(cores()) as pool:
-        return _rate(images, lambda: list(pool.map(imaging.to_webp, [png] * images)))
+        return _rate(images, lambda: list(pool.map(imaging.to_webp, answers, says)))
 
 
 def _quel(bed: Bed, images: int) -> _Rate:

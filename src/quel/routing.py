@@ -48,7 +48,12 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
     model = model_for(settings.gemini_model)
     capabilities = {Maker(GEMINI): Capability(model.id, model.max_pictures, sizes=model.sizes)} | {
         Maker(COMFYUI, name): Capability(
-            name, one.max_pictures, one.takes_negative, one.usd_per_image, one.digest
+            name,
+            one.max_pictures,
+            one.takes_negative,
+            one.usd_per_image,
+            one.digest,
+            megapixels=one.megapixels,
         )
         for name, one in workflows.items()
     }

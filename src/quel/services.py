@@ -46,6 +46,7 @@ from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
 from quel.core.rules import Rules
 from quel.core.services import Lane
+from quel.core.takes import Check, TakeRules
 from quel.routing import EngineSettings, read_engine_settings, secret_of
 from quel.settings import MissingReference, Settings
 
@@ -321,6 +322,13 @@ class Services:
         return PillowImaging(self._bench)
 
     @cached_property
+    def take_checker(self) -> ports.TakeChecker:
+        """What looks at generated pictures: numpy and OpenCV are loaded with it."""
+        from quel.adapters.imaging.takes.checker import TakeChecker
+
+        return TakeChecker(self._bench)
+
+    @cached_property
     def _bench(self) -> "Workbench":
         from quel.adapters.imaging import Workbench
 
@@ -396,6 +404,7 @@ def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rul
             routing=engines.routing,
             image_size=settings.image_size,
         ),
+        takes=_take_rules(settings),
         retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
         model=settings.gemini_model,
         max_references=settings.max_references,
@@ -406,6 +415,17 @@ def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rul
         keep_prompts_d=settings.keep_prompts_d,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
         open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
+    )
+
+
+def _take_rules(settings: Settings) -> TakeRules:
+    """Unset, the check re-rolls what is worthless and warns of the rest."""
+    return TakeRules(
+        certain=settings.take_check or Check.REROLL,
+        probable=settings.take_check or Check.WARN,
+        rerolls=settings.take_rerolls,
+        budget=settings.take_budget,
+        keep_exhausted=settings.take_exhausted == "keep",
     )
 
 

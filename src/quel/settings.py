@@ -20,6 +20,7 @@ from quel.core.database_url import client_url
 from quel.core.errors import SettingsError
 from quel.core.models import API_VERSION
 from quel.core.redis_url import check_options, check_parts, url_of_parts, with_database
+from quel.core.takes import Check
 from quel.settings_file import ComfySection, PathLimits, RouteSection, SettingsFile, WorkflowSection
 
 DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
@@ -109,6 +110,18 @@ class Settings(BaseModel):
     """The bearer token that a proxy in front of the servers of QUEL_COMFY_SERVERS asks for."""
     comfy_timeout_s: Seconds = Field(300.0, alias="QUEL_COMFY_TIMEOUT_S")
     """Seconds after which an execution of a workflow without a `timeout_s` of its own is given up."""
+
+    take_check: Check | None = Field(None, alias="QUEL_TAKE_CHECK")
+    """What is done about a bad take: `off`, `warn`, or `reroll` (made again, or failed uncharged). Unset:
+    `reroll` for what is worthless (blank, cut off, wrong ratio, too small), `warn` for what only looks wrong
+    (a reference again, a collage, bars, a double)."""
+    take_rerolls: NotNegative = Field(2, alias="QUEL_TAKE_REROLLS")
+    """How often one image is made again after bad takes."""
+    take_budget: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(0.25, alias="QUEL_TAKE_BUDGET")
+    """How many re-rolls a job may have, as a share of its images, rounded up."""
+    take_exhausted: Literal["fail", "keep"] = Field("fail", alias="QUEL_TAKE_EXHAUSTED")
+    """What becomes of a take that still looks wrong without re-rolls left: `fail`, uncharged, or `keep`. What
+    is worthless fails in any case."""
 
     image_per_price: NotNegative = Field(5, alias="IMAGE_PER_PRICE")
     """Credits an image costs at QUEL_IMAGE_SIZE; a job's own `imageSize` costs by its weight, rounded up."""

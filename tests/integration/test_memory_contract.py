@@ -16,6 +16,7 @@ from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
 from quel.core.pipeline import SUSPECT_STARTS, Step, StepMessage
 from quel.core.prepare_inputs import LEASE_S, Lookahead
 from quel.core.submission import Submission
+from quel.core.takes import Reason, Signs
 from quel.sandbox.memory.pictures import NO_PICTURE, made
 from quel.sandbox.memory.worker import run_stage
 from tests.integration.harness import Pipeline
@@ -25,6 +26,7 @@ from tests.integration.two_worlds import JOB, MINUTE_S, NEWCOMER, OTHER, STUCK_S
 REFUSAL = Refused("blocked_safety", "The provider refused it.")
 FAILURE = Transient("server_error", "It failed.")
 DOWN = ServiceUnavailable("Storage does not answer.")
+BLANK = Signs({Reason.BLANK: 1.0})
 WORDS = Broken("no_picture", "It answered in words.")
 
 Scenario = Callable[[World], None]
@@ -68,6 +70,20 @@ def calls_fail_and_are_tried_again(world: World) -> None:
 @scenario
 def three_answers_are_words(world: World) -> None:
     world.engine.answer(WORDS, WORDS, WORDS)
+    world.order(1)
+    world.run()
+
+
+@scenario
+def a_bad_take_is_made_again(world: World) -> None:
+    world.take_checker.see(BLANK, BLANK)
+    world.order(5)
+    world.run()
+
+
+@scenario
+def a_take_stays_bad(world: World) -> None:
+    world.take_checker.see(BLANK, BLANK)
     world.order(1)
     world.run()
 

@@ -23,8 +23,13 @@ def test_a_finalize_message_that_comes_back_clears_away_what_is_left(pipeline: P
     blobs.put_output(job, 1, ANY_PICTURE)
     [stored] = studio.rows("SELECT request -> 'picture_keys' ->> 0 AS key FROM quel.image WHERE image_no = 0")
     assert blobs.put_input(job, stored["key"].rpartition(":")[2], ANY_PICTURE) == stored["key"]
+    seen = [
+        blobs.exchange_thumbnails(job, item, number, look)
+        for item, number, look in (("0.0", 0, b"a"), ("0.0", 1, b"b"), ("0.1", 0, b"c"), ("0.0", 1, b"d"))
+    ]
+    assert seen == [[], [b"a"], [], [b"a"]]
     pipeline.send("finalize_job", str(job))
-    assert studio.redis.keys("quel:blob:*") == []
+    assert studio.redis.keys("quel:blob:*") + studio.redis.keys("quel:takes:*") == []
     sums = studio.redis.mget("quel:blobs:in:bytes", "quel:blobs:out:bytes")
     assert [int(one or 0) for one in sums] == [0, 0]
 

@@ -1,7 +1,7 @@
 """The world in memory and the one on servers in the same words: what is done to them, and what they tell.
 
-Storage, provider and codec are those of the world in memory on both sides, so that what differs is in the
-rows and keys.
+Storage, provider, codec and take check are those of the world in memory on both sides, so that what differs
+is in the rows and keys.
 """
 
 import json
@@ -17,7 +17,7 @@ from quel.core.services import Services as AnyServices
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.broker import Broker
 from quel.sandbox.memory.clock import Clock
-from quel.sandbox.memory.pictures import Engine, Imaging
+from quel.sandbox.memory.pictures import Engine, Imaging, TakeChecker
 from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.storage import ObjectStorage
 from quel.sandbox.memory.studio import MemoryStudio
@@ -36,7 +36,7 @@ _CLAIMED = (
     " stored_at_recovery ended_elsewhere starts postponed"
 )
 _IMAGE = (
-    "job_id image_no path stage item number seed state turn text_only attempts broken_answers starts"
+    "job_id image_no path stage item number seed state turn text_only attempts broken_answers rerolls starts"
     " object_bytes engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
 )
 _LEDGER = "transaction_type amount balance_after description attach_idx api_provider"
@@ -52,6 +52,7 @@ class World(ABC):
 
     def __init__(self) -> None:
         self.engine, self.storage, self.imaging = Engine(), ObjectStorage(), Imaging()
+        self.take_checker = TakeChecker()
         self.messages: list[StepMessage] = []
 
     def order(self, images: int = 1, *, job_id: UUID = JOB, credits: int = 1_000, **columns: Any) -> UUID:
@@ -156,6 +157,7 @@ class InMemory(World):
         super().__init__()
         self.services = self._own = MemoryServices()
         self._own.engine, self._own.storage, self._own.imaging = self.engine, self.storage, self.imaging
+        self._own.take_checker = self.take_checker
         self.studio = MemoryStudio(self._own)
 
     def let_pass(self, seconds: float) -> None:
@@ -218,6 +220,10 @@ class TrueServices(Services):
     @cached_property
     def imaging(self) -> ports.Imaging:
         return self._world.imaging
+
+    @cached_property
+    def take_checker(self) -> ports.TakeChecker:
+        return self._world.take_checker
 
 
 class OnServers(World):

@@ -45,7 +45,7 @@ def test_the_picture_draws_every_transition_and_no_other() -> None:
 def test_no_two_transitions_share_a_name() -> None:
     names = [transition.name for transition in TRANSITIONS]
     assert sorted(names) == sorted(set(names))
-    assert len(names) == 21
+    assert len(names) == 22
 
 
 @named

@@ -14,6 +14,7 @@ from quel.cli.dead import dead
 from quel.cli.demo import demo
 from quel.cli.doctor import doctor
 from quel.cli.jobs import jobs
+from quel.cli.look import look
 from quel.cli.pause import pause, resume
 from quel.cli.plan import plan
 from quel.cli.retry import retry
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     *(demo, submit, watch, doctor),
-    *(plan, jobs, show, stats, usage, retry, cancel, pause, resume, actions, backfill_paths),
+    *(plan, look, jobs, show, stats, usage, retry, cancel, pause, resume, actions, backfill_paths),
 )
 for verb in VERBS:
     app.command()(verb)

@@ -49,7 +49,7 @@ class Capability:
     the seconds of a GPU.
 
     `takes_negative`: what to avoid has a place of its own, and is no part of the prompt. `sizes` are smallest
-    first; a workflow has the one that it is written for.
+    first; a workflow has the one that it is written for. `megapixels` are those of its smallest size.
     """
 
     model: str
@@ -58,6 +58,7 @@ class Capability:
     usd_per_image: float = 0.0
     digest: str = ""
     sizes: tuple[SizeClass, ...] = ONE_SIZE
+    megapixels: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 QuelError
 ├── ReferenceUnavailable   a reference cannot be had for good; the job goes on without it or fails
 ├── UnreadablePicture      an answer of the provider is no picture
+├── TakeUnchecked          what a generated picture shows cannot be told; it is kept
 ├── StorageRefused         the bucket will not take an object, now or later
 ├── DatabaseError          PostgreSQL answered with an error that trying again will not mend
 ├── ServiceUnavailable     PostgreSQL, Redis, Storage or the provider did not answer; a later try may succeed
@@ -36,6 +37,12 @@ class UnreadablePicture(QuelError):
     """Bytes that should be a picture are none."""
 
     code = "unreadable_picture"
+
+
+class TakeUnchecked(QuelError):
+    """Looking at a generated picture failed."""
+
+    code = "take_unchecked"
 
 
 class StorageRefused(QuelError):

@@ -8,6 +8,7 @@ from quel.core.engines import Maker
 from quel.core.job import JobStatus
 from quel.core.models import SIZES
 from quel.core.submission import Submission
+from quel.core.takes import TurnedDown
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,9 @@ class ClaimedImage:
 
     `attempts` counts its failing calls so far, `broken_answers` those without a readable picture. `lease`
     is the owner token that proves the hold. `starts` counts how often it was claimed since that last ended in
-    order, this time included. `submission` is what was last handed to a server for it.
+    order, this time included. `submission` is what was last handed to a server for it. `may_stay_near` says
+    that a near copy of a reference was ordered; `rerolls` counts the bad takes so far, the last of which is
+    `turned_down`.
     """
 
     job_id: UUID
@@ -37,6 +40,10 @@ class ClaimedImage:
     starts: int = 1
     labels: tuple[str, ...] = ()
     image_size: str = SIZES[0]
+    item: int = 0
+    may_stay_near: bool = False
+    rerolls: int = 0
+    turned_down: TurnedDown | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class OutputToPersist:
 
     `begun` says that it is this message's to store: no other one is at it, and its pause is over. `starts`
     counts the messages that began since the last orderly end, this one included. `object_bytes` is the size
-    of an object that is stored already. `age_s` counts from when the image was planned.
+    of an object that is stored already. `age_s` counts from when the image was planned. `references_shown`
+    counts the pictures the engine was shown.
     """
 
     job_id: UUID
@@ -47,6 +48,7 @@ class OutputToPersist:
     ledger_member_id: UUID
     price: int
     result_path: str
+    references_shown: int = 0
     begun: bool = True
     starts: int = 1
     object_bytes: int | None = None

@@ -89,13 +89,14 @@ def _seeds(job_id: uuid.UUID, count: int) -> list[int]:
     taken: dict[int, None] = {}
     for image_no in range(count):
         attempt = 0
-        while (seed := _seed(job_id, image_no, attempt)) in taken:
+        while (seed := seed_of(job_id, image_no, attempt)) in taken:
             attempt += 1
         taken[seed] = None
     return list(taken)
 
 
-def _seed(job_id: uuid.UUID, image_no: int, attempt: int) -> int:
+def seed_of(job_id: uuid.UUID, image_no: int, attempt: int) -> int:
+    """The seed of an image's first take, and from attempt 1 on of the next ones."""
     digest = hashlib.sha256(f"{job_id}:{image_no}:{attempt}".encode()).digest()
     return 1 + int.from_bytes(digest[:8], "big") % LARGEST_SEED
 

@@ -32,9 +32,11 @@ from quel.core.prepare_inputs import (
     ReadyImage,
     SetBack,
 )
+from quel.core.provenance import DigitalSourceType
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.submission import Submission
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
+from quel.core.takes import Signs, TakeRules, TurnedDown
 
 GEMINI_MAKER = Maker()
 
@@ -123,8 +125,29 @@ class Imaging(Protocol):
         They are taken one at a time.
         """
 
-    def to_webp(self, data: bytes) -> bytes:
-        """A provider's answer as WebP, quality 90. Raises UnreadablePicture."""
+    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
+        """A provider's answer as WebP, quality 90, with sRGB's profile and its source type.
+
+        Raises UnreadablePicture.
+        """
+
+
+class TakeChecker(Protocol):
+    """Looks at generated pictures."""
+
+    def look(
+        self,
+        answer: PictureBytes,
+        references: Sequence[tuple[str, PictureBytes]],
+        siblings: Callable[[bytes], Sequence[bytes]],
+        aspect_ratio: AspectRatio,
+    ) -> Signs:
+        """What an answer shows, beside the pictures it was made from (by key) and its siblings.
+
+        `siblings` is given the take's own thumbnail for those of the others.
+
+        Raises TakeUnchecked where that cannot be told.
+        """
 
 
 class FetchJobRows(Protocol):
@@ -208,10 +231,25 @@ class GenerateImageRows(Protocol):
     def reset(self, claimed: ClaimedImage) -> None:
         """The job's prepared pictures are gone from the cache: prepare them again."""
 
+    def turn_down(
+        self, claimed: ClaimedImage, take: TurnedDown, *, cost_usd: float, rules: TakeRules
+    ) -> bool | None:
+        """Has the image made again after a bad take that cost so much.
+
+        Nothing is done when the job has used up its re-rolls (False), or the lease was lost (None).
+        """
+
     def fail(
-        self, claimed: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+        self,
+        claimed: ClaimedImage,
+        *,
+        code: str,
+        reason: str,
+        attempts: int,
+        broken: int,
+        cost_usd: float = 0.0,
     ) -> Progress | None:
-        """Ends the image as failed; None when the lease was lost meanwhile."""
+        """Ends the image as failed, after a bad take that cost so much; None when the lease was lost."""
 
     def renew(self, leases: Sequence[str]) -> None:
         """Prolongs leases that are still held."""
@@ -304,6 +342,15 @@ class Blobs(Protocol):
 
     def drop_output(self, job_id: UUID, image_no: int) -> None:
         """Forgets the answer for an image."""
+
+    def exchange_thumbnails(self, job_id: UUID, item: str, image_no: int, thumbnail: bytes) -> list[bytes]:
+        """Adds what a take looks like to its item's, and tells those that were there before it.
+
+        Of two at the same moment, one sees the other. Only takes that share an eight (COMPARED) meet.
+        """
+
+    def drop_thumbnail(self, job_id: UUID, item: str, image_no: int) -> None:
+        """Forgets what a take looked like that was not kept."""
 
     def drop_job(self, job_id: UUID, picture_keys: Sequence[str], images: int) -> None:
         """Forgets everything of a job."""

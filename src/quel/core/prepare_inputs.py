@@ -114,6 +114,7 @@ class ReadyImage:
     roles: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     image_size: str = SIZES[0]
+    may_stay_near: bool = False
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -126,6 +127,7 @@ class ReadyImage:
             "seed": self.seed,
             "negative_prompt": self.negative_prompt,
             "roles": list(self.roles),
+            "may_stay_near": self.may_stay_near,
         }
 
 

@@ -6,6 +6,7 @@ from quel.core.engines import Capability, Maker, Routing
 from quel.core.fetch_job import IntakePolicy
 from quel.core.open_paths import OpenPaths
 from quel.core.retry import RetryPolicy
+from quel.core.takes import TakeRules
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Rules:
     adopt_within_s: float
     keep_prompts_d: float
     open_paths: OpenPaths
+    takes: TakeRules
 
     @property
     def routing(self) -> Routing:

@@ -128,3 +128,7 @@ class Services(Protocol):
     @property
     def imaging(self) -> ports.Imaging:
         """The picture codec."""
+
+    @property
+    def take_checker(self) -> ports.TakeChecker:
+        """What looks at generated pictures; only where generate_image is served."""

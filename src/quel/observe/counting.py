@@ -8,6 +8,7 @@ from typing import Any
 from quel.core.engines import GEMINI
 from quel.core.job import JobStatus
 from quel.core.paths import PATHS
+from quel.core.takes import Reason
 from quel.observe import metrics
 from quel.observe.events import Event
 
@@ -87,6 +88,25 @@ def _image_stored(path: str, told: Fields) -> None:
     metrics.CREDITS.labels(path).inc(told["credits"])
 
 
+def _take_kept(path: str, told: Fields) -> None:
+    for fault in told["faults"] or ("",):
+        metrics.TAKES.labels(path, "warned" if fault else "kept", fault).inc()
+    _take_seen(told)
+
+
+def _take_spoilt(path: str, told: Fields) -> None:
+    metrics.TAKES.labels(path, told["verdict"], told["reason"]).inc()
+    metrics.REROLL_COST.labels(path).inc(told["cost_usd"])
+    _take_seen(told)
+
+
+def _take_seen(told: Fields) -> None:
+    metrics.TAKE_SECONDS.observe(told["seconds"])
+    for reason, score in told["scores"].items():
+        if reason != Reason.SIZE:  # pixels
+            metrics.TAKE_SCORE.labels(reason).observe(score)
+
+
 _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.JOB_RECEIVED: lambda _, told: metrics.JOBS_RECEIVED.labels(told["list"]).inc(),
     Event.ENTRY_REJECTED: lambda _, told: metrics.ENTRIES_REJECTED.labels(told["reason"]).inc(),
@@ -100,6 +120,9 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.PROVIDER_ANSWERED: _provider_answered,
     Event.STORAGE_NEEDS_OPERATOR: lambda _, told: metrics.STORAGE_FAULTS.labels(told["reason"]).inc(),
     Event.PROVIDER_WAITING: lambda _, told: metrics.QUOTA_WAITS.labels(_engine(told), told["quota"]).inc(),
+    Event.TAKE_KEPT: _take_kept,
+    Event.TAKE_SPOILT: _take_spoilt,
+    Event.TAKE_UNCHECKED: lambda path, told: metrics.TAKES_UNCHECKED.labels(path, told["code"]).inc(),
     Event.IMAGE_STORED: _image_stored,
     Event.IMAGE_FAILED: lambda path, told: metrics.IMAGES.labels(path, "failed", told["code"]).inc(
         told.get("images", 1)

@@ -46,6 +46,9 @@ class Event(StrEnum):
     STORAGE_NEEDS_OPERATOR = "storage.needs_operator"
     IMAGE_RETRIED = "image.retried"
     IMAGE_REROUTED = "image.rerouted"
+    TAKE_KEPT = "take.kept"
+    TAKE_SPOILT = "take.spoilt"
+    TAKE_UNCHECKED = "take.unchecked"
     IMAGE_MADE = "image.made"
     IMAGE_UNKEPT = "image.unkept"
     IMAGE_POSTPONED = "image.postponed"
@@ -87,6 +90,8 @@ _WARNINGS = frozenset(
         Event.INPUTS_WAIT,
         Event.IMAGE_RETRIED,
         Event.IMAGE_REROUTED,
+        Event.TAKE_SPOILT,
+        Event.TAKE_UNCHECKED,
         Event.IMAGE_UNKEPT,
         Event.IMAGE_POSTPONED,
         Event.INPUTS_POSTPONED,

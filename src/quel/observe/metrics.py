@@ -35,6 +35,24 @@ IMAGE_RETRIES = Counter("quel_image_retries_total", "Images tried again at the p
 IMAGES_REROUTED = Counter(
     "quel_images_rerouted_total", "Images that another engine makes: theirs is out.", ["from", "to", "reason"]
 )
+TAKES = Counter(
+    "quel_takes_total", "Takes looked at: kept, warned of, rerolled, failed.", ["path", "verdict", "reason"]
+)
+TAKES_UNCHECKED = Counter(
+    "quel_takes_unchecked_total", "Takes kept because looking at them failed or was slow.", ["path", "code"]
+)
+TAKE_SECONDS = Histogram(
+    "quel_take_check_seconds",
+    "CPU that looking at a take cost, decoding not counted.",
+    buckets=(0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.06, 0.1, 0.25),
+)
+TAKE_SCORE = Histogram(
+    "quel_take_score",
+    "How much a take looked like a fault.",
+    ["reason"],
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
+REROLL_COST = Counter("quel_reroll_cost_dollars_total", "US dollars of takes that were not kept.", ["path"])
 REFERENCES = Counter("quel_references_total", "References fetched or left out.", ["path", "outcome"])
 CREDITS = Counter("quel_credits_taken_total", "Credits taken for delivered images.", ["path"])
 

@@ -79,6 +79,11 @@ class OperatorServices:
         return self._of_steps.storage
 
     @cached_property
+    def take_checker(self) -> "ports.TakeChecker":
+        """What looks at generated pictures."""
+        return self._of_steps.take_checker
+
+    @cached_property
     def quota(self) -> "ports.Quota":
         """The provider's quota."""
         return self._of_steps.quota

@@ -51,7 +51,9 @@ _CALLS: dict[type, tuple[str, ...]] = {
     FetchLineRows: ("line_up", "take", "leave"),
     FetchJobRows: ("load", "claim", "unclaimed_kind"),
     PrepareInputsRows: ("load", "take", "set_back", "postpone", "attachment_paths", "finish"),
-    GenerateImageRows: ("due", "claim", "mark_made", "reschedule", "reset", "fail", "fail_unpayable"),
+    GenerateImageRows: (
+        "due", "claim", "mark_made", "reschedule", "turn_down", "reset", "fail", "fail_unpayable",
+    ),
     PersistOutputRows: ("begin", "deliver", "postpone", "fail", "make_again"),
     FinalizeJobRows: ("close", "refuse", "give_up"),
     SweepStuckJobsRows: ("open_jobs", "recover", "recover_pending", "adopt", "reconcile_productions"),

@@ -33,10 +33,12 @@ from quel.core.pipeline import MOST_STARTS, Step, StepMessage
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
 from quel.core.services import Lane, Services
+from quel.core.takes import GiveUpTake, Keep, Reroll
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.stages.job_end import finalize_when_done, log_progress
-from quel.stages.keep_answer import keep_answer
+from quel.stages.judge_take import Shown, is_turned_down, judge_take
+from quel.stages.keep_answer import delete_stored, keep_answer
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
@@ -47,10 +49,11 @@ _ENDED_THE_PROCESS = (
 
 @dataclass(frozen=True)
 class _Answered:
-    """What a call came to, with the slot it was made in."""
+    """What a call came to, with the slot it was made in and the pictures that were shown."""
 
     slot: Slot
     outcome: Outcome
+    shown: Shown
 
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
@@ -177,7 +180,7 @@ def _make(services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot) -> 
     with services.call_budget.share(services.blobs.size_bytes(claimed.picture_keys)):
         answered = _ask(services, lane, claimed, slot)
     if isinstance(answered, _Answered):
-        return _follow(services, lane, claimed, answered.slot, answered.outcome)
+        return _follow(services, lane, claimed, answered)
     return answered
 
 
@@ -193,10 +196,13 @@ def _ask(
     pictures, answer = services.blobs.inputs_and_output(
         claimed.picture_keys, claimed.job_id, claimed.image_no
     )
+    if answer is not None and is_turned_down(claimed, answer):
+        services.blobs.drop_output(claimed.job_id, claimed.image_no)
+        answer = None
+    shown = [(key, picture) for key, picture in zip(claimed.picture_keys, pictures, strict=True) if picture]
     if answer is not None:  # a worker died between keeping the bytes and saying so
         lane.quota.give_back(slot)
-        return _made(services, claimed, 0.0)
-    shown = [picture for picture in pictures if picture is not None]
+        return _judged(services, lane, claimed, shown, answer)
     if len(shown) < len(pictures):
         lane.quota.give_back(slot)
         emit(Event.INPUTS_LOST)
@@ -207,7 +213,8 @@ def _ask(
         _reschedule(services, claimed, 0.0)
         lane.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
         return ()
-    return _Answered(begun, _call(services, lane, claimed, begun, shown))
+    outcome = _call(services, lane, claimed, begun, [picture for _, picture in shown])
+    return _Answered(begun, outcome, shown)
 
 
 def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage, ...]:
@@ -292,18 +299,20 @@ def _is_wanted(services: Services, claimed: ClaimedImage) -> bool:
 
 
 def _follow(
-    services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot, outcome: Outcome
+    services: Services, lane: Lane, claimed: ClaimedImage, answered: _Answered
 ) -> tuple[StepMessage, ...]:
-    decision = _decide(services, claimed, outcome)
+    decision, is_stored = _decide(services, claimed, answered.outcome), False
     if isinstance(decision, Succeed):  # before anything that can fail: these bytes have been paid for
         try:
-            keep_answer(services, claimed, decision.picture)
+            is_stored = keep_answer(services, claimed, decision.picture)
         except UnreadablePicture as error:
             decision = _decide(services, claimed, Broken(error.code, str(error)))
-    _report(lane, slot, outcome)
+    _report(lane, answered.slot, answered.outcome)
     match decision:
-        case Succeed(_, cost_usd):
-            return _made(services, claimed, cost_usd)
+        case Succeed(picture, cost_usd):
+            return _judged(
+                services, lane, claimed, answered.shown, picture, cost_usd=cost_usd, is_stored=is_stored
+            )
         case TryAgain(delay_s, attempts, broken, code, _):
             emit(Event.IMAGE_RETRIED, code=code, attempts=attempts, delay_s=round(delay_s, 3))
             services.generate_image.reschedule(claimed, delay_s=delay_s, attempts=attempts, broken=broken)
@@ -326,6 +335,33 @@ def _decide(services: Services, claimed: ClaimedImage, outcome: Outcome) -> Deci
     )
 
 
+def _judged(
+    services: Services,
+    lane: Lane,
+    claimed: ClaimedImage,
+    shown: Shown,
+    answer: PictureBytes,
+    *,
+    cost_usd: float = 0.0,
+    is_stored: bool = False,
+) -> tuple[StepMessage, ...]:
+    """Sends a kept answer on, has the image made again, or fails it, by what the answer shows."""
+    again = StepMessage(Step.GENERATE_IMAGE, claimed.job_id, claimed.image_no)
+    clear_away = StepMessage(Step.PERSIST_OUTPUT, claimed.job_id, claimed.image_no)  # where it has ended
+    match judge_take(services, lane.maker, claimed, shown, answer, cost_usd=cost_usd):
+        case None:  # whoever holds the image by now judges these bytes as well
+            emit(Event.IMAGE_DROPPED, state="held by another")
+            return (again, clear_away)
+        case Reroll():
+            if is_stored:
+                delete_stored(services, claimed)
+            return (again,)
+        case GiveUpTake(_, message) as verdict:
+            return (clear_away, *_give_up(services, claimed, verdict.code, message, cost_usd=cost_usd))
+        case Keep():
+            return _made(services, claimed, cost_usd)
+
+
 def _made(services: Services, claimed: ClaimedImage, cost_usd: float) -> tuple[StepMessage, ...]:
     if not services.generate_image.mark_made(claimed, cost_usd):
         emit(Event.IMAGE_DROPPED, state="no longer wanted")
@@ -340,10 +376,21 @@ def _made(services: Services, claimed: ClaimedImage, cost_usd: float) -> tuple[S
 
 
 def _give_up(
-    services: Services, claimed: ClaimedImage, code: str, message: str, *, account: bool
+    services: Services,
+    claimed: ClaimedImage,
+    code: str,
+    message: str,
+    *,
+    account: bool = False,
+    cost_usd: float = 0.0,
 ) -> tuple[StepMessage, ...]:
     progress = services.generate_image.fail(
-        claimed, code=code, reason=message, attempts=claimed.attempts + 1, broken=claimed.broken_answers
+        claimed,
+        code=code,
+        reason=message,
+        attempts=claimed.attempts + 1,
+        broken=claimed.broken_answers,
+        cost_usd=cost_usd,
     )
     if progress is None:
         return ()

@@ -17,8 +17,10 @@ from quel.core.errors import (
 )
 from quel.core.generate_image import InsufficientCredits
 from quel.core.job import JobStatus
+from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED, TOO_LARGE, Delivered, OutputToPersist, Stale
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.provenance import source_type
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
@@ -44,7 +46,7 @@ def persist_output(
         return ()
     with log_context(path=delivery.path, stage=delivery.stage):
         if delivery.state is not ImageState.MADE:
-            _delete_unwanted_object(services, delivery, delivery.state)
+            _forget_unwanted(services, delivery, delivery.state)
             return _finalize_if_processing(delivery)
         if delivery.job_status is JobStatus.PENDING:  # set back by hand: its bytes wait for the new claim
             return ()
@@ -64,7 +66,7 @@ def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage
     if answer is None:
         return _without_bytes(services, delivery)
     try:
-        webp = answer.data if answer.mime_type == ENCODED else services.imaging.to_webp(answer.data)
+        webp = _encoded(services, delivery, answer)
     except UnreadablePicture as error:
         return _unreadable(services, delivery, str(error))
     try:
@@ -76,6 +78,12 @@ def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage
             _keep_encoded(services, delivery, webp)
         return _wait_or_fail(services, delivery, error)
     return _deliver(services, delivery, len(webp))
+
+
+def _encoded(services: Services, delivery: OutputToPersist, answer: PictureBytes) -> bytes:
+    if answer.mime_type == ENCODED:
+        return answer.data
+    return services.imaging.to_webp(answer.data, source_type(delivery.references_shown))
 
 
 def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) -> None:
@@ -156,15 +164,16 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
             return _let_go(services, delivery, size_bytes)
         case Stale(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
-            _delete_unwanted_object(services, delivery, state)
+            _forget_unwanted(services, delivery, state)
             return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
     services.blobs.drop_output(delivery.job_id, delivery.image_no)
     return finalize_when_done(delivery.job_id, progress)
 
 
-def _delete_unwanted_object(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
-    """Deletes the object of an image that has ended unwanted; one that is made again will need its path."""
+def _forget_unwanted(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
+    """Forgets the picture of an image that has ended unwanted; one that is made again will need its path."""
     if state in {ImageState.FAILED, ImageState.CANCELLED}:
+        services.blobs.drop_output(delivery.job_id, delivery.image_no)
         services.storage.delete_results([delivery.result_path])
 
 

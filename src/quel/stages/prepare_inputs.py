@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from quel.core.engines import Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
+from quel.core.near_copy import may_stay_near
 from quel.core.open_paths import names_of, without_paused
 from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, WHOEVER, Step, StepMessage, next_steps
@@ -229,6 +230,7 @@ class _Work:
                 roles=tuple(picture.category for picture in arrangement.pictures),
                 labels=write_labels(self._path, arrangement.pictures),
                 image_size=self._size(capability),
+                may_stay_near=may_stay_near(self._path, arrangement.pictures, stage),
             )
         )
 

@@ -9,6 +9,7 @@ from quel.core.job import JobStatus
 from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED, KEEP_TOO_LARGE_S
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.provenance import DigitalSourceType
 from quel.sandbox.memory.persist_output import PersistOutputRows
 from quel.sandbox.memory.pictures import NO_PICTURE, made
 from quel.stages.finalize_job import finalize_job
@@ -23,8 +24,8 @@ WRONG_TYPE = Misconfigured("The bucket takes no image/webp.", fault="storage_typ
 def made_image(services, job_after):
     """A job whose first image is made; further ones wait for their turn."""
 
-    def bring(images=1, data=b"picture", **columns):
-        services.engine.answer(made(data))
+    def bring(images=1, answer=b"picture", **columns):
+        services.engine.answer(made(answer))
         return job_after(Step.GENERATE_IMAGE, images, **columns)
 
     return bring
@@ -44,6 +45,20 @@ def generate(job_id, image_no=0):
 
 def balance(services, studio, job_id):
     return services.tables.members[studio.job_row(job_id).quel_member_id].quel_member_credit
+
+
+@pytest.mark.parametrize(
+    ("references", "says"),
+    [(0, DigitalSourceType.GENERATED), (2, DigitalSourceType.GENERATED_WITH_REFERENCES)],
+)
+def test_the_picture_says_whether_the_engine_was_shown_references(
+    services, studio, made_image, references, says
+):
+    names = [f"upload-{number}.png" for number in range(references)]
+    uploads = [{"attachId": studio.attach(b"dress", name), "type": "model"} for name in names]
+    job_id = made_image(data={"prompt": "a mast", "uploadedAttachIds": uploads})
+    persist_output(services, job_id, 0)
+    assert services.imaging.source_types == [says]
 
 
 def test_an_image_that_quel_does_not_know_needs_nothing(services):
@@ -141,14 +156,14 @@ def test_an_image_that_was_stored_before_its_bytes_were_lost_is_delivered(servic
 
 
 def test_an_answer_that_cannot_be_decoded_counts_as_no_picture(services, studio, made_image):
-    job_id = made_image(data=NO_PICTURE)
+    job_id = made_image(answer=NO_PICTURE)
     assert persist_output(services, job_id, 0) == generate(job_id)
     assert (studio.states(job_id), image(services, job_id).broken_answers) == (["ready"], 1)
     assert not services.blobs.outputs
 
 
 def test_the_third_answer_that_cannot_be_decoded_fails_the_image(services, studio, made_image):
-    job_id = made_image(data=NO_PICTURE)
+    job_id = made_image(answer=NO_PICTURE)
     image(services, job_id).broken_answers = 2
     assert persist_output(services, job_id, 0) == finalize(job_id)
     failed = image(services, job_id)

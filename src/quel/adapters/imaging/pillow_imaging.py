@@ -14,6 +14,7 @@ from quel.adapters.imaging.workbench import Workbench
 from quel.core.aspect import AspectRatio
 from quel.core.errors import ReferenceUnavailable, UnreadablePicture
 from quel.core.outcome import PictureBytes
+from quel.core.provenance import DigitalSourceType
 
 
 class PillowImaging:
@@ -37,10 +38,10 @@ class PillowImaging:
         except NotAPictureError as problem:
             raise ReferenceUnavailable(f"A picture of the grid {problem}.") from None
 
-    def to_webp(self, data: bytes) -> bytes:
-        """A provider's answer as WebP. Raises UnreadablePicture with a sentence."""
+    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
+        """A provider's answer as WebP that says how it was made. Raises UnreadablePicture, a sentence."""
         try:
             with self._bench.opened(data, lambda size_px: size_px) as picture:
-                return webp(picture)
+                return webp(picture, source_type)
         except NotAPictureError as problem:
             raise UnreadablePicture(f"The provider's picture {problem}.") from None

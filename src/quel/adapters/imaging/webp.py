@@ -1,10 +1,12 @@
-"""A provider's answer as the WebP quel stores: quality 90, RGB, without metadata."""
+"""A provider's answer as the WebP quel stores: quality 90, RGB, and of notes only those of quel itself."""
 
 import io
 
 from PIL import Image
 
+from quel.adapters.imaging.notes import srgb_profile, xmp
 from quel.adapters.imaging.rgb import upright_rgb
+from quel.core.provenance import DigitalSourceType
 
 _QUALITY = 90  # SPEC 1.5
 
@@ -14,9 +16,10 @@ _QUALITY = 90  # SPEC 1.5
 _METHOD = 2
 
 
-def webp(picture: Image.Image) -> bytes:
-    """An opened picture encoded anew. Raises what decoders raise."""
+def webp(picture: Image.Image, source_type: DigitalSourceType) -> bytes:
+    """An opened picture encoded anew, with sRGB's profile and its source type. Raises what decoders raise."""
     picture.load()
     buffer = io.BytesIO()
-    upright_rgb(picture).save(buffer, "WEBP", quality=_QUALITY, method=_METHOD)
+    notes = {"icc_profile": srgb_profile(), "xmp": xmp(source_type)}
+    upright_rgb(picture).save(buffer, "WEBP", quality=_QUALITY, method=_METHOD, **notes)
     return buffer.getvalue()

@@ -23,6 +23,7 @@ from quel.core.models import SIZES
 from quel.core.open_paths import EveryPath, OpenPaths
 from quel.core.pipeline import SUSPECT_STARTS
 from quel.core.submission import Submission
+from quel.core.takes import Reason, Retake, TurnedDown, retake
 
 LEASE_S = 30
 """Seconds; a killed worker's image is free again after it."""
@@ -47,9 +48,10 @@ UPDATE quel.image i SET {take}
 FROM before, public.quel_production_jobs j, quel.job q
 WHERE i.job_id = before.job_id AND i.image_no = before.image_no
   AND j.job_id = i.job_id AND q.job_id = i.job_id
-RETURNING i.job_id, i.image_no, i.path, i.stage, i.request, i.attempts, i.broken_answers, i.lease_owner,
-          i.submission, i.starts, coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind,
-          q.payer_id, before.moved_at, {balance} AS balance, {on_their_way} AS on_their_way
+RETURNING i.job_id, i.image_no, i.path, i.stage, i.item, i.request, i.attempts, i.broken_answers,
+          i.rerolls, i.turned_down, i.lease_owner, i.submission, i.starts,
+          coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id, before.moved_at,
+          {balance} AS balance, {on_their_way} AS on_their_way
 """
 
 
@@ -164,16 +166,19 @@ def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
 
 
 def _claimed(row: Row[Any]) -> ClaimedImage:
+    turned_down = _turned_down(row.turned_down)
+    planned = Retake(row.request["prompt"], row.request["seed"])
+    asked = retake(row.job_id, row.image_no, planned, row.rerolls, turned_down)
     return ClaimedImage(
         job_id=row.job_id,
         image_no=row.image_no,
         path=row.path,
         stage=row.stage,
         job_status=JobStatus(row.job_status),
-        prompt=row.request["prompt"],
+        prompt=asked.prompt,
         picture_keys=tuple(row.request["picture_keys"]),
         aspect_ratio=AspectRatio(*row.request["aspect_ratio"]),
-        seed=row.request["seed"],
+        seed=asked.seed,
         attempts=row.attempts,
         broken_answers=row.broken_answers,
         lease=row.lease_owner,
@@ -183,4 +188,12 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         starts=row.starts,
         labels=tuple(row.request.get("labels", ())),
         image_size=row.request.get("image_size", SIZES[0]),
+        item=row.item,
+        may_stay_near=row.request.get("may_stay_near", False),
+        rerolls=row.rerolls,
+        turned_down=turned_down,
     )
+
+
+def _turned_down(told: dict[str, Any] | None) -> TurnedDown | None:
+    return TurnedDown(Reason(told["reason"]), told["nearest"], told["digest"]) if told else None

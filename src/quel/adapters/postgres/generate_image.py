@@ -20,6 +20,7 @@ from quel.adapters.postgres.image_state import (
     PREPARE_AGAIN,
     REROUTE,
     TRY_AGAIN,
+    TURN_DOWN,
     move,
 )
 from quel.adapters.postgres.progress import count_progress, lock_job
@@ -31,6 +32,7 @@ from quel.core.job import JobStatus
 from quel.core.open_paths import OpenPaths
 from quel.core.ports import GEMINI_MAKER
 from quel.core.submission import Submission
+from quel.core.takes import TakeRules, TurnedDown
 
 _FAIL_UNPAYABLE = move(FAIL_UNPAYABLE, OF_JOB)
 
@@ -52,6 +54,9 @@ _MAKE = move(MAKE, ONE_IMAGE)
 _TRY_AGAIN = move(TRY_AGAIN, ONE_IMAGE)
 _PREPARE_AGAIN = move(PREPARE_AGAIN, OF_JOB)
 _FAIL = move(FAIL_TO_GENERATE, ONE_IMAGE)
+
+_TURN_DOWN = move(TURN_DOWN, ONE_IMAGE)
+_REROLLS = text("SELECT sum(rerolls) AS rerolls, count(*) AS images FROM quel.image WHERE job_id = :job_id")
 
 _DUE = text("""
 SELECT count(*) FROM (
@@ -148,8 +153,36 @@ class GenerateImageRows:
         """Sends the job's waiting images back to be prepared: their pictures are gone from the cache."""
         self._update(_PREPARE_AGAIN, claimed, lease=claimed.lease)
 
+    def turn_down(
+        self, claimed: ClaimedImage, take: TurnedDown, *, cost_usd: float, rules: TakeRules
+    ) -> bool | None:
+        """Has the image made again; False without a re-roll left, None when the lease was lost."""
+        values = {
+            "job_id": claimed.job_id,
+            "image_no": claimed.image_no,
+            "lease": claimed.lease,
+            "cost_usd": cost_usd,
+            "turned_down": json.dumps(asdict(take)),
+        }
+
+        def work(connection: Connection) -> bool | None:
+            lock_job(connection, claimed.job_id)  # its images must not count at the same time
+            so_far = connection.execute(_REROLLS, {"job_id": claimed.job_id}).one()
+            if (so_far.rerolls or 0) >= rules.rerolls_of_job(so_far.images):
+                return False
+            return bool(connection.execute(_TURN_DOWN, values).rowcount) or None
+
+        return self._database.run(work)
+
     def fail(
-        self, claimed: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+        self,
+        claimed: ClaimedImage,
+        *,
+        code: str,
+        reason: str,
+        attempts: int,
+        broken: int,
+        cost_usd: float = 0.0,
     ) -> Progress | None:
         """Ends the image as failed and counts the job; None when the lease was lost meanwhile."""
 
@@ -163,6 +196,7 @@ class GenerateImageRows:
                 "reason": reason,
                 "attempts": attempts,
                 "broken": broken,
+                "cost_usd": cost_usd,
             }
             if connection.execute(_FAIL, values).rowcount == 0:
                 return None

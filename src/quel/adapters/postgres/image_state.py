@@ -99,7 +99,13 @@ def move(transition: Transition, which: str) -> TextClause:
     )
 
 
-_FROM_THE_START = {"attempts": "0", "broken_answers": "0", "not_before": "now()"}
+_FROM_THE_START = {
+    "attempts": "0",
+    "broken_answers": "0",
+    "rerolls": "0",
+    "turned_down": "NULL",
+    "not_before": "now()",
+}
 _REASON = {"reason_code": ":code", "reason": ":reason"}
 _COUNTS = {"attempts": ":attempts", "broken_answers": ":broken"}
 
@@ -184,8 +190,23 @@ MAKE = Transition(
     MADE,
     {"cost_usd": "CASE i.state WHEN 'made' THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END"},
 )
+_SPENT = {"cost_usd": "coalesce(i.cost_usd, 0) + :cost_usd"}
 FAIL_TO_GENERATE = Transition(
-    "fail to generate", frozenset({GENERATING}), FAILED, _REASON | _COUNTS, Lease.HELD
+    "fail to generate", frozenset({GENERATING}), FAILED, _REASON | _COUNTS | _SPENT, Lease.HELD
+)
+TURN_DOWN = Transition(
+    "turn down",
+    frozenset({GENERATING}),
+    READY,
+    _SPENT
+    | {
+        "rerolls": "i.rerolls + 1",
+        "turned_down": "CAST(:turned_down AS jsonb)",
+        "not_before": "now()",
+        "submission": _ENDED,
+    },
+    Lease.HELD,
+    noted("turned down"),
 )
 
 # persist_output: one message at a time stores an image. The pause before the next try doubles: it is what

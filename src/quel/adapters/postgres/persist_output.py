@@ -49,6 +49,7 @@ _THIS_IMAGE = (
 _IMAGE = """
 SELECT {starts} AS starts, extract(epoch FROM now() - i.created_at)::float8 AS age_s,
        i.object_bytes, i.state, i.path, i.stage, i.broken_answers, i.engine,
+       coalesce(jsonb_array_length(i.request -> 'picture_keys'), 0) AS references_shown,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
 FROM quel.image i
@@ -154,6 +155,7 @@ class PersistOutputRows:
             ledger_member_id=row.ledger_member_id,
             price=row.price,
             result_path=result_path(row.result_owner, None, job_id, image_no),
+            references_shown=row.references_shown,
             begun=row.starts is not None,
             starts=row.starts or 0,
             object_bytes=row.object_bytes,

@@ -6,6 +6,7 @@ on its way lies in the server's memory, and many at once would fill it.
 
 quel:blob:{pool}:…       string: MIME type, line feed, picture
 quel:blob:coming:{uuid}  string: a picture that is being sent
+quel:takes:{job}:{eight} hash: item/image number → thumbnail of its take, for its siblings (ten kilobytes)
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,11 @@ from quel.core.errors import NoRoom
 from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED
 from quel.core.redis_room import BEFORE_INPUTS, FOR_ANSWERS, FOR_INPUTS
+from quel.core.takes import COMPARED
 
 _TTL_MS = {"in": 24 * 3600 * 1000, "out": 48 * 3600 * 1000}
 _COMING_MS = 60_000
+_TAKES_MS = 6 * 3600 * 1000
 _READ_BYTES = 64 * 1024
 _WRITE_BYTES = 32 * 1024
 _WIDE_BYTES = 1024 * 1024  # of a slice while the server has plenty of room
@@ -104,6 +107,27 @@ class Blobs:
         """Forgets the answer for an image."""
         self._drop(Pool.OUTPUTS, _answer_keys(job_id, image_no))
 
+    def exchange_thumbnails(self, job_id: UUID, item: str, image_no: int, thumbnail: bytes) -> list[bytes]:
+        """Adds what a take looks like to its item's, and tells those that were there before it."""
+        key, own = _takes_key(job_id, image_no), _take_field(item, image_no)
+        with redis_errors():
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.hgetall(key)
+            pipeline.hset(key, own, thumbnail)
+            pipeline.pexpire(key, _TAKES_MS)
+            before: dict[bytes, bytes] = pipeline.execute()[0]
+        of_item = _take_field(item, "").encode()
+        return [
+            look
+            for field, look in sorted(before.items())
+            if field.startswith(of_item) and field != own.encode()
+        ]
+
+    def drop_thumbnail(self, job_id: UUID, item: str, image_no: int) -> None:
+        """Forgets what a take looked like that was not kept."""
+        with redis_errors():
+            self._client.hdel(_takes_key(job_id, image_no), _take_field(item, image_no))
+
     def drop_job(self, job_id: UUID, picture_keys: Sequence[str], images: int) -> None:
         """Forgets everything of a job with `images` images."""
         if picture_keys:
@@ -111,6 +135,8 @@ class Blobs:
         if images:
             answers = [key for number in range(images) for key in _answer_keys(job_id, number)]
             self._drop(Pool.OUTPUTS, answers)
+            with redis_errors():
+                self._client.unlink(*(_takes_key(job_id, number) for number in range(0, images, COMPARED)))
 
     def inputs_full(self) -> bool:
         """Whether inputs fill their half of the budget or the server, so that no further job is prepared."""
@@ -164,6 +190,14 @@ def _pool_keys(pool: Pool) -> tuple[str, str, str, str]:
 
 def _output_key(job_id: UUID, image_no: int) -> str:
     return f"quel:blob:out:{job_id}:{image_no}"
+
+
+def _takes_key(job_id: UUID, image_no: int) -> str:
+    return f"quel:takes:{job_id}:{image_no // COMPARED}"
+
+
+def _take_field(item: str, image_no: int | str) -> str:
+    return f"{item}/{image_no}"
 
 
 def _webp_key(job_id: UUID, image_no: int) -> str:

@@ -208,6 +208,7 @@ PATH = ProductionPath(
     untyped="dishes",
     angles=ANGLES,
     shots=SHOTS,
+    pre_edited_stays_near=True,
     brief=BriefRules(
         picture="photograph",
         subject=SUBJECT,

@@ -167,7 +167,7 @@ class ProductionPath:
 
     `untyped` is the category of pictures without a type, `unknown` that of types the path does not know
     (None: such pictures are left out). `left_out_by_shot` names, for a shot of people, the types it cannot
-    show.
+    show. With `pre_edited_stays_near` isPreEdited asks for the one picture itself, not for a new one.
     Raises ValueError, naming the path and the word, when a part speaks of something that is not there.
     """
 
@@ -180,6 +180,7 @@ class ProductionPath:
     unknown: str | None = None
     fx: Vocabulary = field(default_factory=lambda: Vocabulary({}))
     left_out_by_shot: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    pre_edited_stays_near: bool = False
 
     def __post_init__(self) -> None:
         names = {category.name for category in self.categories}

@@ -13,9 +13,9 @@ import textwrap
 from functools import cache
 from importlib.resources import files
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from quel.sandbox.gemini.request import GenerateContent, ReceivedPicture
+from quel.sandbox.gemini.request import GenerateContent
 
 QUOTE = re.compile("[«»]+")  # quel's prompts set the customer's own text between such marks
 WHITE, INK = (255, 255, 255), (24, 24, 27)
@@ -33,12 +33,12 @@ def draw(asked: GenerateContent) -> Image.Image:
     caption = _caption(asked.prompt, width - 2 * margin, margin)
     caption_height = round(1.4 * margin * len(caption)) + margin
     top = 3 * margin
-    _thumbnails(canvas, asked.pictures, (margin, top, width - margin, height - caption_height - margin))
+    _thumbnails(canvas, asked, (margin, top, width - margin, height - caption_height - margin))
     pen = ImageDraw.Draw(canvas)
     about = f"{asked.aspect_ratio}   seed {asked.seed}   {asked.picture_count} pictures"
     pen.text((margin, margin), "sandbox", WHITE, _font(round(1.5 * margin)))
     pen.text((width - margin, margin * 1.2), about, WHITE, _font(margin), anchor="ra")
-    pen.rectangle((0, height - caption_height, width, height), INK)
+    _shade(canvas, height - caption_height - 2 * margin)
     for number, line in enumerate(caption):
         at = (margin, height - caption_height + margin / 2 + number * 1.4 * margin)
         pen.text(at, line, WHITE, _font(margin))
@@ -76,10 +76,12 @@ def _ground(size_px: tuple[int, int], seed: int) -> Image.Image:
     return Image.composite(Image.new("RGB", size_px, light), Image.new("RGB", size_px, dark), slope)
 
 
-def _thumbnails(
-    canvas: Image.Image, pictures: tuple[ReceivedPicture, ...], box: tuple[int, int, int, int]
-) -> None:
-    """Lays the pictures out in rows within `box`, each fitted into its cell with its number in the corner."""
+def _thumbnails(canvas: Image.Image, asked: GenerateContent, box: tuple[int, int, int, int]) -> None:
+    """Lays the pictures out in rows within `box`, each fitted into its cell with its number in the corner.
+
+    Askew, like prints on a table: side by side and straight they would be a contact sheet, which is a fault.
+    """
+    pictures, hand = asked.pictures, random.Random(asked.seed)  # noqa: S311 - no two takes lie alike
     if not pictures:
         return
     left, top, right, bottom = box
@@ -90,16 +92,28 @@ def _thumbnails(
     gap = min(cell) // 20
     pen = ImageDraw.Draw(canvas)
     for index, picture in enumerate(pictures):
-        thumbnail = _fitted(picture.data, (cell[0] - 2 * gap, cell[1] - 2 * gap))
-        x = left + index % columns * cell[0] + (cell[0] - thumbnail.width) // 2
-        y = top + index // columns * cell[1] + (cell[1] - thumbnail.height) // 2
-        canvas.paste(thumbnail, (x, y))
-        pen.rectangle(
-            (x - 2, y - 2, x + thumbnail.width + 1, y + thumbnail.height + 1), outline=WHITE, width=2
-        )
+        fitted = _fitted(picture.data, (round(0.85 * cell[0]) - 2 * gap, round(0.85 * cell[1]) - 2 * gap))
+        thumbnail = _askew(fitted, hand.choice((-1, 1)) * hand.uniform(2, 7))
+        x = left + index % columns * cell[0] + round((cell[0] - thumbnail.width) * hand.random())
+        y = top + index // columns * cell[1] + round((cell[1] - thumbnail.height) * hand.random())
+        canvas.paste(thumbnail, (x, y), thumbnail)
         side = max(24, min(cell) // 8)
         pen.rectangle((x, y, x + side, y + side), INK)
         pen.text((x + side / 2, y + side / 2), str(index + 1), WHITE, _font(side * 2 // 3), anchor="mm")
+
+
+def _askew(picture: Image.Image, degrees: float) -> Image.Image:
+    """A print with a white edge, turned; what is beside it is transparent."""
+    edge = max(2, min(picture.size) // 40)
+    print_ = ImageOps.expand(picture, edge, WHITE).convert("RGBA")
+    return print_.rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+
+
+def _shade(canvas: Image.Image, top: int) -> None:
+    """Darkens the picture softly from there down, so that a caption can be read on it."""
+    dark = Image.new("L", (1, canvas.height - top))
+    dark.putdata([min(215, 4 * row) for row in range(dark.height)])
+    canvas.paste(INK, (0, top), dark.resize((canvas.width, dark.height)))
 
 
 def _fitted(data: bytes, box: tuple[int, int]) -> Image.Image:

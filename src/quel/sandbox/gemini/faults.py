@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from quel.sandbox.faults import Fault, gateway_page
+from quel.sandbox.gemini.bad_takes import BadTake
 from quel.sandbox.gemini.errors import api_key_invalid, detail, error_body, quota_exceeded, unknown_model
 
 PERMANENT_FINISH_REASONS = (
@@ -170,6 +171,11 @@ def garbage_picture() -> Fault:
 def truncated_picture() -> Fault:
     """The first half of a PNG."""
     return Fault("truncated_picture", shape=Shape.TRUNCATED)
+
+
+def bad_take(kind: BadTake | str) -> Fault:
+    """A picture that can be read and that no studio would keep: blank, cut off, an echo, a collage …"""
+    return Fault(f"bad_take_{BadTake(kind)}", shape=BadTake(kind))
 
 
 def _error(name: str, status: int, body: str) -> Fault:

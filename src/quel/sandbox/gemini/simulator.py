@@ -16,6 +16,7 @@ from typing import Any
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.faults import Fault
 from quel.sandbox.gemini import drawing
+from quel.sandbox.gemini.bad_takes import BadTake, spoilt
 from quel.sandbox.gemini.errors import (
     api_key_invalid,
     error_body,
@@ -129,14 +130,17 @@ class GeminiSimulator(Simulator):
         if self._options.ready_made and shape is None:
             return Reply(body=self._ready_made_body)
         mime_type = JPEG if shape == Shape.JPEG else PNG
-        made = (
-            drawing.ready_made()
-            if self._options.ready_made
-            else drawing.encode(drawing.draw(asked), mime_type)
-        )
+        made = self._picture_of(asked, mime_type, shape)
         wants_text = shape == Shape.TEXT_FIRST or "TEXT" in asked.response_modalities
         parts = [TEXT_PART] if wants_text else []
         return Reply(body=_answer(model, parts + list(_pictures(made, mime_type, shape, asked))))
+
+    def _picture_of(self, asked: GenerateContent, mime_type: str, shape: str | None) -> bytes:
+        if shape in set(BadTake):
+            return drawing.encode(spoilt(BadTake(shape), asked), mime_type)
+        if self._options.ready_made:
+            return drawing.ready_made()
+        return drawing.encode(drawing.draw(asked), mime_type)
 
     def _knows_key(self, request: Request) -> bool:
         return self._api_key in (request.headers.get("x-goog-api-key"), request.query.get("key"))
@@ -197,8 +201,8 @@ def _pictures(
         for step, thought in ((1, True), (2, False)):
             other = drawing.encode(drawing.draw(replace(asked, seed=(asked.seed or 0) + step)), PNG)
             yield _picture_part(other, PNG) | ({"thought": True} if thought else {})
-    bent = {Shape.GARBAGE: GARBAGE, Shape.TRUNCATED: made[: len(made) // 2]}
-    yield _picture_part(bent.get(Shape(shape), made) if shape else made, mime_type)
+    bent: dict[str, bytes] = {Shape.GARBAGE: GARBAGE, Shape.TRUNCATED: made[: len(made) // 2]}
+    yield _picture_part(bent.get(shape or "", made), mime_type)
 
 
 def _picture_part(data: bytes, mime_type: str) -> dict[str, Any]:

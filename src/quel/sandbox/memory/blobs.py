@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED
+from quel.core.takes import COMPARED
 from quel.sandbox.memory.trouble import Trouble
 
 _PLENTY_BYTES = 10**9
@@ -17,6 +18,7 @@ class Blobs:
         self.budget_bytes = budget_bytes
         self.inputs: dict[str, PictureBytes] = {}
         self.outputs: dict[tuple[UUID, int], PictureBytes] = {}
+        self.looks: dict[tuple[UUID, int], dict[tuple[str, int], bytes]] = {}
         self.trouble = Trouble()
 
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
@@ -62,6 +64,19 @@ class Blobs:
         self.trouble.meet("drop_output")
         self.outputs.pop((job_id, image_no), None)
 
+    def exchange_thumbnails(self, job_id: UUID, item: str, image_no: int, thumbnail: bytes) -> list[bytes]:
+        """Adds what a take looks like to its item's, and tells what was there of others."""
+        self.trouble.meet("exchange_thumbnails")
+        kept = self.looks.setdefault((job_id, image_no // COMPARED), {})
+        others = [look for (of, number), look in kept.items() if of == item and number != image_no]
+        kept[item, image_no] = thumbnail
+        return others
+
+    def drop_thumbnail(self, job_id: UUID, item: str, image_no: int) -> None:
+        """Forgets what a take looked like that was not kept."""
+        self.trouble.meet("drop_thumbnail")
+        self.looks.get((job_id, image_no // COMPARED), {}).pop((item, image_no), None)
+
     def drop_job(self, job_id: UUID, picture_keys: Sequence[str], images: int) -> None:
         """Forgets everything of a job."""
         self.trouble.meet("drop_job")
@@ -69,6 +84,7 @@ class Blobs:
             self.inputs.pop(key, None)
         for image_no in range(images):
             self.outputs.pop((job_id, image_no), None)
+            self.looks.pop((job_id, image_no // COMPARED), None)
 
     def inputs_full(self) -> bool:
         """Whether no further job should be prepared for now."""
@@ -82,6 +98,7 @@ class Blobs:
         """What a flushed Redis has of them."""
         self.inputs.clear()
         self.outputs.clear()
+        self.looks.clear()
 
 
 def _bytes(pictures: Iterable[PictureBytes]) -> int:

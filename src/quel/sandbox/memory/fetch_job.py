@@ -153,6 +153,8 @@ class FetchJobRows:
                     clock,
                     attempts=0,
                     broken_answers=0,
+                    rerolls=0,
+                    turned_down=None,
                     not_before=now,
                     turn=own_turn,
                 )

@@ -1,6 +1,7 @@
 """The rows of generate_image, in memory: whose turn it is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from quel.adapters.postgres.claim_image import LEASE_S
 from quel.adapters.postgres.image_state import (
@@ -11,6 +12,7 @@ from quel.adapters.postgres.image_state import (
     REROUTE,
     TAKE,
     TRY_AGAIN,
+    TURN_DOWN,
 )
 from quel.core.credits import ran_dry
 from quel.core.engines import Maker
@@ -20,6 +22,7 @@ from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
 from quel.core.pipeline import SUSPECT_STARTS, ImageState
 from quel.core.ports import GEMINI_MAKER
 from quel.core.submission import Submission
+from quel.core.takes import Retake, TakeRules, TurnedDown, retake
 from quel.sandbox.memory.accounts import balance, count_progress, on_their_way
 from quel.sandbox.memory.image_moves import move
 from quel.sandbox.memory.tables import PipelineImage, Tables
@@ -101,12 +104,40 @@ class GenerateImageRows:
         for image in self._tables.images_of(claimed.job_id):
             move(image, PREPARE_AGAIN, self._tables.clock, lease=claimed.lease)
 
+    def turn_down(
+        self, claimed: ClaimedImage, take: TurnedDown, *, cost_usd: float, rules: TakeRules
+    ) -> bool | None:
+        """Has the image made again; False without a re-roll left, None when the lease was lost."""
+        images, image = self._tables.images_of(claimed.job_id), self._image(claimed)
+        if sum(each.rerolls for each in images) >= rules.rerolls_of_job(len(images)):
+            return False
+        moved = move(
+            image,
+            TURN_DOWN,
+            self._tables.clock,
+            lease=claimed.lease,
+            rerolls=image.rerolls + 1,
+            turned_down=take,
+            submission=image.submission and replace(image.submission, ended=True),
+            cost_usd=(image.cost_usd or 0.0) + cost_usd,
+            not_before=self._tables.clock.now,
+        )
+        return moved or None
+
     def fail(
-        self, claimed: ClaimedImage, *, code: str, reason: str, attempts: int, broken: int
+        self,
+        claimed: ClaimedImage,
+        *,
+        code: str,
+        reason: str,
+        attempts: int,
+        broken: int,
+        cost_usd: float = 0.0,
     ) -> Progress | None:
         """Ends the image as failed; None when the lease was lost meanwhile."""
+        image = self._image(claimed)
         moved = move(
-            self._image(claimed),
+            image,
             FAIL_TO_GENERATE,
             self._tables.clock,
             lease=claimed.lease,
@@ -114,6 +145,7 @@ class GenerateImageRows:
             reason=reason,
             attempts=attempts,
             broken_answers=broken,
+            cost_usd=(image.cost_usd or 0.0) + cost_usd,
         )
         return count_progress(self._tables, claimed.job_id, claimed.stage) if moved else None
 
@@ -196,18 +228,20 @@ class GenerateImageRows:
         request = image.request
         if request is None:
             raise TypeError(f"Image {image.image_no} is ready without a request.")
+        planned = Retake(request.prompt, request.seed)
+        asked = retake(image.job_id, image.image_no, planned, image.rerolls, image.turned_down)
         return ClaimedImage(
             job_id=image.job_id,
             image_no=image.image_no,
             path=image.path,
             stage=image.stage,
             job_status=self._tables.jobs[image.job_id].job_status,
-            prompt=request.prompt,
+            prompt=asked.prompt,
             picture_keys=request.picture_keys,
             labels=request.labels,
             image_size=request.image_size,
             aspect_ratio=request.aspect_ratio,
-            seed=request.seed,
+            seed=asked.seed,
             attempts=image.attempts,
             broken_answers=image.broken_answers,
             lease=lease,
@@ -215,4 +249,8 @@ class GenerateImageRows:
             roles=request.roles,
             submission=image.submission,
             starts=image.starts,
+            item=image.item,
+            may_stay_near=request.may_stay_near,
+            rerolls=image.rerolls,
+            turned_down=image.turned_down,
         )

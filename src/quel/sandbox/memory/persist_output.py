@@ -79,6 +79,7 @@ class PersistOutputRows:
             path=image.path,
             stage=image.stage,
             broken_answers=image.broken_answers,
+            references_shown=len(image.request.picture_keys) if image.request else 0,
             production_id=job.production_id,
             payer_kind=claimed.payer_kind,
             payer_id=claimed.payer_id,

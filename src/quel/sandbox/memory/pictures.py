@@ -1,12 +1,14 @@
 """A provider that answers as it is told to, and a codec that only marks what it was given."""
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from quel.core.aspect import AspectRatio
 from quel.core.call import Call
-from quel.core.errors import ReferenceUnavailable, UnreadablePicture
+from quel.core.errors import ReferenceUnavailable, TakeUnchecked, UnreadablePicture
 from quel.core.outcome import GenerateRequest, Made, Outcome, PictureBytes
+from quel.core.provenance import DigitalSourceType
+from quel.core.takes import Signs
 
 COST_USD = 0.039
 NO_PICTURE = b"no picture"
@@ -43,8 +45,38 @@ def made(data: bytes = b"picture", cost_usd: float = COST_USD) -> Made:
     return Made(PictureBytes(data, "image/png"), cost_usd)
 
 
+class TakeChecker:
+    """Sees in the next takes what was planned, and nothing wrong in any other."""
+
+    def __init__(self) -> None:
+        self._planned: deque[Signs | TakeUnchecked] = deque()
+        self.looked: list[tuple[bytes, int, Sequence[bytes], AspectRatio]] = []
+        """The answers it was shown: each with the number of its references, its siblings and its ratio."""
+
+    def see(self, *planned: Signs | TakeUnchecked) -> None:
+        """What the next looks come to, one each."""
+        self._planned.extend(planned)
+
+    def look(
+        self,
+        answer: PictureBytes,
+        references: Sequence[tuple[str, PictureBytes]],
+        siblings: Callable[[bytes], Sequence[bytes]],
+        aspect_ratio: AspectRatio,
+    ) -> Signs:
+        """What an answer shows. Raises TakeUnchecked where that was planned."""
+        self.looked.append((answer.data, len(references), siblings(answer.data), aspect_ratio))
+        planned = self._planned.popleft() if self._planned else Signs({})
+        if isinstance(planned, TakeUnchecked):
+            raise planned
+        return planned
+
+
 class Imaging:
     """Wraps the bytes it is given in the name of what was done to them."""
+
+    def __init__(self) -> None:
+        self.source_types: list[DigitalSourceType] = []
 
     def normalise(self, data: bytes) -> PictureBytes:
         """A reference as the provider takes it. Raises ReferenceUnavailable for NO_PICTURE."""
@@ -57,8 +89,9 @@ class Imaging:
         cells = b",".join(picture.data for picture in pictures)
         return PictureBytes(b"grid %s of %s" % (str(aspect_ratio).encode(), cells), "image/jpeg")
 
-    def to_webp(self, data: bytes) -> bytes:
+    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
         """A provider's answer as WebP. Raises UnreadablePicture for NO_PICTURE."""
         if data == NO_PICTURE:
             raise UnreadablePicture("The provider's answer is no picture that can be read.")
+        self.source_types.append(source_type)
         return b"webp of " + data

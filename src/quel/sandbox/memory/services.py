@@ -18,7 +18,7 @@ from quel.sandbox.memory.generate_image import GenerateImageRows
 from quel.sandbox.memory.lane import MemoryLane
 from quel.sandbox.memory.lists import Cancellations, ForwardList, Pause, RejectedEntries
 from quel.sandbox.memory.persist_output import PersistOutputRows
-from quel.sandbox.memory.pictures import Engine, Imaging
+from quel.sandbox.memory.pictures import Engine, Imaging, TakeChecker
 from quel.sandbox.memory.prepare_inputs import PrepareInputsRows
 from quel.sandbox.memory.quota import Quota
 from quel.sandbox.memory.storage import ObjectStorage
@@ -63,6 +63,7 @@ class MemoryServices:
         self.storage = ObjectStorage()
         self.engine = Engine()
         self.imaging = Imaging()
+        self.take_checker = TakeChecker()
         self.download_budget = MemoryBudget()
         self.call_budget = MemoryBudget()
         self.more_lanes: list[MemoryLane] = []

@@ -11,6 +11,7 @@ from quel.core.job import JobPlan, JobStatus
 from quel.core.pipeline import FINAL_STATES, ImageState
 from quel.core.prepare_inputs import ReadyImage
 from quel.core.submission import Submission
+from quel.core.takes import TurnedDown
 from quel.sandbox.memory.clock import Clock
 
 
@@ -158,6 +159,8 @@ class PipelineImage:
     request: ReadyImage | None = None
     attempts: int = 0
     broken_answers: int = 0
+    rerolls: int = 0
+    turned_down: TurnedDown | None = None
     starts: int = 0
     object_bytes: int | None = None
     lease_owner: str | None = None

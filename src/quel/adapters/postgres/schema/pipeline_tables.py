@@ -197,6 +197,10 @@ class PipelineImage(Table, table=True):
     request: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     attempts: int = Field(sa_column=count_column())
     broken_answers: int = Field(sa_column=count_column())
+    rerolls: int = Field(sa_column=count_column())  # takes that were turned down
+    turned_down: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSONB(none_as_null=True))
+    )  # the last
     not_before: datetime | None = Field(default=None, sa_column=now_column())
     lease_owner: str | None = Field(default=None, sa_column=Column(Text))
     lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
