@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.image_history import LONGEST
-from quel.adapters.postgres.image_state import OF_JOB, PREPARE_AGAIN, RETRY, TRY_AGAIN, move
+from quel.adapters.postgres.image_state import FREE, OF_JOB, PREPARE_AGAIN, TRY_AGAIN, move
 from quel.sandbox.studio import Studio
 
 
@@ -44,7 +44,7 @@ def test_each_move_is_noted_once_with_what_belongs_to_it(image):
     second = moved(image, PREPARE_AGAIN)
     assert second[0] == first[0]
     assert [note["what"] for note in second] == ["waits", "pictures gone"]
-    assert moved(image, RETRY) == second  # it has not failed: nothing moves, and nothing is noted
+    assert moved(image, FREE) == second  # nobody holds it: nothing moves, and nothing is noted
 
 
 def test_of_many_moves_the_first_and_the_last_stay_and_the_rest_is_counted(image):
