@@ -50,8 +50,6 @@ def ended(pipeline: Pipeline, job_id: UUID) -> bool:
     [
         "before:send.generate_image#2",
         "after:GenerateImageRows.mark_made",
-        "before:SupabaseStorage.write_result",
-        "committing:PersistOutputRows.deliver",
         "after:PersistOutputRows.deliver#2",
         "committing:FinalizeJobRows.close",
     ],

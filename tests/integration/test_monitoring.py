@@ -44,8 +44,8 @@ def finds(selector: VectorSelector, told: Iterable[Sample]) -> bool:
 def fits(matcher: Matcher, told: str) -> bool:
     if matcher.op == MatchOp.Re:
         return re.fullmatch(matcher.value, told) is not None
-    assert matcher.op == MatchOp.Equal
-    return bool(told == matcher.value)
+    assert matcher.op in (MatchOp.Equal, MatchOp.NotEqual)
+    return bool((told == matcher.value) == (matcher.op == MatchOp.Equal))
 
 
 def unanswered(wanted: Mapping[str, VectorSelector], told: Sequence[Sample]) -> list[str]:

@@ -122,7 +122,7 @@ def test_what_waits_for_a_path_that_is_off_or_a_closed_gate_is_not_stuck(world, 
     file = tmp_path / "quel.yaml"
     file.write_text("worker: {modules: {beauty: {enabled: false}}}")
     pipeline.workers(QUEL_CONFIG=file, QUEL_MAX_RECOVERIES=0)
-    world.gemini.fail_next(quota_minute("12s"), containing=token)
+    world.gemini.fail_next(quota_minute("600s"), containing=token)
     member = studio.member()
     parked, gated = (
         studio.job("simple_general", {"prompt": token}, total_images=2, member=member, path=path)
@@ -130,9 +130,14 @@ def test_what_waits_for_a_path_that_is_off_or_a_closed_gate_is_not_stuck(world, 
     )
     studio.push(parked, gated)
     until(lambda: any(call.status == 429 for call in world.calls(token)), "the gate is closed")
+    moving = "SELECT 1 FROM quel.image WHERE state IN ('planned', 'generating', 'made') AND path = 'fashion'"
+    until(lambda: not studio.rows(moving), "nobody is at work")
     for _ in range(3):
         pipeline.let_pass(LONG_AGO_S)
         pipeline.sweep()
+    pipeline.kill()  # what a process knows of the gate goes with it
+    studio.redis.delete("quel:quota:gate")
+    pipeline.workers(QUEL_CONFIG=file, QUEL_MAX_RECOVERIES=0)
     row = studio.wait([gated])[gated]
     assert (row["job_status"], row["completed_images"], row["retry_count"]) == ("completed", 2, 0)
     row = studio.job_row(parked)

@@ -4,6 +4,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from quel.sandbox.gemini import faults
+from quel.sandbox.gemini.bad_takes import BadTake
 from quel.sandbox.gemini.client import Gemini
 from quel.sandbox.studio import Studio
 
@@ -14,6 +15,7 @@ NOT_PROVOKED = (
     "quel_ingest_rescued_total",
     "quel_jobs_recovered_total",
     "quel_storage_needs_operator_total",
+    "quel_takes_unchecked_total",
     "quel_troubles_total",
 )
 """Counters of mishaps that do not happen here; a counter without a count has no series."""
@@ -50,7 +52,7 @@ def live(studio: Studio, gemini: Gemini) -> None:
     jobs += [job(here, gone), job(total_images=10_000)]
     studio.push(job(path="multiview"), *jobs)
     studio.wait(jobs, timeout_s=60)
-    for fault in (faults.server_error(503), faults.permission_denied()):
+    for fault in (faults.server_error(503), faults.bad_take(BadTake.BLANK), faults.permission_denied()):
         gemini.fail_next(fault)
     failing = [job(), job()]
     studio.push(*failing)
