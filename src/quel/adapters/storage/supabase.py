@@ -16,7 +16,6 @@ import httpx
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
 from quel.adapters.storage.refusal import (
-    FOR_THE_OPERATOR,
     NO_SUCH_OBJECT,
     Refusal,
     for_the_operator,
@@ -100,7 +99,7 @@ class SupabaseStorage:
             limit = f"{self._max_reference_bytes / 1e6:g} MB"
             raise ReferenceUnavailable(f"{shown_name(path)} is larger than {limit}.")
         if verdict.kind is Kind.REFUSED:
-            if (why := read_refusal(verdict.status, body)) in FOR_THE_OPERATOR:
+            if (why := read_refusal(verdict.status, body)) not in NO_SUCH_OBJECT:
                 raise for_the_operator(shown_name(path), verdict.status, why)
             raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({verdict.status}).")
         return body
