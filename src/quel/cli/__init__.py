@@ -25,6 +25,7 @@ from quel.cli.show import show
 from quel.cli.stats import stats, usage
 from quel.cli.submit import submit
 from quel.cli.watch import watch
+from quel.cli.world import sandbox
 from quel.core.errors import Conflict, Declined, QuelError, SettingsError
 
 app = typer.Typer(
@@ -62,6 +63,7 @@ for verb in VERBS:
 app.command("audit")(audit_command)
 app.add_typer(bulk, name="bulk")
 app.add_typer(dead, name="dead")
+app.add_typer(sandbox, name="sandbox")
 
 
 def main() -> None:
