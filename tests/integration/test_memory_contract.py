@@ -88,6 +88,40 @@ def a_take_stays_bad(world: World) -> None:
     world.run()
 
 
+SERIES = {"prompt": "a mast", "consistent": True}
+
+
+@scenario
+def a_series_follows_its_first_image(world: World) -> None:
+    world.order(3, data=dict(SERIES))
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    rows = world.services.generate_image
+    assert rows.due(5) == 1
+    first = rows.claim("a worker", EveryPath())
+    assert isinstance(first, ClaimedImage)
+    assert (first.image_no, first.lead, rows.claim("another", EveryPath()), rows.due(5)) == (0, None, None, 0)
+    rows.reschedule(first, delay_s=0.0, attempts=0, broken=0)
+    world.messages.append(StepMessage(Step.GENERATE_IMAGE, JOB, 0))
+    world.run(until=Step.PERSIST_OUTPUT)
+    assert [message.image_no for message in world.messages] == [1, 2]
+    second = rows.claim("a worker", EveryPath())
+    assert isinstance(second, ClaimedImage)
+    assert (second.image_no, second.lead is not None, rows.due(5)) == (1, True, 1)
+    rows.reschedule(second, delay_s=0.0, attempts=0, broken=0)
+    world.run()
+
+
+@scenario
+def the_first_of_a_series_is_refused(world: World) -> None:
+    world.engine.answer(REFUSAL)
+    world.order(3, data=dict(SERIES))
+    world.run(until=Step.GENERATE_IMAGE)
+    world.messages = [StepMessage(Step.GENERATE_IMAGE, JOB, 1)]
+    assert world.services.generate_image.due(5) == 1
+    world.run()
+
+
 @scenario
 def a_429_spends_nothing(world: World) -> None:
     world.engine.answer(Wait(QuotaScope.MINUTE, None))

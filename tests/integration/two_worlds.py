@@ -36,8 +36,8 @@ _CLAIMED = (
     " stored_at_recovery ended_elsewhere starts postponed"
 )
 _IMAGE = (
-    "job_id image_no path stage item number seed state turn text_only attempts broken_answers rerolls starts"
-    " object_bytes engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
+    "job_id image_no path stage item number seed series state turn text_only attempts broken_answers rerolls"
+    " starts object_bytes engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
 )
 _LEDGER = "transaction_type amount balance_after description attach_idx api_provider"
 _ALL_TABLES = "quel_member, quel_organization, quel_production_photo, quel_attach, quel_credits"

@@ -320,6 +320,9 @@ class Blobs(Protocol):
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
         """Keeps a picture the provider will be shown; the key. Raises NoRoom."""
 
+    def input_key(self, job_id: UUID, digest: str) -> str:
+        """What `put_input` keeps a picture under."""
+
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
         """Keeps the provider's answer; one that is kept already stays. Raises NoRoom."""
 

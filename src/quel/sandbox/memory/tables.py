@@ -149,6 +149,7 @@ class PipelineImage:
     not_before: datetime
     created_at: datetime
     updated_at: datetime
+    series: int | None = None
     engine: str = GEMINI
     workflow: str = ""
     submission: Submission | None = None
@@ -203,6 +204,12 @@ class Tables:
             (image for image in self.images.values() if image.job_id == job_id),
             key=lambda image: image.image_no,
         )
+
+    def series_of(self, image: PipelineImage) -> list[PipelineImage]:
+        """The images of its series; none where it stands alone."""
+        if image.series is None:
+            return []
+        return [one for one in self.images_of(image.job_id) if one.series == image.series]
 
     def in_state(self, state: ImageState) -> Iterator[PipelineImage]:
         """Every image in a state."""
