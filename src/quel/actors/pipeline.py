@@ -15,6 +15,7 @@ from quel.core.pipeline import Step, StepMessage
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.settings import settings
+from quel.stages.deliver_webhook import deliver_webhook as deliver
 from quel.stages.fetch_job import UnknownJob
 from quel.stages.fetch_job import fetch_job as fetch
 from quel.stages.finalize_job import finalize_job as finalize
@@ -71,6 +72,12 @@ def persist_output(job_id: str, image_no: int) -> None:
 def finalize_job(job_id: str) -> None:
     """Closes a job and its production."""
     _run(lambda: finalize(runtime.services, UUID(job_id)), job_id)
+
+
+@dramatiq.actor(queue_name=Step.DELIVER_WEBHOOK, priority=40, max_retries=3, time_limit=5 * _MINUTE_MS)
+def deliver_webhook(job_id: str) -> None:
+    """Tells receivers that a job has ended."""
+    _run(lambda: deliver(runtime.services, UUID(job_id)), job_id)
 
 
 @dramatiq.actor(

@@ -22,6 +22,7 @@ from quel.cli.show import show
 from quel.cli.stats import stats, usage
 from quel.cli.submit import submit
 from quel.cli.watch import watch
+from quel.cli.webhooks import webhooks_group
 from quel.core.errors import Conflict, Declined, QuelError, SettingsError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ for verb in VERBS:
     app.command()(verb)
 app.command("audit")(audit_command)
 app.add_typer(dead, name="dead")
+app.add_typer(webhooks_group, name="webhooks")
 
 
 def main() -> None:

@@ -107,6 +107,13 @@ def _take_seen(told: Fields) -> None:
             metrics.TAKE_SCORE.labels(reason).observe(score)
 
 
+def _webhook_tried(outcome: str) -> Callable[[str, Fields], None]:
+    def meaning(_: str, told: Fields) -> None:
+        metrics.WEBHOOK_TRIES.labels(outcome, told.get("reason", "")).inc()
+
+    return meaning
+
+
 _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.JOB_RECEIVED: lambda _, told: metrics.JOBS_RECEIVED.labels(told["list"]).inc(),
     Event.ENTRY_REJECTED: lambda _, told: metrics.ENTRIES_REJECTED.labels(told["reason"]).inc(),
@@ -132,6 +139,9 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.IMAGE_REROUTED: lambda _, told: metrics.IMAGES_REROUTED.labels(
         told["source"], told["target"], told["reason"]
     ).inc(),
+    Event.WEBHOOK_DELIVERED: _webhook_tried("delivered"),
+    Event.WEBHOOK_FAILED: _webhook_tried("failed"),
+    Event.WEBHOOK_GIVEN_UP: _webhook_tried("given_up"),
     Event.MESSAGE_DEAD: lambda _, told: metrics.DEAD_LETTERS.labels(told["actor"]).inc(),
 }
 

@@ -65,6 +65,9 @@ class Event(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_RECOVERED = "sweep.recovered"
     SWEEP_DONE = "sweep.done"
+    WEBHOOK_DELIVERED = "webhook.delivered"
+    WEBHOOK_FAILED = "webhook.failed"
+    WEBHOOK_GIVEN_UP = "webhook.given_up"
     LEASES_TROUBLE = "leases.trouble"
     ADMISSION_TROUBLE = "admission.trouble"
     REDIS_MEMORY = "redis.memory"
@@ -102,6 +105,8 @@ _WARNINGS = frozenset(
         Event.IMAGE_FAILED,
         Event.IMAGE_BYTES_LOST,
         Event.JOB_RECOVERED,
+        Event.WEBHOOK_FAILED,
+        Event.WEBHOOK_GIVEN_UP,
         Event.LEASES_TROUBLE,
         Event.ADMISSION_TROUBLE,
         Event.HTTP_PORT_TAKEN,

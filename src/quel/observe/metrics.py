@@ -72,6 +72,10 @@ QUOTA_WAITS = Counter(
     "quel_quota_waits_total", "Calls kept waiting by a quota or the provider.", ["engine", "quota"]
 )
 
+WEBHOOK_TRIES = Counter(
+    "quel_webhook_tries_total", "Tries of webhooks: delivered, failed, given_up.", ["outcome", "reason"]
+)
+
 ACTOR_SECONDS = Histogram(
     "quel_stage_duration_seconds",
     "One run of an actor, waiting for its own slot included.",

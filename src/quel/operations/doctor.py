@@ -64,6 +64,7 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Workers", _workers),
         ("Ingest", _lists),
         ("Waiting", _waiting),
+        ("Webhooks", _webhooks),
         ("Sweep", _sweep),
         ("Jobs left alone", _left_alone),
     )
@@ -278,6 +279,13 @@ def _lists(services: OperatorServices) -> Iterator[Finding]:
 def _waiting(services: OperatorServices) -> Iterator[Finding]:
     found = services.job_backlog.read()
     yield from doctor.judge_waiting(found.jobs, found.images)
+
+
+def _webhooks(services: OperatorServices) -> Iterator[Finding]:
+    found = services.job_backlog.read().webhooks
+    if found is not None:
+        has_secret = bool(services.settings.webhook_secret)
+        yield doctor.judge_webhooks(found.waiting, found.oldest_s, has_secret=has_secret)
 
 
 def _pauses(services: OperatorServices) -> Iterator[Finding]:

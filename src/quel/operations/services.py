@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.statistics import StatisticsRows
     from quel.adapters.postgres.operations.submit_job import SubmitJobRows
     from quel.adapters.postgres.operations.tally import TallyRows
+    from quel.adapters.postgres.operations.webhooks import WebhookListRows
     from quel.adapters.redis.cancellations import Cancellations
     from quel.adapters.redis.dead_letters import DeadLetters
     from quel.adapters.redis.pause import Pause
@@ -186,6 +187,13 @@ class OperatorServices:
         return SubmitJobRows(self.database)
 
     @cached_property
+    def webhook_list(self) -> "WebhookListRows":
+        """What receivers were told."""
+        from quel.adapters.postgres.operations.webhooks import WebhookListRows
+
+        return WebhookListRows(self.database)
+
+    @cached_property
     def audit(self) -> "AuditRows":
         """Everything that must agree."""
         from quel.adapters.postgres.operations.audit import AuditRows
@@ -233,7 +241,12 @@ class OperatorServices:
         from quel.adapters.postgres.operations.backlog import JobBacklogReader
 
         settings = self.settings
-        return JobBacklogReader(self.database, settings.default_path, adopt_within_s=settings.adopt_within_s)
+        return JobBacklogReader(
+            self.database,
+            settings.default_path,
+            adopt_within_s=settings.adopt_within_s,
+            webhooks=settings.webhooks.is_set,
+        )
 
     @cached_property
     def cancellations(self) -> "Cancellations":

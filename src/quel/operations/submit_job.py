@@ -30,15 +30,27 @@ def check_job(services: OperatorServices, job: NewJob) -> None:
         raise Conflict(f"It cannot be run, and nothing is written: {' '.join(problems)}")
 
 
+def _callback_url(services: OperatorServices, job: NewJob) -> str | None:
+    """Raises InvalidInput for a receiver that no webhook may go to."""
+    if job.callback_url is None:
+        return None
+    problem = services.settings.webhooks.callback_problem(job.callback_url)
+    if problem is not None:
+        raise InvalidInput(problem)
+    return str(job.callback_url)
+
+
 def submit_job(services: OperatorServices, job: NewJob, pictures: Mapping[str, PictureFile]) -> SubmittedJob:
     """Uploads the pictures, writes attachments, production and job, pushes the id.
 
-    `pictures` holds each of `job.picture_files` by that name. Raises InvalidInput where one is missing,
-    NotFound for a payer without a row, StorageRefused, SettingsError, ServiceUnavailable, DatabaseError.
+    `pictures` holds each of `job.picture_files` by that name. Raises InvalidInput where one is missing or the
+    job's callback_url is not allowed, NotFound for a payer without a row, StorageRefused, SettingsError,
+    ServiceUnavailable, DatabaseError.
     """
     missing = [name for name in job.picture_files if name not in pictures]
     if missing:
         raise InvalidInput(f"No picture was given for {', '.join(missing)}.")
+    callback_url = _callback_url(services, job)
     services.settings.require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
     unknown = services.submit_job.unknown_payers(job.member_id, job.org_id)
     if unknown:
@@ -47,7 +59,14 @@ def submit_job(services: OperatorServices, job: NewJob, pictures: Mapping[str, P
     uploads = {name: _upload(services, picture) for name, picture in pictures.items()}
     job_id = uuid4()
     with recorded(services, "submit", [job_id], must=False):
-        services.submit_job.write(job_id, job.row, uploads, member_id=job.member_id, org_id=job.org_id)
+        services.submit_job.write(
+            job_id,
+            job.row,
+            uploads,
+            member_id=job.member_id,
+            org_id=job.org_id,
+            callback_url=callback_url,
+        )
     return SubmittedJob(job_id, _push(services, job_id))
 
 

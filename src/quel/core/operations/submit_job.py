@@ -58,6 +58,11 @@ class NewJob:
     org_id: UUID | None
 
     @property
+    def callback_url(self) -> object:
+        """Where the job's end is to be told of, as it was given; None for nowhere."""
+        return self.row.get("callback_url") or None
+
+    @property
     def picture_files(self) -> list[str]:
         """The names of the picture files that its references hold, each once, in order."""
         return picture_files(self.row["job_input_data"])

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.schema.product_tables import Attach, Job, Member, Organization, Production
+from quel.adapters.postgres.schema.webhook_tables import WebhookCallback
 from quel.core.job import JobType
 from quel.core.operations.submit_job import Upload, with_attachments
 
@@ -39,12 +40,13 @@ class SubmitJobRows:
         *,
         member_id: UUID | None,
         org_id: UUID | None,
+        callback_url: str | None = None,
     ) -> None:
         """Attachments, a production and its pending job in one transaction.
 
         `row` has the columns of the job's row: job_type, job_input_data, total_images and, where given,
         quel_production_path, stage_index, stage_name and batch_index. `uploads` are the pictures by the
-        name under which the input refers to them.
+        name under which the input refers to them; `callback_url` is told of the job's end.
         """
         written = select(col(Job.job_id)).where(col(Job.job_id) == job_id)
 
@@ -76,6 +78,9 @@ class SubmitJobRows:
                 col(Job.quel_production_path): row.get("quel_production_path"),
             }
             connection.execute(insert(Job).values(job | _place(row)))
+            if callback_url is not None:
+                callback = {col(WebhookCallback.job_id): job_id, col(WebhookCallback.url): callback_url}
+                connection.execute(insert(WebhookCallback).values(callback))
 
         self._database.run(work)
 
