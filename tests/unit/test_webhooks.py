@@ -146,9 +146,9 @@ def test_a_setting_that_is_wrong_is_named(variable, value):
 def test_waits_grow_from_seconds_to_a_day_and_are_spread_by_a_fifth():
     for tries, wait_s in enumerate(WAITS_S, start=1):
         for fraction, share in ((0.0, 1 - SPREAD), (0.5, 1.0), (0.999, 1 + SPREAD)):
-            verdict = decide(Answer(500), tries=tries, random_fraction=fraction)
-            assert isinstance(verdict, TryAgain)
-            assert verdict.delay_s == pytest.approx(wait_s * share, rel=0.01)
+            decision = decide(Answer(500), tries=tries, random_fraction=fraction)
+            assert isinstance(decision, TryAgain)
+            assert decision.delay_s == pytest.approx(wait_s * share, rel=0.01)
     assert list(WAITS_S) == [5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600]
     assert decide(Answer(500), tries=len(WAITS_S) + 1, random_fraction=0.5) == GiveUp()
 

@@ -80,10 +80,10 @@ class GiveUp:
     """No more tries, unless an operator asks for them."""
 
 
-Verdict = Delivered | TryAgain | GiveUp
+DeliveryDecision = Delivered | TryAgain | GiveUp
 
 
-def decide(answer: Answer, *, tries: int, random_fraction: float) -> Verdict:
+def decide(answer: Answer, *, tries: int, random_fraction: float) -> DeliveryDecision:
     """What follows from an answer to try number `tries`; `random_fraction` in [0, 1) spreads waits."""
     if answer.status is not None and 200 <= answer.status < 300:
         return Delivered()

@@ -12,9 +12,9 @@ from quel.core.deliver_webhook import (
     Answer,
     Delivered,
     Delivery,
+    DeliveryDecision,
     GiveUp,
     TryAgain,
-    Verdict,
     decide,
 )
 from quel.core.pipeline import Step, StepMessage
@@ -29,23 +29,23 @@ def deliver_webhook(services: Services, job_id: UUID) -> tuple[StepMessage, ...]
         delivery = services.deliver_webhook.claim(job_id)
         if delivery is None:
             return tuple(messages)
-        verdict = _try(services, delivery)
-        if isinstance(verdict, TryAgain) and verdict.delay_s <= LONGEST_DELAY_S:
-            messages.append(StepMessage(Step.DELIVER_WEBHOOK, job_id, delay_s=verdict.delay_s))
+        decision = _try(services, delivery)
+        if isinstance(decision, TryAgain) and decision.delay_s <= LONGEST_DELAY_S:
+            messages.append(StepMessage(Step.DELIVER_WEBHOOK, job_id, delay_s=decision.delay_s))
     return (*messages, StepMessage(Step.DELIVER_WEBHOOK, job_id))
 
 
-def _try(services: Services, delivery: Delivery) -> Verdict:
+def _try(services: Services, delivery: Delivery) -> DeliveryDecision:
     answer = services.webhook_sender.send(delivery)
-    verdict = decide(answer, tries=delivery.tries, random_fraction=random.random())  # noqa: S311 - jitter
-    services.deliver_webhook.finish(delivery, answer, verdict)
-    _tell(delivery, answer, verdict)
-    return verdict
+    decision = decide(answer, tries=delivery.tries, random_fraction=random.random())  # noqa: S311 - jitter
+    services.deliver_webhook.finish(delivery, answer, decision)
+    _tell(delivery, answer, decision)
+    return decision
 
 
-def _tell(delivery: Delivery, answer: Answer, verdict: Verdict) -> None:
+def _tell(delivery: Delivery, answer: Answer, decision: DeliveryDecision) -> None:
     told = {"webhook": delivery.message_id, "type": delivery.type, "tries": delivery.tries}
-    match verdict:
+    match decision:
         case Delivered():
             emit(Event.WEBHOOK_DELIVERED, **told, status=answer.status)
         case TryAgain(delay_s):

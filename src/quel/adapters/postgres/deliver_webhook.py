@@ -12,9 +12,9 @@ from quel.core.deliver_webhook import (
     Answer,
     Delivered,
     Delivery,
+    DeliveryDecision,
     GiveUp,
     TryAgain,
-    Verdict,
 )
 
 # A try that is never told of (its worker has died) is due again when its lease is over.
@@ -74,16 +74,16 @@ class DeliverWebhookRows:
         row = self._database.run(lambda connection: connection.execute(_CLAIM, values).one_or_none())
         return None if row is None else Delivery(*row)
 
-    def finish(self, delivery: Delivery, answer: Answer, verdict: Verdict) -> None:
+    def finish(self, delivery: Delivery, answer: Answer, decision: DeliveryDecision) -> None:
         """Writes down what came of a try, and when the next one is due."""
         states = {Delivered: "delivered", TryAgain: "waiting", GiveUp: "given_up"}
         values = {
             "webhook_id": delivery.webhook_id,
             "tries": delivery.tries,
-            "state": states[type(verdict)],
+            "state": states[type(decision)],
             "status": answer.status,
             "code": answer.code or None,
-            "delay_s": verdict.delay_s if isinstance(verdict, TryAgain) else 0.0,
+            "delay_s": decision.delay_s if isinstance(decision, TryAgain) else 0.0,
         }
         self._database.run(lambda connection: connection.execute(_FINISH, values))
 

@@ -4,7 +4,16 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from quel.core.deliver_webhook import KEPT_D, LEASE_S, Answer, Delivered, Delivery, GiveUp, TryAgain, Verdict
+from quel.core.deliver_webhook import (
+    KEPT_D,
+    LEASE_S,
+    Answer,
+    Delivered,
+    Delivery,
+    DeliveryDecision,
+    GiveUp,
+    TryAgain,
+)
 from quel.core.request.values import attach_ids
 from quel.core.webhooks.event import EndedJob, event_body, event_type
 from quel.core.webhooks.target import WebhookPolicy
@@ -63,18 +72,18 @@ class DeliverWebhookRows:
         row.not_before = self._tables.clock.after(LEASE_S)
         return Delivery(row.webhook_id, row.job_id, row.type, row.url, row.body, row.tries)
 
-    def finish(self, delivery: Delivery, answer: Answer, verdict: Verdict) -> None:
+    def finish(self, delivery: Delivery, answer: Answer, decision: DeliveryDecision) -> None:
         """Writes down what came of a try, and when the next one is due."""
         row = self._tables.webhooks[delivery.webhook_id]
-        is_latest = row.tries == delivery.tries or isinstance(verdict, Delivered)
+        is_latest = row.tries == delivery.tries or isinstance(decision, Delivered)
         if row.state != "waiting" or not is_latest:
             return
         row.last_status, row.last_code = answer.status, answer.code or None
-        match verdict:
+        match decision:
             case TryAgain(delay_s):
                 row.not_before = self._tables.clock.after(delay_s)
             case Delivered() | GiveUp():
-                row.state = "delivered" if isinstance(verdict, Delivered) else "given_up"
+                row.state = "delivered" if isinstance(decision, Delivered) else "given_up"
                 row.ended_at = self._tables.clock.now
 
     def due(self, most: int) -> Sequence[UUID]:
