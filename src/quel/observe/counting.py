@@ -107,11 +107,13 @@ def _take_seen(told: Fields) -> None:
             metrics.TAKE_SCORE.labels(reason).observe(score)
 
 
-def _webhook_tried(outcome: str) -> Callable[[str, Fields], None]:
-    def meaning(_: str, told: Fields) -> None:
-        metrics.WEBHOOK_TRIES.labels(outcome, told.get("reason", "")).inc()
+def _webhook_failed(_: str, told: Fields) -> None:
+    metrics.WEBHOOK_TRIES.labels("failed", told["reason"]).inc()
 
-    return meaning
+
+def _webhook_given_up(path: str, told: Fields) -> None:
+    _webhook_failed(path, told)
+    metrics.WEBHOOKS_GIVEN_UP.labels(told["reason"]).inc()
 
 
 _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
@@ -139,9 +141,9 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.IMAGE_REROUTED: lambda _, told: metrics.IMAGES_REROUTED.labels(
         told["source"], told["target"], told["reason"]
     ).inc(),
-    Event.WEBHOOK_DELIVERED: _webhook_tried("delivered"),
-    Event.WEBHOOK_FAILED: _webhook_tried("failed"),
-    Event.WEBHOOK_GIVEN_UP: _webhook_tried("given_up"),
+    Event.WEBHOOK_DELIVERED: lambda _, __: metrics.WEBHOOK_TRIES.labels("delivered", "").inc(),
+    Event.WEBHOOK_FAILED: _webhook_failed,
+    Event.WEBHOOK_GIVEN_UP: _webhook_given_up,
     Event.MESSAGE_DEAD: lambda _, told: metrics.DEAD_LETTERS.labels(told["actor"]).inc(),
 }
 

@@ -73,8 +73,9 @@ QUOTA_WAITS = Counter(
 )
 
 WEBHOOK_TRIES = Counter(
-    "quel_webhook_tries_total", "Tries of webhooks: delivered, failed, given_up.", ["outcome", "reason"]
+    "quel_webhook_tries_total", "Tries of webhooks: delivered, failed.", ["outcome", "reason"]
 )
+WEBHOOKS_GIVEN_UP = Counter("quel_webhooks_given_up_total", "Webhooks that are not tried again.", ["reason"])
 
 ACTOR_SECONDS = Histogram(
     "quel_stage_duration_seconds",
