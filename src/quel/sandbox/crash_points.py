@@ -58,7 +58,7 @@ _CALLS: dict[type, tuple[str, ...]] = {
     ),
     PersistOutputRows: ("begin", "deliver", "postpone", "fail", "make_again"),
     FinalizeJobRows: ("close", "refuse", "give_up"),
-    DeliverWebhookRows: ("claim", "finish"),
+    DeliverWebhookRows: ("claim", "finish", "due", "forget"),
     WebhookSender: ("send",),
     SweepStuckJobsRows: ("open_jobs", "recover", "recover_pending", "adopt", "reconcile_productions"),
     Cancellations: ("is_cancelled", "cancelled_among"),
