@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Step(StrEnum):
-    """The actors and their queues, in the order a job meets them."""
+    """The actors and their queues, in the order a job meets them; and what operators ask of many."""
 
     FETCH_JOB = "fetch_job"
     PREPARE_INPUTS = "prepare_inputs"
@@ -16,6 +16,7 @@ class Step(StrEnum):
     FINALIZE_JOB = "finalize_job"
     DELIVER_WEBHOOK = "deliver_webhook"
     SWEEP_STUCK_JOBS = "sweep_stuck_jobs"
+    RUN_BULK = "run_bulk"
 
 
 MOST_STARTS = 3

@@ -26,6 +26,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.FINALIZE_JOB: (),
     Step.DELIVER_WEBHOOK: (),
     Step.SWEEP_STUCK_JOBS: (),
+    Step.RUN_BULK: (),
 }
 """The settings each actor group cannot do without, beside DATABASE_URL and those of the engines it calls."""
 
