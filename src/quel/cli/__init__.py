@@ -18,6 +18,7 @@ from quel.cli.look import look
 from quel.cli.pause import pause, resume
 from quel.cli.plan import plan
 from quel.cli.retry import retry
+from quel.cli.serve import serve, token
 from quel.cli.show import show
 from quel.cli.stats import stats, usage
 from quel.cli.submit import submit
@@ -32,13 +33,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback could show settings
 )
 VERBS: tuple[Callable[..., None], ...] = (
-    *(demo, submit, watch, doctor),
+    *(demo, serve, submit, watch, doctor),
     *(plan, look, jobs, show, stats, usage, retry, cancel, pause, resume, actions, backfill_paths),
 )
 for verb in VERBS:
     app.command()(verb)
 app.command("audit")(audit_command)
 app.add_typer(dead, name="dead")
+app.add_typer(token, name="token")
 
 
 def main() -> None:
