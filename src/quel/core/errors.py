@@ -14,6 +14,7 @@ QuelError
 ├── SettingsError          a setting is missing or wrong; the message names it
 └── Declined               an operator's wish that is not done; no row was changed
     ├── InvalidInput       what was given cannot be used, whatever stands in the rows
+    │   └── KeyReused      a key for one request came with another one
     ├── NotFound           there is no such job, payer or dead letter
     ├── Forbidden          who asks may not do that
     ├── Unpayable          whoever would pay for it cannot
@@ -114,6 +115,12 @@ class InvalidInput(Declined):
     code = "invalid_input"
 
 
+class KeyReused(InvalidInput):
+    """A key for one request came with another one."""
+
+    code = "key_reused"
+
+
 class NotFound(Declined):
     """What was named does not exist."""
 
@@ -135,6 +142,8 @@ class Forbidden(Declined):
 
 
 class Unpayable(Declined):
-    """Whoever would pay for it cannot."""
+    """Whoever would pay for it cannot. `code` says why."""
 
-    code = "no_credit"
+    def __init__(self, message: str, *, code: str = "no_credit") -> None:
+        super().__init__(message)
+        self.code = code

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from quel.core.errors import QuelError
 from quel.http import description, legacy, problems, v1
-from quel.http.description import VERSION
+from quel.http.description import VERSION, DescribedApp
 from quel.http.envelope import Envelope
 from quel.http.services import THREADS, Api
 
@@ -28,7 +28,7 @@ _ERRORS: tuple[type[Exception], ...] = (QuelError, RequestValidationError, HTTPE
 
 def make_app(api: Api) -> FastAPI:
     """The app of one process."""
-    app = FastAPI(
+    app = DescribedApp(
         title="quel",
         version=VERSION,
         description=_DESCRIPTION,

@@ -4,10 +4,42 @@ from html import escape
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse
 
 VERSION = version("quel")
+
+PROBLEM: dict[str, Any] = {
+    "application/problem+json": {
+        "schema": {
+            "type": "object",
+            "required": ["type", "title", "status", "detail", "instance", "request_id"],
+            "properties": {
+                **{
+                    name: {"type": "string"} for name in ("type", "title", "detail", "instance", "request_id")
+                },
+                "status": {"type": "integer"},
+                "errors": {"type": "array", "items": {"type": "object"}},
+            },
+        }
+    }
+}
+"""How every error is told, for the OpenAPI."""
+
+
+class DescribedApp(FastAPI):
+    """An app whose OpenAPI says that every route wants a token."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI, made once."""
+        made = self.openapi_schema is not None
+        described = super().openapi()
+        if not made:
+            schemes = described.setdefault("components", {}).setdefault("securitySchemes", {})
+            schemes["token"] = {"type": "http", "scheme": "bearer", "bearerFormat": "quel_…"}
+            described["security"] = [{"token": []}]
+        return described
+
 
 router = APIRouter(include_in_schema=False)
 

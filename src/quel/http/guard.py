@@ -152,7 +152,7 @@ class GuardedRequest(Request):
         if length.isdecimal() and int(length[:20]) > self.most_bytes:
             raise too_large(self.most_bytes)
         if not self._is_form:
-            await self.body()
+            self.scope["state"]["body"] = await self.body()
         elif self._wanted.files:
             await self.take_form()
         else:

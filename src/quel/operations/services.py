@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.job_list import JobListRows
     from quel.adapters.postgres.operations.job_page import JobPageRows
     from quel.adapters.postgres.operations.job_row import JobRows
+    from quel.adapters.postgres.operations.ledger import LedgerRows
     from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
     from quel.adapters.postgres.operations.retry_job import RetryJobRows
     from quel.adapters.postgres.operations.statistics import StatisticsRows
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from quel.adapters.redis.rate_limit import RateLimit
     from quel.adapters.redis.rejected import RejectedEntries
     from quel.core import ports
+    from quel.core.quota import QuotaUse
     from quel.core.rules import Rules
     from quel.routing import EngineSettings
     from quel.services import Services
@@ -193,6 +195,13 @@ class OperatorServices:
         return JobRows(self.read_database)
 
     @cached_property
+    def ledger(self) -> "LedgerRows":
+        """What was booked."""
+        from quel.adapters.postgres.operations.ledger import LedgerRows
+
+        return LedgerRows(self.read_database)
+
+    @cached_property
     def action_log(self) -> "ActionLogRows":
         """Who did what."""
         from quel.adapters.postgres.operations.action_log import ActionLogRows
@@ -291,7 +300,8 @@ class OperatorServices:
         from quel.adapters.postgres.operations.backlog import JobBacklogReader
 
         settings = self.settings
-        return JobBacklogReader(self.database, settings.default_path, adopt_within_s=settings.adopt_within_s)
+        within_s = settings.adopt_within_s
+        return JobBacklogReader(self.read_database, settings.default_path, adopt_within_s=within_s)
 
     @cached_property
     def cancellations(self) -> "Cancellations":
@@ -353,6 +363,18 @@ class OperatorServices:
 
         with redis_errors():
             self.broker_redis.ping()
+
+    def quota_use(self) -> "QuotaUse":
+        """How much of the provider's quota is used. Raises ServiceUnavailable."""
+        from quel.adapters.redis.quota import quota_use
+
+        return quota_use(self.redis)
+
+    def programs_seen_s(self) -> list[float]:
+        """How many seconds ago each program spoke to the broker. Raises ServiceUnavailable."""
+        from quel.adapters.redis.heartbeats import seen_on_broker
+
+        return seen_on_broker(self.broker_redis)
 
     def push(self, job_id: UUID) -> int:
         """Puts a job on the first raw list, as the front end does; its length. Raises ServiceUnavailable."""

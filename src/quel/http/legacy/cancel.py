@@ -19,7 +19,7 @@ from quel.operations.job_row import check_own
 router = APIRouter(route_class=GuardedRoute)
 
 
-@router.post("/api/jobs/{job_id}/cancel")
+@router.post("/api/jobs/{job_id}/cancel", name="cancel_as_before")
 @needs(ORDERS, legacy=True)
 def cancel_job(services: Services, org: OwnOrg, job_id: str) -> JSONResponse:
     """Cancel a job: what was delivered is kept."""

@@ -2,4 +2,9 @@
 
 from fastapi import APIRouter
 
-router = APIRouter()
+from quel.http.description import PROBLEM
+from quel.http.v1 import figures, jobs, operators, orders, standing
+
+router = APIRouter(responses={"default": {"description": "It was not done.", "content": PROBLEM}})
+for each in (orders, jobs, figures, standing, operators):
+    router.include_router(each.router)
