@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.audit import AuditRows
     from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
     from quel.adapters.postgres.operations.backlog import JobBacklogReader
+    from quel.adapters.postgres.operations.bulk import BulkRows
     from quel.adapters.postgres.operations.job_list import JobListRows
     from quel.adapters.postgres.operations.job_page import JobPageRows
     from quel.adapters.postgres.operations.job_row import JobRows
@@ -84,7 +85,7 @@ class OperatorServices:
         self._closers: list[Callable[[], object]] = []
 
     def acting_as(self, actor: Actor) -> "OperatorServices":
-        """The same neighbours, also those that are connected to later, for somebody else's acts."""
+        """The same neighbours in somebody else's name, also those connected to later; closed with these."""
         other = object.__new__(type(self))
         other.__dict__ = self.__dict__
         other.actor = actor
@@ -179,6 +180,13 @@ class OperatorServices:
         from quel.adapters.postgres.operations.job_list import JobListRows
 
         return JobListRows(self.read_database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def bulk(self) -> "BulkRows":
+        """Acts on many jobs."""
+        from quel.adapters.postgres.operations.bulk import BulkRows
+
+        return BulkRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
 
     @cached_property
     def job_page(self) -> "JobPageRows":

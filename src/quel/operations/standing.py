@@ -42,7 +42,7 @@ def quota_standing(services: OperatorServices) -> QuotaStanding:
         settings.gemini_rpm,
         settings.gemini_rpd,
         settings.gemini_concurrency,
-        round(services.quota.closed_for_s(), 1),
+        round(services.quota.blocked_for_s(), 1),
         reason,
         operator_fault(reason),
     )

@@ -1,21 +1,18 @@
 """Spans of time in addresses: `90m`, `24h`, `7d`, `4w`, or for lists a moment by ISO 8601."""
 
-import re
 from datetime import UTC, datetime, timedelta
 
+from quel.core.durations import HOW_TO_WRITE, parse_duration
 from quel.core.errors import InvalidInput
 
-_SPAN = re.compile(r"(\d{1,5})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=3_650)
 
 
 def read_span(words: str) -> timedelta:
     """A duration. Raises InvalidInput for anything else, and for none or more than ten years."""
-    match = _SPAN.fullmatch(words.strip())
-    span = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta(0)
-    if not timedelta(0) < span <= _LONGEST:
-        raise InvalidInput("A span is a number and m, h, d or w, as 90m, 24h, 7d or 4w: ten years at most.")
+    span = parse_duration(words)
+    if span is None or not timedelta(0) < span <= _LONGEST:
+        raise InvalidInput(f'"{words[:40]}" is no span of time: {HOW_TO_WRITE}, ten years at most.')
     return span
 
 
