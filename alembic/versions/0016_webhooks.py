@@ -7,7 +7,7 @@ from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 from quel.adapters.postgres.schema.webhook_tables import Webhook, WebhookCallback
 
 revision = "0016"
-down_revision = "0017"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -183,6 +183,19 @@ class Settings(BaseModel):
     """Networks (CIDR, with commas between) that are not public and that receivers may stand in as well."""
     http_port: Port | None = Field(None, alias="QUEL_HTTP_PORT")
     """Port for /livez, /readyz and /metrics; one already taken stops nothing. Off when unset."""
+    api_host: str = Field("127.0.0.1", alias="QUEL_API_HOST")
+    """Address that `quel serve` listens at; one that other machines reach needs QUEL_API_TOKENS_FILE."""
+    api_port: Port = Field(8000, alias="QUEL_API_PORT")
+    """Port of `quel serve`."""
+    api_tokens_file: str = Field("", alias="QUEL_API_TOKENS_FILE")
+    """File with a line a token, `name role sha256 [org=UUID]`, as `quel token new` makes them; read again
+    when it changes. Unset: everybody on this machine is an operator."""
+    api_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="QUEL_API_ORIGINS")
+    """Web origins whose pages may call the API, as `https://app.example.com`, with commas between; none."""
+    api_rate: Positive = Field(600, alias="QUEL_API_RATE")
+    """Requests a minute that a token may make, over all replicas; as many at once after a minute of rest."""
+    http_legacy: Literal["off", "token", "open"] = Field("token", alias="QUEL_HTTP_LEGACY")
+    """The old server's endpoints: `token`, as all others; `open`, to everybody as there; or `off`."""
     actor: str = Field("", alias="QUEL_ACTOR")
     """Who acts, for the operator log; by default the user's name at the host's."""
     log_format: Literal["auto", "json", "console"] = Field("auto", alias="QUEL_LOG_FORMAT")

@@ -116,11 +116,22 @@ def _webhook_given_up(path: str, told: Fields) -> None:
     metrics.WEBHOOKS_GIVEN_UP.labels(told["reason"]).inc()
 
 
+def _request_answered(_: str, told: Fields) -> None:
+    method = told["method"] if told["method"] in _METHODS else UNKNOWN
+    metrics.HTTP_REQUESTS.labels(method, told["route"], str(told["status"])).inc()
+    if not told["route"].endswith("/events"):
+        metrics.HTTP_SECONDS.labels(told["route"]).observe(told["seconds"])
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
 _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.JOB_RECEIVED: lambda _, told: metrics.JOBS_RECEIVED.labels(told["list"]).inc(),
     Event.ENTRY_REJECTED: lambda _, told: metrics.ENTRIES_REJECTED.labels(told["reason"]).inc(),
     Event.INGEST_RESCUED: lambda _, told: metrics.INGEST_RESCUED.labels(told["list"]).inc(told["entries"]),
     Event.JOB_REFUSED: _job_refused,
+    Event.REQUEST_ANSWERED: _request_answered,
+    Event.RATE_UNCHECKED: lambda *_: metrics.HTTP_RATE_UNCHECKED.inc(),
     Event.JOB_FORWARDED: lambda _, told: metrics.JOBS_FORWARDED.labels(told["kind"]).inc(),
     Event.JOB_FINISHED: _job_finished,
     Event.JOB_RECOVERED: lambda _, told: metrics.JOBS_RECOVERED.labels(told["cause"]).inc(),

@@ -75,6 +75,11 @@ class Event(StrEnum):
     PROCESS_STOPPED = "process.stopped"
     HTTP_PORT_OPENED = "http.port_opened"
     HTTP_PORT_TAKEN = "http.port_taken"
+    REQUEST_ANSWERED = "api.request_answered"
+    REQUEST_FAILED = "api.request_failed"
+    RATE_UNCHECKED = "api.rate_unchecked"
+    TOKENS_UNREADABLE = "api.tokens_unreadable"
+    LEGACY_OPEN = "api.legacy_open"
     ACTOR_FAILED = "actor.failed"
     MESSAGE_DEAD = "actor.message_dead"
     UNCOUNTED = "metrics.uncounted"
@@ -111,10 +116,19 @@ _WARNINGS = frozenset(
         Event.ADMISSION_TROUBLE,
         Event.HTTP_PORT_TAKEN,
         Event.ACTOR_FAILED,
+        Event.RATE_UNCHECKED,
+        Event.LEGACY_OPEN,
     }
 )
 _ERRORS = frozenset(
-    {Event.PROVIDER_NEEDS_OPERATOR, Event.STORAGE_NEEDS_OPERATOR, Event.MESSAGE_DEAD, Event.UNCOUNTED}
+    {
+        Event.PROVIDER_NEEDS_OPERATOR,
+        Event.STORAGE_NEEDS_OPERATOR,
+        Event.MESSAGE_DEAD,
+        Event.UNCOUNTED,
+        Event.REQUEST_FAILED,
+        Event.TOKENS_UNREADABLE,
+    }
 )
 
 Observer = Callable[[Event, Mapping[str, Any]], None]

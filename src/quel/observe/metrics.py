@@ -92,6 +92,19 @@ STORAGE_FAULTS = Counter(
 )
 TROUBLES = Counter("quel_troubles_total", "Warnings about a neighbour that passed or will.", ["event"])
 
+HTTP_REQUESTS = Counter(
+    "quel_http_requests_total", "Requests to the HTTP API that were answered.", ["method", "route", "status"]
+)
+HTTP_SECONDS = Histogram(
+    "quel_http_request_duration_seconds",
+    "From a request's headers to the end of its answer; streams are not counted.",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+HTTP_RATE_UNCHECKED = Counter(
+    "quel_http_rate_unchecked_total", "Requests that went on although Redis could not tell the rate."
+)
+
 WORKER_THREADS = Gauge(
     "quel_worker_threads", "Worker threads: wanted, alive, busy.", ["state"], multiprocess_mode="livesum"
 )
