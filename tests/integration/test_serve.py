@@ -1,4 +1,4 @@
-"""`quel serve` as a process: its guard on every route, the old polling loop, orders through kills."""
+"""`quel serve` as a process: every route's guard, the old loop, orders through kills, streams."""
 
 import json
 import socket
@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 from quel.core.operations.api_tokens import Role
 from quel.operations.api_tokens import make_token
+from quel.sandbox.faults import slow
 from quel.sandbox.processes import QuelProcess
 from quel.sandbox.servers.ports import free_port
 from tests.integration.harness import until
@@ -73,11 +75,11 @@ class Api:
         row = {"job_type": "simple_general", "total_images": 1, "job_input_data": data}
         return row | {"quel_member_id": str(self.member)} | more
 
-    def job(self, org=None, **columns):
+    def job(self, org=None, total=1, **columns):
         """A job of an organization, written as the front end does."""
         data = {"prompt": SECRET_PROMPT}
         return self.studio.job(
-            "simple_general", data, total_images=1, member=self.member, org=org or self.org, **columns
+            "simple_general", data, total_images=total, member=self.member, org=org or self.org, **columns
         )
 
 
@@ -320,3 +322,54 @@ def test_it_ends_when_it_is_told_to_and_refuses_to_start_open_to_others(api):
     assert time.monotonic() - began < 10
     refused = run_quel(api.pipeline.environment(QUEL_API_HOST="0.0.0.0"), "serve")
     assert (refused.returncode, "QUEL_API_TOKENS_FILE" in refused.stderr) == (2, True)
+
+
+class Watcher(threading.Thread):
+    """Listens to a job's stream, and comes again whenever it is cut off, until its end."""
+
+    def __init__(self, api, job):
+        super().__init__(daemon=True)
+        self.api, self.job = api, job
+        self.names: list[str] = []
+        self.end: Any = None
+
+    def run(self):
+        while self.end is None:
+            try:
+                self._listen()
+            except httpx.TransportError:
+                time.sleep(0.2)
+
+    def _listen(self):
+        address = f"{self.api.url}/api/v1/jobs/{self.job}/events"
+        with httpx.stream("GET", address, headers=self.api.as_("client"), timeout=30) as answer:
+            name = ""
+            for line in answer.iter_lines():
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                    self.names.append(name)
+                if line.startswith("data: ") and name == "end":
+                    self.end = json.loads(line.removeprefix("data: "))
+
+
+def test_who_watches_a_job_learns_its_true_end_through_a_restart(api, pipeline, world):
+    world.gemini.fail_when("", slow(1.0))
+    job = api.job(total=6)
+    watchers = [Watcher(api, job) for _ in range(12)]
+    for watcher in watchers:
+        watcher.start()
+    until(lambda: all(watcher.names for watcher in watchers), "all listen")
+    pipeline.workers(threads=4)
+    api.studio.push(job)
+    until(lambda: any("image" in watcher.names for watcher in watchers), "an image is told")
+    began = time.monotonic()
+    assert api.process.terminate(30) == 0
+    assert time.monotonic() - began < 10
+    until(lambda: api.studio.job_row(job)["completed_images"] >= 3, "half of it is there")
+    api.start()
+    for watcher in watchers:
+        watcher.join(60)
+    row = api.studio.job_row(job)
+    assert {watcher.end["status"] for watcher in watchers} == {row["job_status"]} == {"completed"}
+    assert all(watcher.end["attach_ids"] == row["generated_attach_ids"] for watcher in watchers)
+    assert all("bye" in watcher.names for watcher in watchers)

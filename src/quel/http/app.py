@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import anyio
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +17,7 @@ from quel.http import description, legacy, problems, v1
 from quel.http.description import VERSION, DescribedApp
 from quel.http.envelope import Envelope
 from quel.http.services import THREADS, Api
+from quel.http.streams import Streams
 
 _DESCRIPTION = "Orders, jobs, figures and operators' acts of quel. Errors are application/problem+json."
 _SENT = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "X-Request-Id"]
@@ -35,7 +37,7 @@ def make_app(api: Api) -> FastAPI:
         openapi_url=None,  # its own routes, which need no token
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(),
+        lifespan=_lifespan(api.streams),
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
@@ -62,10 +64,14 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
     return problems.answer(request, error)
 
 
-def _lifespan() -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(streams: Streams) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        yield
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(streams.run)
+            yield
+            streams.close()
+            tasks.cancel_scope.cancel()
 
     return lifespan

@@ -11,6 +11,7 @@ from quel.core.operations.action_log import Actor, Channel
 from quel.core.operations.api_tokens import Caller, Role
 from quel.http.auth import Door
 from quel.http.limits import RequestRate
+from quel.http.streams import Streams
 from quel.operations.services import OperatorServices
 from quel.settings import Settings
 
@@ -33,7 +34,12 @@ class Api:
     services: OperatorServices
     door: Door
     rate: RequestRate
+    streams: Streams
     acts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ACTS_AT_ONCE))
+
+    def may_go_on(self, caller: Caller) -> bool:
+        """Whether a stream of the caller may stay open."""
+        return not self.streams.is_closing and self.door.still_holds(caller)
 
     @property
     def most_form_bytes(self) -> int:

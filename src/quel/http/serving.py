@@ -17,11 +17,13 @@ from quel.http.app import make_app
 from quel.http.auth import Door, Tokens, is_loopback
 from quel.http.limits import RequestRate
 from quel.http.services import ACT_CONNECTIONS, READ_CONNECTIONS, READ_WITHIN_S, Api
+from quel.http.streams import Streams
 from quel.observe.counting import count
 from quel.observe.events import Event, emit, subscribe
 from quel.observe.health import Check, ready
 from quel.observe.http_port import HttpPort
 from quel.observe.logs import configure_logs
+from quel.operations.job_progress import open_jobs, progress_of
 from quel.operations.services import OperatorServices, ReadPool
 from quel.settings import Settings
 
@@ -62,7 +64,8 @@ def make_api(settings: Settings, services: OperatorServices) -> Api:
     tokens = Tokens(settings.api_tokens_file) if settings.api_tokens_file else None
     door = Door(tokens, legacy_is_open=settings.http_legacy == "open", origins=settings.api_origins)
     rate = RequestRate(lambda name: services.rate_limit.take(name), per_minute=settings.api_rate)
-    return Api(settings, services, door, rate)
+    streams = Streams(lambda job_ids: progress_of(services, job_ids), lambda: open_jobs(services))
+    return Api(settings, services, door, rate, streams)
 
 
 def _check_address(settings: Settings) -> None:
@@ -155,6 +158,11 @@ class _Server(uvicorn.Server):
         """Called ten times a second."""
         self.beat_at = time.monotonic()
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams say goodbye first: nothing else would end them."""
+        self._api.streams.close()
+        await super().shutdown(sockets)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers until it is told to stop, and returns: uvicorn would raise the signal anew."""

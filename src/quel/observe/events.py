@@ -78,6 +78,7 @@ class Event(StrEnum):
     REQUEST_ANSWERED = "api.request_answered"
     REQUEST_FAILED = "api.request_failed"
     RATE_UNCHECKED = "api.rate_unchecked"
+    STREAMS_BLIND = "api.streams_blind"
     TOKENS_UNREADABLE = "api.tokens_unreadable"
     LEGACY_OPEN = "api.legacy_open"
     ACTOR_FAILED = "actor.failed"
@@ -117,6 +118,7 @@ _WARNINGS = frozenset(
         Event.HTTP_PORT_TAKEN,
         Event.ACTOR_FAILED,
         Event.RATE_UNCHECKED,
+        Event.STREAMS_BLIND,
         Event.LEGACY_OPEN,
     }
 )

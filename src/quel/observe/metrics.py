@@ -104,6 +104,7 @@ HTTP_SECONDS = Histogram(
 HTTP_RATE_UNCHECKED = Counter(
     "quel_http_rate_unchecked_total", "Requests that went on although Redis could not tell the rate."
 )
+HTTP_STREAMS = Gauge("quel_http_streams", "Streams of events that are open.", multiprocess_mode="livesum")
 
 WORKER_THREADS = Gauge(
     "quel_worker_threads", "Worker threads: wanted, alive, busy.", ["state"], multiprocess_mode="livesum"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.bulk import BulkRows
     from quel.adapters.postgres.operations.job_list import JobListRows
     from quel.adapters.postgres.operations.job_page import JobPageRows
+    from quel.adapters.postgres.operations.job_progress import JobProgressRows
     from quel.adapters.postgres.operations.job_row import JobRows
     from quel.adapters.postgres.operations.ledger import LedgerRows
     from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
@@ -202,6 +203,14 @@ class OperatorServices:
         from quel.adapters.postgres.operations.job_row import JobRows
 
         return JobRows(self.read_database)
+
+    @cached_property
+    def job_progress(self) -> "JobProgressRows":
+        """How far jobs are."""
+        from quel.adapters.postgres.operations.job_progress import JobProgressRows
+
+        fall_back = self._unknown_is_default
+        return JobProgressRows(self.read_database, self.settings.default_path, fall_back=fall_back)
 
     @cached_property
     def ledger(self) -> "LedgerRows":
