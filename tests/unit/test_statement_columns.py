@@ -13,15 +13,17 @@ from sqlalchemy import TextClause
 
 from quel.adapters import postgres
 from quel.adapters.postgres.operations import backfill_paths
+from quel.adapters.postgres.operations.bulk import BulkRows
 from quel.adapters.postgres.operations.job_list import JobListRows
 from quel.core.job import JobStatus
+from quel.core.operations.bulk import BulkAction, BulkOrder
 from quel.core.operations.job_list import JobFilter, Place
 from tests.unit.sql_columns import TABLES, unknown_names
 
 NOW, ID = datetime.now(UTC), UUID(int=1)
-FILTERS = {
-    "everything": JobFilter(),
-    "each": JobFilter(
+FILTERS = (
+    JobFilter(),
+    JobFilter(
         path="eats",
         statuses=(JobStatus.PROCESSING,),
         job_type="pipeline_stage",
@@ -31,9 +33,19 @@ FILTERS = {
         since_s=60.0,
         until=NOW,
     ),
-    "failed": JobFilter(statuses=(JobStatus.FAILED,), reason="refused"),
-    "unset": JobFilter(statuses=(JobStatus.PENDING,)),
-}
+    JobFilter(statuses=(JobStatus.FAILED,), reason="refused"),
+    JobFilter(statuses=(JobStatus.PENDING,)),
+)
+ORDERS = (
+    BulkOrder(BulkAction.CANCEL, JobFilter(path="eats")),
+    BulkOrder(BulkAction.RETRY, job_ids=(ID,)),
+    BulkOrder(BulkAction.RETRY, job_ids=(ID,), failed_only=True),
+)
+
+
+class NoRows(list[object]):
+    def all(self) -> "NoRows":
+        return self
 
 
 class Written:
@@ -45,9 +57,9 @@ class Written:
     def run(self, work: Callable[["Written"], object]) -> object:
         return work(self)
 
-    def execute(self, statement: TextClause, values: object = None) -> list[object]:
+    def execute(self, statement: TextClause, values: object = None) -> NoRows:
         self.statements.append(statement.text)
-        return []
+        return NoRows()
 
 
 def statements() -> Iterator[tuple[str, str]]:
@@ -59,10 +71,12 @@ def statements() -> Iterator[tuple[str, str]]:
                     yield f"{found.name.removeprefix(postgres.__name__ + '.')}:{name}:{n}", each.text
     for look in ("_JOBS", "_PRODUCTIONS"):
         yield f"backfill_paths:{look}", getattr(backfill_paths, look).format(lock="")
-    for name, chosen in FILTERS.items():
-        written = Written()
+    written = Written()
+    for chosen in FILTERS:
         JobListRows(written, "fashion").jobs(chosen, most=9, after=Place(NOW, ID))  # type: ignore[arg-type]
-        yield from ((f"job_list:{name}", sql) for sql in written.statements)
+    for order in ORDERS:
+        BulkRows(written, "fashion", fall_back=True).meant(order)  # type: ignore[arg-type]
+    yield from ((f"filtered:{n}", sql) for n, sql in enumerate(written.statements))
 
 
 STATEMENTS = dict(statements())
@@ -75,7 +89,7 @@ def test_a_statement_names_columns_that_the_models_have(sql):
 
 def test_every_table_is_named_by_some_statement_or_construct():
     assert len(STATEMENTS) > 40
-    assert len(TABLES) == 19
+    assert len(TABLES) == 20
 
 
 def functions_with_a_statement(room: Path) -> Iterator[str]:
@@ -95,6 +109,7 @@ def test_a_statement_is_written_where_it_is_looked_at():
         "image_state:move",  # so do its results, in the rooms of the steps
         "operations/backfill_paths:_in_batches",  # above
         "operations/backlog:ping",  # names no table
+        "operations/bulk:meant",  # above
         "operations/job_list:jobs",  # above
     }
     rooms = functions_with_a_statement(Path(postgres.__path__[0]))

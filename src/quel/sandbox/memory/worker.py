@@ -117,3 +117,5 @@ def run_stage(
             return finalize_job(services, message.job_id)
         case Step.SWEEP_STUCK_JOBS:
             return sweep_stuck_jobs(services)
+        case Step.RUN_BULK:  # what an operator asks for is worked off from its rows
+            return ()
