@@ -69,7 +69,7 @@ NO_SUCH_OBJECT = frozenset({Refusal.NO_OBJECT, Refusal.BAD_KEY})
 
 
 def read_refusal(status: int, body: bytes) -> Refusal:
-    """Why a request was refused. `status` is the verdict's: the body's where it has one, else HTTP's."""
+    """Why a request was refused. `status` is that of a StorageAnswer."""
     error = _error(body)
     by_code = _CODES.get(str(error.get("code", "")).lower())
     if by_code is not None:
