@@ -1,5 +1,6 @@
 """`quel demo` from the outside: what it shows, what it proves, what it leaves alone."""
 
+import json
 import os
 import signal
 import socket
@@ -9,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
 from PIL import Image
 
 from tests.integration.harness import PATIENCE_S, until
-from tests.integration.quel_command import QUEL, run_quel
+from tests.integration.quel_command import QUEL, run_command, run_quel
 
 PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon"}
 TYPES = {"single_batch", "pipeline_stage", "simple_general", "simple_portrait"}
@@ -95,24 +95,39 @@ def test_it_runs_every_path_and_type_proves_it_and_touches_nothing_of_the_caller
         assert sheet.width > 1_000
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_it_leaves_no_process_when_it_is_stopped(tmp_path, ending):
-    mark = f"QUEL_SANDBOX_MARK={uuid4().hex}"
-    name, value = mark.split("=")
-    with (tmp_path / "said").open("w") as said:
-        running = subprocess.Popen(
-            [QUEL, "demo", "--sandbox"],
-            env=os.environ | {name: value},
-            cwd=tmp_path,
+@contextmanager
+def running_demo(folder, option, mark):
+    """The demo under way, what it says in the file `said`, its processes known by `mark`."""
+    with (folder / "said").open("w") as said:
+        yield subprocess.Popen(
+            [QUEL, "demo", option],
+            env=os.environ | dict([mark.split("=")]) | {"TMPDIR": str(folder)},
+            cwd=folder,
             stdout=said,
             stderr=said,
         )
-    until(lambda: "are pushed" in (tmp_path / "said").read_text(), "the jobs are pushed")
-    assert any("dramatiq" in command for command in processes_with(mark))
-    running.send_signal(ending)
-    assert running.wait(PATIENCE_S) != 0
     assert until(lambda: not processes_with(mark), "every process has ended")
-    assert "Traceback" not in (tmp_path / "said").read_text()
+    assert "Traceback" not in (folder / "said").read_text()
+
+
+def test_it_leaves_no_process_when_it_is_stopped(tmp_path):
+    mark = f"QUEL_SANDBOX_MARK={uuid4().hex}"
+    with running_demo(tmp_path, "--sandbox", mark) as running:
+        until(lambda: "are pushed" in (tmp_path / "said").read_text(), "the jobs are pushed")
+        assert any("dramatiq" in command for command in processes_with(mark))
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_S) != 0
+
+
+def test_it_stays_when_that_is_asked_until_it_is_told_to_go(tmp_path):
+    with running_demo(tmp_path, "--keep", f"QUEL_SANDBOX_MARK={uuid4().hex}") as running:
+        until(lambda: "It stays until Ctrl-C" in (tmp_path / "said").read_text(), "the demo has run")
+        settings = run_command({"TMPDIR": str(tmp_path)}, "sandbox", "env", "--json")
+        listed = run_quel(json.loads(settings.stdout), "jobs", "--status", "completed", "--json")
+        assert len(json.loads(listed.stdout)) == 9
+        assert run_command({"TMPDIR": str(tmp_path)}, "sandbox", "down").returncode == 0
+        running.wait(PATIENCE_S)
+    assert list(tmp_path.glob("quel-*")) == []
 
 
 def test_live_without_a_key_is_a_missing_setting(tmp_path):

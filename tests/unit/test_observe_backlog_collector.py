@@ -1,9 +1,12 @@
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry
 
 from quel.core.errors import ServiceUnavailable
 from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog, WebhookBacklog
 from quel.core.operator_fault import OperatorFault
 from quel.core.paths import PATHS
+from quel.core.quota import QuotaUse
 from quel.observe.backlog_collector import STATE_GAUGES, BacklogCollector
 from quel.observe.metrics import samples
 
@@ -22,7 +25,12 @@ LISTS = QueueBacklog(
     blocked_for_s=12.5,
     provider_fault=OperatorFault.SPENDING_CAP,
     cached_bytes={"in": 100, "out": 0},
+    quota=QuotaUse(minute=41, today=None, at_once=3),
 )
+
+
+def collector(read_rows: Callable[[], JobBacklog] = lambda: ROWS) -> BacklogCollector:
+    return BacklogCollector(read_rows=read_rows, read_lists=lambda: LISTS, limits={"minute": 60, "day": None})
 
 
 def told(backlog: BacklogCollector) -> CollectorRegistry:
@@ -36,17 +44,17 @@ def down() -> JobBacklog:
 
 
 def test_nothing_is_told_before_the_first_look() -> None:
-    assert list(BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS).collect()) == []
+    assert list(collector().collect()) == []
 
 
 def test_a_look_at_both_tells_every_gauge_that_is_declared() -> None:
-    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog = collector()
     backlog.look()
     assert {family.name for family in backlog.collect()} == {gauge.name for gauge in STATE_GAUGES}
 
 
 def test_every_path_has_a_series_and_a_name_nobody_knows_is_summed_as_unknown() -> None:
-    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog = collector()
     backlog.look()
     pending = {
         labels["path"]: count
@@ -57,14 +65,14 @@ def test_every_path_has_a_series_and_a_name_nobody_knows_is_summed_as_unknown() 
 
 
 def test_a_pause_is_told_for_its_path_alone() -> None:
-    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog = collector()
     backlog.look()
     paused = {labels["path"]: value for labels, value in samples("quel_paused", told(backlog))}
     assert paused == dict.fromkeys(["*", *PATHS], 0) | {"eats": 1}
 
 
 def test_what_an_operator_must_mend_is_told_under_its_fixed_name() -> None:
-    backlog = BacklogCollector(read_rows=lambda: ROWS, read_lists=lambda: LISTS)
+    backlog = collector()
     backlog.look()
     faults = samples("quel_provider_needs_operator", told(backlog))
     found = {labels["reason"]: value for labels, value in faults}
@@ -72,10 +80,18 @@ def test_what_an_operator_must_mend_is_told_under_its_fixed_name() -> None:
 
 
 def test_what_a_neighbour_that_is_away_knows_is_left_out() -> None:
-    backlog = BacklogCollector(read_rows=down, read_lists=lambda: LISTS)
+    backlog = collector(down)
     backlog.look()
     registry = told(backlog)
     up = {labels["neighbour"]: value for labels, value in samples("quel_neighbour_up", registry)}
     assert up == {"postgresql": 0, "redis": 1}
     assert list(samples("quel_open_jobs", registry)) == []
     assert list(samples("quel_rejected_entries", registry)) == [({}, 4.0)]
+
+
+def test_what_is_used_of_the_quota_stands_beside_what_is_allowed() -> None:
+    backlog = collector()
+    backlog.look()
+    used = {labels["span"]: value for labels, value in samples("quel_quota_calls", told(backlog))}
+    assert used == {"minute": 41, "day": 0, "at_once": 3}
+    assert [*samples("quel_quota_limit", told(backlog))] == [({"span": "minute"}, 60)]

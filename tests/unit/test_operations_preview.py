@@ -115,3 +115,8 @@ def test_a_plan_that_has_problems_is_not_submitted():
     many = {"basePrompt": "x", "combinations": [{"angle": "front", "shot": "full", "quantity": "many"}]}
     with pytest.raises(Conflict, match=r"nothing is written: .*quantity"):
         check_job(GivenServices(), read_job(row | {"job_input_data": many}))
+
+
+def test_what_is_no_picture_file_is_a_problem_as_submit_says_it():
+    row = ROW | {"job_input_data": DATA | {"uploadedAttachIds": [{"attachId": "abc", "type": "top"}]}}
+    assert preview_row(GivenServices(), row).problems[0].startswith("abc is no picture file by its name")

@@ -31,6 +31,7 @@ def plan(
     with open_services() as services:
         if id_range(job) is None or Path(job).exists():
             found = preview_row(services, _read(job))
+            _remark_missing(found, Path.cwd() if job == "-" else Path(job).parent)
         else:
             found = preview_job(services, *job_ids_named(services, [job]))
             remark(f"As it would be planned now; what was sent: quel show {job} --prompts.")
@@ -53,6 +54,13 @@ def _read(name: str) -> Mapping[str, Any]:
     if not isinstance(row, dict):
         stop(f"{name} must hold one JSON object, a job's row.")
     return row
+
+
+def _remark_missing(found: Preview, folder: Path) -> None:
+    """What `quel submit` would not find."""
+    for name in found.picture_files.values():
+        if not (folder / name).is_file():
+            remark(f"Warning: {folder / name} is not there: it is planned as if it were.")
 
 
 def _show(found: Preview) -> None:

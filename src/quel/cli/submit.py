@@ -12,7 +12,7 @@ from quel.cli.connections import open_services
 from quel.cli.console import remark, stop
 from quel.cli.tables import show_json
 from quel.cli.words import read_id
-from quel.core.operations.submit_job import MIME_TYPES, PictureFile, read_job
+from quel.core.operations.submit_job import PictureFile, not_a_picture, read_job
 from quel.operations.submit_job import check_job, submit_job
 
 
@@ -66,8 +66,9 @@ def _read(file: str) -> tuple[Any, Path]:
 
 
 def _picture(path: Path) -> PictureFile:
-    if path.suffix.lower() not in MIME_TYPES:
-        stop(f"{path} is no picture file by its name ({', '.join(sorted(MIME_TYPES))}).")
+    objection = not_a_picture(str(path))
+    if objection:
+        stop(objection)
     try:
         return PictureFile(path.name, path.read_bytes())
     except (OSError, ValueError) as error:

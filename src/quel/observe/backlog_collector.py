@@ -67,11 +67,17 @@ PROVIDER_FAULT = StateGauge(
     "quel_provider_needs_operator", "1 where images wait for an operator to mend this.", ("reason",)
 )
 CACHED_BYTES = StateGauge("quel_cached_bytes", "Bytes of pictures between stages.", ("pool",))
+QUOTA_USED = StateGauge(
+    "quel_quota_calls", "Calls of the last minute, of the provider's day, or at this moment.", ("span",)
+)
+QUOTA_LIMIT = StateGauge(
+    "quel_quota_limit", "How many calls the settings allow, where they say so.", ("span",)
+)
 
 STATE_GAUGES = (
     NEIGHBOUR_UP, OPEN_JOBS, OLDEST_JOB, OPEN_IMAGES, OLDEST_IMAGE, WEBHOOKS, OLDEST_WEBHOOK,
     QUEUE_MESSAGES, RAW_ENTRIES, INGEST_SEEN, SWEPT, REJECTED, PAUSED, BLOCKED, PROVIDER_FAULT,
-    CACHED_BYTES,
+    CACHED_BYTES, QUOTA_USED, QUOTA_LIMIT,
 )  # fmt: skip
 
 _JOB_STATES = ("pending", "processing")
@@ -79,12 +85,20 @@ _IMAGE_STATES = ("planned", "ready", "generating", "made")
 
 
 class BacklogCollector(Collector):
-    """Keeps the last look and tells it. `read_rows` and `read_lists` may raise QuelError."""
+    """Keeps the last look and tells it. `read_rows` and `read_lists` may raise QuelError.
+
+    `limits` are the calls that are allowed a span (minute, day, at_once), None where there is no limit.
+    """
 
     def __init__(
-        self, *, read_rows: Callable[[], JobBacklog], read_lists: Callable[[], QueueBacklog]
+        self,
+        *,
+        read_rows: Callable[[], JobBacklog],
+        read_lists: Callable[[], QueueBacklog],
+        limits: Mapping[str, int | None],
     ) -> None:
         self._read_rows, self._read_lists = read_rows, read_lists
+        self._limits = {span: limit for span, limit in limits.items() if limit is not None}
         self._seen: tuple[JobBacklog | None, QueueBacklog | None] | None = None
 
     def look(self) -> None:
@@ -102,6 +116,7 @@ class BacklogCollector(Collector):
             yield from _tell_rows(rows)
         if lists is not None:
             yield from _tell_lists(lists)
+        yield QUOTA_LIMIT.family(_labelled(self._limits))
 
 
 def _unless_down(read: Callable[[], T]) -> T | None:
@@ -148,6 +163,8 @@ def _tell_lists(lists: QueueBacklog) -> Iterator[GaugeMetricFamily]:
         ((fault.value,), float(fault is lists.provider_fault)) for fault in OperatorFault
     )
     yield CACHED_BYTES.family(_labelled(lists.cached_bytes))
+    used = {"minute": lists.quota.minute, "day": lists.quota.today or 0, "at_once": lists.quota.at_once}
+    yield QUOTA_USED.family(_labelled(used))
 
 
 def _labelled(values: Mapping[str, float]) -> Iterator[Sample]:

@@ -16,6 +16,7 @@ from quel.core.operations.preview import (
     subject_of_row,
     with_placeholders,
 )
+from quel.core.operations.submit_job import not_a_picture
 from quel.operations.services import OperatorServices
 
 
@@ -25,7 +26,9 @@ def preview_row(services: OperatorServices, row: Mapping[str, Any]) -> Preview:
     Raises InvalidInput, SettingsError.
     """
     named, files = with_placeholders(row)
-    return replace(_preview(services, subject_of_row(named)), picture_files=files)
+    found = _preview(services, subject_of_row(named))
+    objections = filter(None, map(not_a_picture, files.values()))
+    return replace(found, picture_files=files, problems=(*found.problems, *objections))
 
 
 def preview_job(services: OperatorServices, job_id: UUID) -> Preview:

@@ -60,7 +60,13 @@ class HealthMiddleware(dramatiq.Middleware):
         if Step.SWEEP_STUCK_JOBS in runtime.steps:
             pause = Pause(lists, PausedRows(runtime.services.database))
             reader = QueueBacklogReader(queues, lists, self._settings.ingest_queues, pause.notes)
-            backlog = BacklogCollector(read_rows=rows.read, read_lists=reader.read)
+            settings = self._settings
+            limits = {
+                "minute": settings.gemini_rpm,
+                "day": settings.gemini_rpd,
+                "at_once": settings.gemini_concurrency,
+            }
+            backlog = BacklogCollector(read_rows=rows.read, read_lists=reader.read, limits=limits)
         pings = {
             "postgresql": rows.ping,
             "redis": lambda: _ping(lists),

@@ -7,7 +7,7 @@ import redis
 from quel.adapters.redis.blobs import Pool, total_key
 from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.ingest import signs_of_life
-from quel.adapters.redis.quota import blocked_for_s, breaker_fault
+from quel.adapters.redis.quota import blocked_for_s, breaker_fault, quota_use
 from quel.adapters.redis.rejected import REJECTED
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
 from quel.core.operations.backlog import QueueBacklog
@@ -56,6 +56,7 @@ class QueueBacklogReader:
             blocked_for_s=blocked_for_s(self._client),
             provider_fault=breaker_fault(self._client),
             cached_bytes=dict(zip((pool.value for pool in Pool), bytes_kept, strict=True)),
+            quota=quota_use(self._client),
         )
 
     def _messages(self) -> dict[tuple[str, str], int]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quel.core.operator_fault import OperatorFault
+from quel.core.quota import QuotaUse
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,4 @@ class QueueBacklog:
     blocked_for_s: float
     provider_fault: OperatorFault | None
     cached_bytes: Mapping[str, int]
+    quota: QuotaUse

@@ -144,6 +144,13 @@ def picture_files(value: Any) -> list[str]:
     return list(dict.fromkeys(_files(value)))
 
 
+def not_a_picture(name: str) -> str | None:
+    """Why a file of that name is not taken as a picture, as a sentence; None when it is."""
+    if PurePath(name).suffix.lower() in MIME_TYPES:
+        return None
+    return f"{name} is no picture file by its name ({', '.join(sorted(MIME_TYPES))})."
+
+
 def with_attachments(value: Any, attach_id: Callable[[str], int]) -> Any:
     """`value` with every picture file's name replaced by `attach_id` of it."""
     if isinstance(value, Mapping):
