@@ -12,12 +12,13 @@ _PAGE = """
 SELECT c.id, c.created_at, c.transaction_type AS kind, c.amount, c.balance_after, c.description,
        c.attach_idx AS attach_id, c.production_idx AS production_id, c.used_by_member_id AS member_id,
        c.api_provider AS provider
-FROM public.quel_credits c WHERE {account} {beyond}
+FROM public.quel_credits c WHERE {account}
+  AND (c.created_at, c.id) < (CAST(:at AS timestamptz), CAST(:id AS uuid))
 ORDER BY c.created_at DESC, c.id DESC LIMIT :most
 """
-_OF_ORG = "c.org_id = :account"
-_OF_MEMBER = "c.user_id = :account AND c.org_id IS NULL"
-_BEYOND = "AND (c.created_at, c.id) < (CAST(:at AS timestamptz), CAST(:id AS uuid))"
+_OF_ORG = text(_PAGE.format(account="c.org_id = :account"))
+_OF_MEMBER = text(_PAGE.format(account="c.user_id = :account AND c.org_id IS NULL"))
+_BEGINNING = {"at": "infinity", "id": UUID(int=0)}
 
 
 class LedgerRows:
@@ -30,10 +31,8 @@ class LedgerRows:
         self, account: UUID, *, is_organization: bool, most: int, after: LedgerPlace | None
     ) -> list[LedgerLine]:
         """At most so many lines of an organization's or a member's own account, before `after` in time."""
-        statement = text(
-            _PAGE.format(account=_OF_ORG if is_organization else _OF_MEMBER, beyond=_BEYOND if after else "")
-        )
-        values: dict[str, Any] = {"account": account, "most": most}
+        statement = _OF_ORG if is_organization else _OF_MEMBER
+        values: dict[str, Any] = {"account": account, "most": most} | _BEGINNING
         if after is not None:
             values |= {"at": after.created_at, "id": after.line_id}
         rows = self._database.run(lambda connection: connection.execute(statement, values).all())
