@@ -59,8 +59,21 @@ class ItemRequest:
 
 
 @dataclass(frozen=True)
+class Area:
+    """What strokes of one colour mark in a picture that is changed, and what becomes of it.
+
+    `colour` and `prompt` are the customer's own words; without a prompt the stage's stands for it.
+    `reference` is the `where` of the picture that guides this area alone, empty where there is none.
+    """
+
+    colour: str
+    prompt: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True)
 class StageRequest:
-    """The images that share references, prompt and aspect ratio."""
+    """The images that share references, prompt and aspect ratio. `areas` are those of an in-painting."""
 
     prompt: str
     aspect_ratio: AspectRatio
@@ -68,6 +81,7 @@ class StageRequest:
     items: tuple[ItemRequest, ...]
     negative_prompt: str = ""
     pre_edited: bool | None = None  # eats only; None where the input says nothing
+    areas: tuple[Area, ...] = ()
 
 
 @dataclass(frozen=True)

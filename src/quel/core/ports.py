@@ -91,6 +91,12 @@ class ObjectStorage(Protocol):
         a later try may succeed.
         """
 
+    def public_key(self, address: str) -> str | None:
+        """The key of the object that has this public address, which `read_reference` takes as a path.
+
+        None for every other address: nothing is ever fetched from there.
+        """
+
     def write_result(self, path: str, data: bytes) -> None:
         """Puts a WebP at `path`, replacing what is there.
 
@@ -124,6 +130,18 @@ class Imaging(Protocol):
 
         They are taken one at a time.
         """
+
+    def normalise_mask(self, data: bytes) -> PictureBytes:
+        """A mask as a PNG with transparency: upright, sRGB, at its own size or the pixel limit's.
+
+        Raises ReferenceUnavailable as `normalise` does.
+        """
+
+    def mark(self, original: PictureBytes, mask: PictureBytes) -> PictureBytes:
+        """A normalised picture with a normalised mask laid over it, scaled to its size."""
+
+    def scale_mask(self, mask: PictureBytes, original: PictureBytes) -> PictureBytes:
+        """A normalised mask at the size of a normalised picture, its transparency kept."""
 
     def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
         """A provider's answer as WebP, quality 90, with sRGB's profile and its source type.

@@ -145,13 +145,16 @@ Verdict = Keep | Reroll | GiveUpTake
 def faults(signs: Signs, *, may_stay_near: bool = False, least_px: float = LEAST_PX) -> tuple[Reason, ...]:
     """Everything that is wrong, the certain kinds first.
 
-    Where a near copy was ordered (`may_stay_near`) only the very same picture is an echo.
+    Where a near copy was ordered (`may_stay_near`) only the very same picture is an echo, and takes may look
+    alike.
     """
     found = {reason for reason, limit in LIMITS.items() if signs.scores.get(reason, 0.0) > limit}
     if signs.scores.get(Reason.SIZE, float(least_px)) < least_px:
         found.add(Reason.SIZE)
     if may_stay_near and signs.difference >= SAME_PICTURE:
         found.discard(Reason.ECHO)
+    if may_stay_near:
+        found.discard(Reason.DOUBLE)
     return tuple(reason for reason in Reason if reason in found)
 
 
@@ -186,17 +189,27 @@ class Retake:
     seed: int
 
 
-def retake(job_id: UUID, image_no: int, planned: Retake, rerolls: int, last: TurnedDown | None) -> Retake:
+def retake(
+    job_id: UUID,
+    image_no: int,
+    planned: Retake,
+    rerolls: int,
+    last: TurnedDown | None,
+    *,
+    may_stay_near: bool = False,
+) -> Retake:
     """What was planned; after bad takes another seed, and first a sentence on what the `last` one lacked."""
     if not rerolls:
         return planned
-    hint = correction(last) if last else None
+    hint = correction(last, may_stay_near=may_stay_near) if last else None
     prompt = f"{hint}\n\n{planned.prompt}" if hint else planned.prompt
     return Retake(prompt, seed_of(job_id, image_no, rerolls))
 
 
-def correction(last: TurnedDown) -> str | None:
+def correction(last: TurnedDown, *, may_stay_near: bool = False) -> str | None:
     """One sentence to put first, said as what to do; None where only chance went wrong."""
+    if last.reason is Reason.ECHO and may_stay_near:
+        return f"Carry out the change that is asked for: image {last.nearest or 1} came back as it was."
     if last.reason is Reason.ECHO:
         return _CORRECTIONS[Reason.ECHO].format(n=last.nearest or 1)
     return _CORRECTIONS.get(last.reason)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.grid import grid_picture
+from quel.adapters.imaging.mask import marked, normalised_mask, scaled
 from quel.adapters.imaging.reference import fitting_size, normalised
 from quel.adapters.imaging.webp import webp
 from quel.adapters.imaging.workbench import Workbench
@@ -37,6 +38,28 @@ class PillowImaging:
             return grid_picture(pictures, aspect_ratio, self._bench)
         except NotAPictureError as problem:
             raise ReferenceUnavailable(f"A picture of the grid {problem}.") from None
+
+    def normalise_mask(self, data: bytes) -> PictureBytes:
+        """A mask as a PNG with transparency, else as `normalise`. Raises ReferenceUnavailable."""
+        try:
+            with self._bench.opened(data, fitting_size) as picture:
+                return normalised_mask(picture)
+        except NotAPictureError as problem:
+            raise ReferenceUnavailable(f"The mask {problem}.") from None
+
+    def mark(self, original: PictureBytes, mask: PictureBytes) -> PictureBytes:
+        """The picture with the mask laid over it, both normalised. Raises ReferenceUnavailable."""
+        try:
+            return marked(original, mask, self._bench)
+        except NotAPictureError as problem:
+            raise ReferenceUnavailable(f"The marked picture {problem}.") from None
+
+    def scale_mask(self, mask: PictureBytes, original: PictureBytes) -> PictureBytes:
+        """The mask at the picture's size, both normalised. Raises ReferenceUnavailable."""
+        try:
+            return scaled(mask, original, self._bench)
+        except NotAPictureError as problem:
+            raise ReferenceUnavailable(f"The mask {problem}.") from None
 
     def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
         """A provider's answer as WebP that says how it was made. Raises UnreadablePicture, a sentence."""

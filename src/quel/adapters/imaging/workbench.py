@@ -1,7 +1,7 @@
 """Where pictures are worked on: within a pixel limit, a memory budget and the CPUs there are."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from threading import BoundedSemaphore
 
 from PIL import Image
@@ -36,13 +36,28 @@ class Workbench:
         `result_size` tells the result's size from the picture's. Raises NotAPictureError, also for whatever
         Pillow raises in the block.
         """
-        with self._turns:  # before anything is copied: those that wait hold what they were given and no more
-            part = to_read(data)
-            with open_picture(part, self._max_pixels) as picture:
-                wanted_bytes = cost_bytes(picture, result_size(picture.size))
-                with self._budget.share(wanted_bytes), pillow_errors():
+        with self.opened_together([data], result_size) as (picture,):
+            yield picture
+
+    @contextmanager
+    def opened_together(
+        self, data: Sequence[bytes], result_size: Callable[[Size], Size]
+    ) -> Iterator[list[Image.Image]]:
+        """As `opened`, for pictures that are worked on at once: each is drawn at the size that
+        `result_size` tells from the first one's.
+        """
+        with (
+            self._turns,  # before anything is copied: those that wait hold what they were given and no more
+            ExitStack() as stack,
+        ):
+            parts = [to_read(one) for one in data]
+            pictures = [stack.enter_context(open_picture(part, self._max_pixels)) for part in parts]
+            result_px = result_size(pictures[0].size)
+            wanted_bytes = sum(cost_bytes(picture, result_px) for picture in pictures)
+            with self._budget.share(wanted_bytes), pillow_errors():
+                for part in parts:
                     check_every_row(part)
-                    yield picture
+                yield pictures
 
     def verify(self, data: bytes) -> None:
         """Holds the checksums of a PNG's chunks against them; decodes nothing. Raises NotAPictureError."""

@@ -168,7 +168,8 @@ def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
 def _claimed(row: Row[Any]) -> ClaimedImage:
     turned_down = _turned_down(row.turned_down)
     planned = Retake(row.request["prompt"], row.request["seed"])
-    asked = retake(row.job_id, row.image_no, planned, row.rerolls, turned_down)
+    may_stay_near = row.request.get("may_stay_near", False)
+    asked = retake(row.job_id, row.image_no, planned, row.rerolls, turned_down, may_stay_near=may_stay_near)
     return ClaimedImage(
         job_id=row.job_id,
         image_no=row.image_no,
@@ -189,7 +190,7 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         labels=tuple(row.request.get("labels", ())),
         image_size=row.request.get("image_size", SIZES[0]),
         item=row.item,
-        may_stay_near=row.request.get("may_stay_near", False),
+        may_stay_near=may_stay_near,
         rerolls=row.rerolls,
         turned_down=turned_down,
     )

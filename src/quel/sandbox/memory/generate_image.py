@@ -229,7 +229,14 @@ class GenerateImageRows:
         if request is None:
             raise TypeError(f"Image {image.image_no} is ready without a request.")
         planned = Retake(request.prompt, request.seed)
-        asked = retake(image.job_id, image.image_no, planned, image.rerolls, image.turned_down)
+        asked = retake(
+            image.job_id,
+            image.image_no,
+            planned,
+            image.rerolls,
+            image.turned_down,
+            may_stay_near=request.may_stay_near,
+        )
         return ClaimedImage(
             job_id=image.job_id,
             image_no=image.image_no,

@@ -89,6 +89,20 @@ class Imaging:
         cells = b",".join(picture.data for picture in pictures)
         return PictureBytes(b"grid %s of %s" % (str(aspect_ratio).encode(), cells), "image/jpeg")
 
+    def normalise_mask(self, data: bytes) -> PictureBytes:
+        """A mask as a PNG. Raises ReferenceUnavailable for NO_PICTURE."""
+        if data == NO_PICTURE:
+            raise ReferenceUnavailable("The mask is no picture that can be read.")
+        return PictureBytes(data, "image/png")
+
+    def mark(self, original: PictureBytes, mask: PictureBytes) -> PictureBytes:
+        """Both pictures' bytes, one above the other."""
+        return PictureBytes(mask.data + b" over " + original.data, "image/jpeg")
+
+    def scale_mask(self, mask: PictureBytes, original: PictureBytes) -> PictureBytes:
+        """The mask's bytes, and whose size they have."""
+        return PictureBytes(mask.data + b" as large as " + original.data, "image/png")
+
     def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
         """A provider's answer as WebP. Raises UnreadablePicture for NO_PICTURE."""
         if data == NO_PICTURE:
