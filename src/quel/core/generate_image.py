@@ -19,7 +19,7 @@ class ClaimedImage:
     is the owner token that proves the hold. `starts` counts how often it was claimed since that last ended in
     order, this time included. `submission` is what was last handed to a server for it. `may_stay_near` says
     that a near copy of a reference was ordered; `rerolls` counts the bad takes so far, the last of which is
-    `turned_down`.
+    `turned_down`. With `as_given` the first picture is the image itself, and nobody makes one.
     """
 
     job_id: UUID
@@ -44,6 +44,8 @@ class ClaimedImage:
     may_stay_near: bool = False
     rerolls: int = 0
     turned_down: TurnedDown | None = None
+    temperature: float | None = None
+    as_given: bool = False
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,13 @@ def _images(request: JobRequest, counts: list[int], job_id: uuid.UUID) -> tuple[
         for number in range(count)
     ]
     seeds = _seeds(job_id, len(numbered))
-    return tuple(ImagePlan(image_no, *place, seeds[image_no]) for image_no, place in enumerate(numbered))
+    return tuple(_image(request, image_no, place, seeds[image_no]) for image_no, place in enumerate(numbered))
+
+
+def _image(request: JobRequest, image_no: int, place: tuple[int, int, int], seed: int) -> ImagePlan:
+    stage, item, _ = place
+    asked = request.stages[stage].items[item]
+    return ImagePlan(image_no, *place, seed, is_free=asked.is_free, degrees=asked.degrees)
 
 
 def _seeds(job_id: uuid.UUID, count: int) -> list[int]:

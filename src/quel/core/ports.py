@@ -32,6 +32,7 @@ from quel.core.prepare_inputs import (
     ReadyImage,
     SetBack,
 )
+from quel.core.prompting.picture import PictureId
 from quel.core.provenance import DigitalSourceType
 from quel.core.quota import Later, Slot, Verdict
 from quel.core.submission import Submission
@@ -66,15 +67,15 @@ class MemoryBudget(Protocol):
 
 
 class PictureFile(Protocol):
-    """Pictures of one job kept out of memory, each under a number."""
+    """Pictures of one job kept out of memory, each under what it is."""
 
-    def add(self, number: int, picture: PictureBytes) -> None:
+    def add(self, which: PictureId, picture: PictureBytes) -> None:
         """Keeps a picture. Raises ServiceUnavailable where the disk is full."""
 
-    def __contains__(self, number: int) -> bool:
-        """Whether a picture is kept under this number."""
+    def __contains__(self, which: PictureId) -> bool:
+        """Whether a picture is kept under this id."""
 
-    def __getitem__(self, number: int) -> PictureBytes:
+    def __getitem__(self, which: PictureId) -> PictureBytes:
         """The picture, read anew. Raises KeyError."""
 
     def __len__(self) -> int:
@@ -143,8 +144,8 @@ class Imaging(Protocol):
     def scale_mask(self, mask: PictureBytes, original: PictureBytes) -> PictureBytes:
         """A normalised mask at the size of a normalised picture, its transparency kept."""
 
-    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
-        """A provider's answer as WebP, quality 90, with sRGB's profile and its source type.
+    def to_webp(self, data: bytes, source_type: DigitalSourceType | None) -> bytes:
+        """A provider's answer as WebP, quality 90, with sRGB's profile and its source type, if it has one.
 
         Raises UnreadablePicture.
         """
@@ -210,6 +211,9 @@ class PrepareInputsRows(Protocol):
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
+
+    def input_data(self, job_id: UUID) -> object:
+        """The job's input as decoded JSON, for the pictures that stand in it; None where there is none."""
 
     def finish(
         self,

@@ -103,6 +103,7 @@ class ReadyImage:
     """Everything a provider call needs, the pictures by the keys their bytes are kept under.
 
     `labels` are said right before the pictures, one each; the prompt says all that matters without them too.
+    `temperature` None leaves it to the model. With `as_given` the first picture is the image itself.
     """
 
     image_no: int
@@ -115,6 +116,8 @@ class ReadyImage:
     labels: tuple[str, ...] = ()
     image_size: str = SIZES[0]
     may_stay_near: bool = False
+    temperature: float | None = None
+    as_given: bool = False
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -128,6 +131,8 @@ class ReadyImage:
             "negative_prompt": self.negative_prompt,
             "roles": list(self.roles),
             "may_stay_near": self.may_stay_near,
+            "temperature": self.temperature,
+            "as_given": self.as_given,
         }
 
 

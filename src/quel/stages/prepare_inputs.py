@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 from quel.core.engines import Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
+from quel.core.kinds import BY_PATH
 from quel.core.near_copy import may_stay_near
 from quel.core.open_paths import names_of, without_paused
-from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, WHOEVER, Step, StepMessage, next_steps
 from quel.core.ports import PictureFile
 from quel.core.prepare_inputs import (
@@ -29,7 +29,6 @@ from quel.core.prepare_inputs import (
 )
 from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import Arrangement, PictureSpec
-from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange
 from quel.core.services import Services
 from quel.observe.events import Event, emit
@@ -195,7 +194,8 @@ class _Work:
     _arranged: dict[tuple[int, int, Maker], tuple[Arrangement, tuple[str, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._path = PATHS[self.preparation.path]
+        self._kind = BY_PATH[self.preparation.path]
+        self._path = self._kind.path
 
     @property
     def picture_keys(self) -> tuple[str, ...]:
@@ -219,18 +219,21 @@ class _Work:
             return
         negative = " ".join(stage.negative_prompt.split()) if capability.takes_negative else ""
         told = replace(stage, negative_prompt="") if negative else stage
+        item = stage.items[image.item]
         self.ready.append(
             ReadyImage(
                 image.image_no,
-                self._prompt(image, told, arrangement.pictures),
+                "" if item.as_given else self._prompt(image, told, arrangement.pictures),
                 keys,
                 stage.aspect_ratio,
                 image.seed,
                 negative_prompt=negative,
                 roles=tuple(picture.category for picture in arrangement.pictures),
-                labels=write_labels(self._path, arrangement.pictures),
+                labels=() if item.as_given else write_labels(self._path, arrangement.pictures),
                 image_size=self._size(capability),
-                may_stay_near=may_stay_near(self._path, arrangement.pictures, stage),
+                may_stay_near=item.stays_near or may_stay_near(self._path, arrangement.pictures, stage),
+                temperature=self._kind.temperature,
+                as_given=item.as_given,
             )
         )
 
@@ -266,4 +269,6 @@ class _Work:
             for other in self.preparation.plan.images
             if (other.stage, other.item) == (image.stage, image.item)
         )
-        return write_prompt(self._path, pictures, stage, stage.items[image.item], number=image.number, of=of)
+        return self._kind.brief(
+            self._path, pictures, stage, stage.items[image.item], number=image.number, of=of
+        )

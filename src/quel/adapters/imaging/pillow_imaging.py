@@ -61,7 +61,7 @@ class PillowImaging:
         except NotAPictureError as problem:
             raise ReferenceUnavailable(f"The mask {problem}.") from None
 
-    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
+    def to_webp(self, data: bytes, source_type: DigitalSourceType | None) -> bytes:
         """A provider's answer as WebP that says how it was made. Raises UnreadablePicture, a sentence."""
         try:
             with self._bench.opened(data, lambda size_px: size_px) as picture:

@@ -62,6 +62,7 @@ _IMAGES = (
         col(PipelineImage.reason),
         col(PipelineImage.request)["picture_keys"].label("picture_keys"),
         col(PipelineImage.cost_usd).is_not(None).label("is_paid"),
+        col(PipelineImage.is_free),
     )
     .where(col(PipelineImage.job_id) == bindparam("job_id"))
     .order_by(col(PipelineImage.image_no))
@@ -165,7 +166,7 @@ def _close(connection: Connection, job_id: UUID, intent: Intent) -> ClosedJob | 
         end=end,
         path=facts.path,
         seconds=float(seconds),
-        credits=facts.price * end.completed_images,
+        credits=facts.credits,
         leftovers=leftovers(_images(connection, job_id) if ended else facts.images),
         merged=merged,
         given_up=ended if isinstance(intent, GiveUpJob) else 0,
@@ -203,6 +204,7 @@ def _images(connection: Connection, job_id: UUID) -> tuple[ImageEnd, ...]:
             reason=row.reason,
             picture_keys=tuple(row.picture_keys or ()),
             is_paid=row.is_paid,
+            is_free=row.is_free,
         )
         for row in connection.execute(_IMAGES, {"job_id": job_id})
     )

@@ -2,18 +2,35 @@
 
 from dataclasses import dataclass
 
+from quel.core.job import Place
+
+PictureId = int | Place
+"""What tells the pictures of a job apart: an attachment's id, or where a picture stands in the input."""
+
 
 @dataclass(frozen=True)
 class Reference:
     """A reference that a path knows what to do with.
 
     `type` is the type that decided its category (None where it came without one); `where` is its JSON key.
+    It is an attachment, or has a `place` in the job's input.
     """
 
-    attach_id: int
+    attach_id: int | None
     type: str | None
     category: str
     where: str
+    place: Place = ()
+
+    @property
+    def picture(self) -> PictureId:
+        """Which picture it is."""
+        return self.place if self.attach_id is None else self.attach_id
+
+    @property
+    def named(self) -> str:
+        """The reference at the beginning of a sentence."""
+        return f"The picture at {self.where}" if self.place else f"Reference {self.attach_id} ({self.where})"
 
 
 @dataclass(frozen=True)

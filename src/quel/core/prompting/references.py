@@ -6,7 +6,7 @@ Every reference that is given is either kept or named in a sentence; none disapp
 from collections.abc import Collection, Sequence
 
 from quel.core.job import RequestedReference
-from quel.core.prompting.picture import Arrangement, PictureSpec, Reference, SortedReferences
+from quel.core.prompting.picture import Arrangement, PictureId, PictureSpec, Reference, SortedReferences
 from quel.core.prompting.rules import Category, Keep, Kind, ProductionPath
 
 LONGEST_TYPE_SHOWN = 40
@@ -48,29 +48,29 @@ def within_limit(stages: Sequence[SortedReferences], at_most: int) -> list[Sorte
 
     The first ones given stay; each of the others is named where it was asked for.
     """
-    given = dict.fromkeys(reference.attach_id for stage in stages for reference in stage.kept)
+    given = dict.fromkeys(reference.picture for stage in stages for reference in stage.kept)
     allowed = set(list(given)[:at_most])
     return [_within(stage, allowed, at_most) for stage in stages]
 
 
-def _within(stage: SortedReferences, allowed: Collection[int], at_most: int) -> SortedReferences:
-    over = [reference for reference in stage.kept if reference.attach_id not in allowed]
+def _within(stage: SortedReferences, allowed: Collection[PictureId], at_most: int) -> SortedReferences:
+    over = [reference for reference in stage.kept if reference.picture not in allowed]
     limit = f"a job takes at most {at_most} different ones, the first ones given"
-    sentences = (f"Reference {each.attach_id} ({each.where}) was left out: {limit}." for each in over)
+    sentences = (f"{each.named} was left out: {limit}." for each in over)
     return SortedReferences(
-        kept=tuple(reference for reference in stage.kept if reference.attach_id in allowed),
+        kept=tuple(reference for reference in stage.kept if reference.picture in allowed),
         left_out=(*stage.left_out, *sentences),
     )
 
 
 def _sorted_or_reason(path: ProductionPath, ask: RequestedReference) -> Reference | str:
-    if ask.attach_id is None:
+    if not ask.is_readable:
         return f"A reference is missing: {ask.where} has no readable attachId."
     type_ = _type(ask)
     category = path.category_of(type_)
     if category is None:
         return f"{_named(ask)} was left out: {path.name} has no use for that type."
-    return Reference(ask.attach_id, type_, category.name, ask.where)
+    return Reference(ask.attach_id, type_, category.name, ask.where, ask.place)
 
 
 def _over_the_limit(category: Category, given: list[int]) -> list[int]:
@@ -91,6 +91,8 @@ def _type(ask: RequestedReference) -> str | None:
 
 def _named(ask: RequestedReference) -> str:
     type_ = _type(ask)
+    if ask.place:
+        return f"The picture at {ask.where}"
     if type_ is None:
         return f"Reference {ask.attach_id} ({ask.where})"
     shown = type_ if len(type_) <= LONGEST_TYPE_SHOWN else type_[: LONGEST_TYPE_SHOWN - 1] + "…"

@@ -76,7 +76,7 @@ class FinalizeJobRows:
             end=end,
             path=facts.path,
             seconds=self._tables.clock.since(job.started_at),
-            credits=facts.price * end.completed_images,
+            credits=facts.credits,
             leftovers=leftovers(self._images(job_id)),
             merged=self._write_production(facts, end),
             given_up=ended if isinstance(intent, GiveUpJob) else 0,
@@ -109,6 +109,7 @@ class FinalizeJobRows:
                 reason=image.reason,
                 picture_keys=image.request.picture_keys if image.request else (),
                 is_paid=image.cost_usd is not None,
+                is_free=image.is_free,
             )
             for image in self._tables.images_of(job_id)
         )

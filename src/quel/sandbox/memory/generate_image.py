@@ -76,6 +76,7 @@ class GenerateImageRows:
         failed = sum(
             move(image, FAIL_UNPAYABLE, self._tables.clock, reason_code="ran_dry", reason=reason)
             for image in self._tables.images_of(unpayable.job_id)
+            if not image.is_free
         )
         progress = count_progress(self._tables, unpayable.job_id, stage=0) if failed else None
         return None if progress is None else InsufficientCredits(progress, failed, reason)
@@ -209,7 +210,7 @@ class GenerateImageRows:
     def _unpayable(self, image: PipelineImage) -> Unpayable | None:
         """Has the image and the payer's others wait where the payer cannot pay for it."""
         job, clock = self._tables.pipeline_jobs[image.job_id], self._tables.clock
-        if self._tables.status(image.job_id) is not JobStatus.PROCESSING or job.price == 0:
+        if self._tables.status(image.job_id) is not JobStatus.PROCESSING or job.price == 0 or image.is_free:
             return None
         credits = balance(self._tables, job.payer_kind, job.payer_id) or 0
         if credits >= on_their_way(self._tables, image) + job.price:
@@ -260,4 +261,6 @@ class GenerateImageRows:
             may_stay_near=request.may_stay_near,
             rerolls=image.rerolls,
             turned_down=image.turned_down,
+            temperature=request.temperature,
+            as_given=request.as_given,
         )
