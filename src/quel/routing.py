@@ -14,12 +14,18 @@ from quel.core.engines import COMFYUI, GEMINI, Capability, Maker, Route, Routing
 from quel.core.errors import SettingsError
 from quel.core.kinds import ALL_PATHS
 from quel.core.models import model_for
+from quel.core.prompting.rules import Kind
 from quel.settings import Settings
 from quel.settings_file import RouteSection, ServerSection, WorkflowSection
 
 _DEFAULT = "default"
 _TOKEN = "QUEL_COMFY_TOKEN"  # noqa: S105 - a variable's name
-_ROLES = frozenset(category.name for path in ALL_PATHS.values() for category in path.categories)
+_ROLES = frozenset(
+    category.name
+    for path in ALL_PATHS.values()
+    for category in path.categories
+    if category.kind is not Kind.MASK  # quel:mask is a slot of its own
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,10 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
         Maker(COMFYUI, name): Capability(
             name,
             one.max_pictures,
-            one.takes_negative,
-            one.usd_per_image,
-            one.digest,
+            takes_negative=one.takes_negative,
+            takes_mask=one.takes_mask,
+            usd_per_image=one.usd_per_image,
+            digest=one.digest,
             megapixels=one.megapixels,
         )
         for name, one in workflows.items()

@@ -39,18 +39,20 @@ class RequestedReference:
 
     `attach_id` is None where the entry has no readable attachId; `type` is trimmed and lower case, None
     where the picture came without one; `where` is the JSON key it stood at, for messages. A picture whose
-    bytes stand in the input itself is named by its `place` there, and its bytes by nothing.
+    bytes stand in the input itself is named by its `place` there, and its bytes by nothing. `address` is an
+    object's public address, which counts where the attachment cannot be had.
     """
 
     attach_id: int | None
     type: str | None
     where: str
     place: Place = ()
+    address: str = ""
 
     @property
     def is_readable(self) -> bool:
         """Whether it names a picture."""
-        return self.attach_id is not None or bool(self.place)
+        return self.attach_id is not None or bool(self.place or self.address)
 
 
 @dataclass(frozen=True)

@@ -142,16 +142,22 @@ class GiveUpTake:
 Verdict = Keep | Reroll | GiveUpTake
 
 
-def faults(signs: Signs, *, may_stay_near: bool = False, least_px: float = LEAST_PX) -> tuple[Reason, ...]:
+def faults(
+    signs: Signs,
+    *,
+    may_stay_near: bool = False,
+    least_px: float = LEAST_PX,
+    same_picture: float = SAME_PICTURE,
+) -> tuple[Reason, ...]:
     """Everything that is wrong, the certain kinds first.
 
-    Where a near copy was ordered (`may_stay_near`) only the very same picture is an echo, and takes may look
-    alike.
+    Where a near copy was ordered (`may_stay_near`) only the very same picture is an echo, one that differs by
+    less than `same_picture` levels, and takes may look alike.
     """
     found = {reason for reason, limit in LIMITS.items() if signs.scores.get(reason, 0.0) > limit}
     if signs.scores.get(Reason.SIZE, float(least_px)) < least_px:
         found.add(Reason.SIZE)
-    if may_stay_near and signs.difference >= SAME_PICTURE:
+    if may_stay_near and signs.difference >= same_picture:
         found.discard(Reason.ECHO)
     if may_stay_near:
         found.discard(Reason.DOUBLE)
@@ -164,10 +170,16 @@ def least_pixels(megapixels: float, image_size: str) -> float:
 
 
 def judge(
-    signs: Signs, rules: TakeRules, *, rerolls: int, may_stay_near: bool = False, least_px: float = LEAST_PX
+    signs: Signs,
+    rules: TakeRules,
+    *,
+    rerolls: int,
+    may_stay_near: bool = False,
+    least_px: float = LEAST_PX,
+    same_picture: float = SAME_PICTURE,
 ) -> Verdict:
-    """What becomes of a take whose image was made again `rerolls` times."""
-    found = faults(signs, may_stay_near=may_stay_near, least_px=least_px)
+    """What becomes of a take whose image was made again `rerolls` times (see `faults`)."""
+    found = faults(signs, may_stay_near=may_stay_near, least_px=least_px, same_picture=same_picture)
     worst = next((reason for reason in found if rules.of(reason) is Check.REROLL), None)
     if worst is None:
         return Keep(found)

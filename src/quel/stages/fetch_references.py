@@ -18,7 +18,7 @@ from quel.core.ports import PictureFile
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE, Preparation
 from quel.core.prompting.picture import PictureId, Reference, SortedReferences
 from quel.core.prompting.references import sort_references, within_limit
-from quel.core.prompting.rules import ProductionPath
+from quel.core.prompting.rules import Kind, ProductionPath
 from quel.core.request.inline import picture_in
 from quel.core.services import Services
 from quel.observe.events import Event, emit
@@ -54,7 +54,7 @@ def fetch_references(
         [sort_references(path, stage.references) for stage in requests], services.rules.max_references
     )
     kept = [reference for stage in sorted_stages for reference in stage.kept]
-    missing = _fetch_all(services, preparation.job_id, kept, pictures, last_try)
+    missing = _fetch_all(services, path, preparation.job_id, kept, pictures, last_try)
     stages: list[StageReferences] = []
     warnings: list[str] = []
     for number, (request, sorted_) in enumerate(zip(requests, sorted_stages, strict=True)):
@@ -103,7 +103,12 @@ def _unavailable(kept: Iterable[Reference], missing: Mapping[PictureId, str]) ->
 
 
 def _fetch_all(
-    services: Services, job_id: UUID, kept: list[Reference], pictures: PictureFile, last_try: bool
+    services: Services,
+    path: ProductionPath,
+    job_id: UUID,
+    kept: list[Reference],
+    pictures: PictureFile,
+    last_try: bool,
 ) -> dict[PictureId, str]:
     """Why each picture that is missing is."""
     references = {reference.picture: reference for reference in kept}
@@ -115,7 +120,7 @@ def _fetch_all(
     data = services.prepare_inputs.input_data(job_id) if is_inline else None
 
     def fetch(reference: Reference) -> ReferenceUnavailable | ServiceUnavailable | None:
-        return _fetch(services, reference, paths, data, pictures)
+        return _fetch(services, path, reference, paths, data, pictures)
 
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
         futures = {
@@ -132,15 +137,22 @@ def _fetch_all(
 
 def _fetch(
     services: Services,
+    path: ProductionPath,
     reference: Reference,
     paths: Mapping[int, AttachmentPath | None],
     data: object,
     pictures: PictureFile,
 ) -> ReferenceUnavailable | ServiceUnavailable | None:
+    is_mask = path.category(reference.category).kind is Kind.MASK
+    normalise = services.imaging.normalise_mask if is_mask else services.imaging.normalise
     try:
         with services.download_budget.share(services.rules.max_reference_bytes):
-            found = _read(services, reference, paths, data)
-            picture = services.imaging.normalise(found.data)
+            try:
+                found = _read(services, reference, paths, data)
+                picture = normalise(found.data)
+            except ReferenceUnavailable as error:
+                found = _read_address(services, reference, error)
+                picture = normalise(found.data)
             pictures.add(reference.picture, picture)
     except (ReferenceUnavailable, ServiceUnavailable) as error:
         return error
@@ -169,6 +181,8 @@ class _Found:
 def _read(
     services: Services, reference: Reference, paths: Mapping[int, AttachmentPath | None], data: object
 ) -> _Found:
+    if reference.attach_id is None and not reference.place:
+        raise ReferenceUnavailable("No attachment is named.")
     if reference.attach_id is None:
         limit = services.rules.max_reference_bytes
         picture = picture_in(data, reference.place, at_most_bytes=limit)
@@ -179,6 +193,19 @@ def _read(
     if stored is None:
         raise ReferenceUnavailable("Its attachment names no file.")
     return _Found(services.storage.read_reference(stored.path), logged_key(stored.path), stored.column)
+
+
+def _read_address(services: Services, reference: Reference, error: ReferenceUnavailable) -> _Found:
+    """What has the public address that stands beside an attachment; no other host or bucket is ever asked.
+
+    Raises `error`, why the attachment cannot be had, where there is no address.
+    """
+    if not reference.address:
+        raise error
+    key = services.storage.public_key(reference.address)
+    if key is None:
+        raise ReferenceUnavailable(f"{error} Its address lies outside Storage and was not fetched.")
+    return _Found(services.storage.read_reference(key), logged_key(key), "job_input_data")
 
 
 def _tell_stage(preparation: Preparation, number: int, request: StageRequest) -> None:

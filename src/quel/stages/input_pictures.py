@@ -8,7 +8,7 @@ from uuid import UUID
 from quel.core.aspect import AspectRatio
 from quel.core.outcome import PictureBytes
 from quel.core.ports import PictureFile
-from quel.core.prompting.picture import PictureId, PictureSpec
+from quel.core.prompting.picture import Drawing, PictureId, PictureSpec
 from quel.core.services import Services
 
 
@@ -19,7 +19,7 @@ class InputPictures:
         self._services = services
         self._job_id = job_id
         self._references = references
-        self._keys: dict[tuple[tuple[PictureId, ...], AspectRatio | None], str] = {}
+        self._keys: dict[tuple[tuple[PictureId, ...], Drawing, AspectRatio | None], str] = {}
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -32,17 +32,23 @@ class InputPictures:
         Raises NoRoom, ServiceUnavailable.
         """
         members = tuple(reference.picture for reference in ask.references)
-        what = (members, aspect_ratio if ask.is_grid else None)
+        what = (members, ask.drawing, aspect_ratio if ask.is_grid else None)
         if what not in self._keys:
-            picture = self._draw(members, aspect_ratio)
+            picture = self._draw(members, ask.drawing, aspect_ratio)
             digest = hashlib.sha256(picture.data).hexdigest()
             self._keys[what] = self._services.blobs.put_input(self._job_id, digest, picture)
         return self._keys[what]
 
-    def _draw(self, members: tuple[PictureId, ...], aspect_ratio: AspectRatio) -> PictureBytes:
+    def _draw(
+        self, members: tuple[PictureId, ...], drawing: Drawing, aspect_ratio: AspectRatio
+    ) -> PictureBytes:
         if len(members) == 1:
             return self._references[members[0]]
-        return self._services.imaging.grid(_Members(self._references, members), aspect_ratio)
+        imaging = self._services.imaging
+        if drawing is Drawing.GRID:
+            return imaging.grid(_Members(self._references, members), aspect_ratio)
+        join = imaging.mark if drawing is Drawing.MARKED else imaging.scale_mask
+        return join(*(self._references[member] for member in members))
 
 
 @dataclass(frozen=True)

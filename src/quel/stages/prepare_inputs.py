@@ -27,7 +27,6 @@ from quel.core.prepare_inputs import (
     pause_s,
     smaller_than_asked,
 )
-from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import Arrangement, PictureSpec
 from quel.core.prompting.references import arrange
 from quel.core.services import Services
@@ -155,7 +154,7 @@ def _prepare(
         preparation.job_id,
         ready=work.ready,
         failed=work.failed,
-        warnings=(*preparation.replaced, *gathered.warnings, *work.smaller_than_asked()),
+        warnings=(*preparation.replaced, *gathered.warnings, *work.left_out(), *work.smaller_than_asked()),
         input_images=len(pictures),
     )
     emit(Event.INPUTS_PREPARED, ready=len(end.ready), failed=len(work.failed), references=len(pictures))
@@ -229,13 +228,18 @@ class _Work:
                 image.seed,
                 negative_prompt=negative,
                 roles=tuple(picture.category for picture in arrangement.pictures),
-                labels=() if item.as_given else write_labels(self._path, arrangement.pictures),
+                labels=() if item.as_given else self._kind.labels(self._path, arrangement.pictures, stage),
                 image_size=self._size(capability),
                 may_stay_near=item.stays_near or may_stay_near(self._path, arrangement.pictures, stage),
                 temperature=self._kind.temperature,
                 as_given=item.as_given,
             )
         )
+
+    def left_out(self) -> tuple[str, ...]:
+        """A sentence for each reference that the maker has no room for."""
+        arranged = (arrangement for arrangement, _ in self._arranged.values())
+        return tuple(dict.fromkeys(reason for each in arranged for reason in each.left_out))
 
     def smaller_than_asked(self) -> tuple[str, ...]:
         """A sentence where the job asks for larger images than its maker makes."""
@@ -258,7 +262,13 @@ class _Work:
         item = (image.stage, image.item, maker)
         if item not in self._arranged:
             shot = stage.items[image.item].shot
-            arrangement = arrange(self._path, references.usable, shot, max_pictures=capability.max_pictures)
+            arrangement = arrange(
+                self._path,
+                references.usable,
+                shot,
+                max_pictures=capability.max_pictures,
+                takes_mask=capability.takes_mask,
+            )
             keys = tuple(self.pictures.key(picture, stage.aspect_ratio) for picture in arrangement.pictures)
             self._arranged[item] = arrangement, keys
         return self._arranged[item]

@@ -20,7 +20,6 @@ from quel.core.models import Model
 from quel.core.operations.submit_job import picture_files, with_attachments
 from quel.core.plan import make_plan
 from quel.core.prepare_inputs import smaller_than_asked
-from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import PictureSpec, SortedReferences
 from quel.core.prompting.references import arrange, sort_references
 from quel.core.prompting.rules import ProductionPath
@@ -88,7 +87,8 @@ class PreviewImage:
 
     `pictures` are in sending order. `prompt` is all that is said: the label of each picture, one a line, then
     the brief. `problem` says why it would fail; then there is no prompt. One that `is_free` costs no credits;
-    `as_given` is the first picture itself, which nobody is asked to make.
+    `as_given` is the first picture itself, which nobody is asked to make. `left_out` are the references that
+    the engine has no room for.
     """
 
     image: int
@@ -105,6 +105,7 @@ class PreviewImage:
     problem: str | None
     is_free: bool = False
     as_given: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -229,13 +230,19 @@ def _image(
     kind, stage = BY_PATH[choice.path], plan.request.stages[image.stage]
     path = kind.path
     item = stage.items[image.item]
-    arrangement = arrange(path, references.kept, item.shot, max_pictures=capability.max_pictures)
+    arrangement = arrange(
+        path,
+        references.kept,
+        item.shot,
+        max_pictures=capability.max_pictures,
+        takes_mask=capability.takes_mask,
+    )
     problem = stage_problem or arrangement.problem
     prompt = ""
     if problem is None and not item.as_given:
         told = replace(stage, negative_prompt="") if capability.takes_negative else stage
         brief = kind.brief(path, arrangement.pictures, told, item, number=image.number, of=takes)
-        labels = "\n".join(write_labels(path, arrangement.pictures))
+        labels = "\n".join(kind.labels(path, arrangement.pictures, stage))
         prompt = f"{labels}\n\n{brief}".strip()
     return PreviewImage(
         image=image.image_no + 1,
@@ -252,6 +259,7 @@ def _image(
         problem=problem,
         is_free=image.is_free,
         as_given=item.as_given,
+        left_out=arrangement.left_out,
     )
 
 
@@ -269,5 +277,6 @@ def _warnings(
         sentences.append(f"The path {choice.path} is switched off: its jobs wait until it is on again.")
     sentences += [replaced.message for replaced in request.replaced]
     sentences += [reason for references in sorted_ for reason in references.left_out]
+    sentences += [reason for image in images for reason in image.left_out]
     sentences += [f"Image {image.image} would fail: {image.problem}" for image in images if image.problem]
     return tuple(dict.fromkeys(sentences))

@@ -1,6 +1,7 @@
 """What the provider is shown: references sorted into categories, and the pictures made of them."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from quel.core.job import Place
 
@@ -13,7 +14,7 @@ class Reference:
     """A reference that a path knows what to do with.
 
     `type` is the type that decided its category (None where it came without one); `where` is its JSON key.
-    It is an attachment, or has a `place` in the job's input.
+    It is an attachment, has a `place` in the job's input, or an `address` in the bucket for want of those.
     """
 
     attach_id: int | None
@@ -21,32 +22,44 @@ class Reference:
     category: str
     where: str
     place: Place = ()
+    address: str = ""
 
     @property
     def picture(self) -> PictureId:
         """Which picture it is."""
-        return self.place if self.attach_id is None else self.attach_id
+        return (self.place or (self.address,)) if self.attach_id is None else self.attach_id
 
     @property
     def named(self) -> str:
         """The reference at the beginning of a sentence."""
-        return f"The picture at {self.where}" if self.place else f"Reference {self.attach_id} ({self.where})"
+        if self.attach_id is None:
+            return f"The picture at {self.where}"
+        return f"Reference {self.attach_id} ({self.where})"
+
+
+class Drawing(Enum):
+    """How one picture is made of several references."""
+
+    GRID = "each in a cell of its own"
+    MARKED = "the second, a mask, laid over the first"
+    MASK = "the first, a mask, at the size of the second"
 
 
 @dataclass(frozen=True)
 class PictureSpec:
-    """One picture as it will be sent: a single reference, or a grid of several.
+    """One picture as it will be sent: a single reference, or several in a `drawing`.
 
     `category` is the path's name for what it shows (grids that merge categories join names with " and ").
     """
 
     category: str
     references: tuple[Reference, ...]
+    drawing: Drawing = Drawing.GRID
 
     @property
     def is_grid(self) -> bool:
-        """Whether several references share this picture."""
-        return len(self.references) > 1
+        """Whether several references share this picture, each in a cell of its own."""
+        return self.drawing is Drawing.GRID and len(self.references) > 1
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,11 @@ class SortedReferences:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """The pictures of one item in sending order, or the reason why nothing is left to send."""
+    """The pictures of one item in sending order, or the reason why nothing is left to send.
+
+    `left_out` holds one sentence for each reference that the model has no room for.
+    """
 
     pictures: tuple[PictureSpec, ...]
     problem: str | None = None
+    left_out: tuple[str, ...] = ()

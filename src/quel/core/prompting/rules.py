@@ -58,6 +58,7 @@ class Kind(Enum):
     PEOPLE = "who is in it"
     ITEMS = "what is in it"
     GUIDE = "how it looks; nothing of it is shown"
+    MASK = "which parts of the first picture are meant"
 
 
 class Keep(Enum):
