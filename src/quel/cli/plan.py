@@ -104,4 +104,4 @@ def _pictures(image: PreviewImage, files: Mapping[int, str]) -> str:
     for number, picture in enumerate(image.pictures, start=1):
         ids = ", ".join(f"{_named(each, files)} {each.type or 'untyped'}" for each in picture.references)
         shown.append(f"{number} {picture.category}{' grid' if picture.is_grid else ''} ({ids})")
-    return "; ".join(shown) or "text alone"
+    return ("; ".join(shown) or "text alone") + (", stored as it is" if image.as_given else "")

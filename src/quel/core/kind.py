@@ -22,7 +22,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-MADE_HERE: frozenset[Kind] = frozenset({Kind.IMAGES, Kind.MODIFY})
+MADE_HERE: frozenset[Kind] = frozenset({Kind.IMAGES, Kind.MULTIVIEW, Kind.MODIFY})
 """The kinds quel makes. Any other is passed on or refused, and never made as something else."""
 
 TELLING_KEYS = frozenset(

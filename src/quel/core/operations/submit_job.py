@@ -10,7 +10,9 @@ from quel.core.errors import InvalidInput
 from quel.core.job import JobType
 from quel.core.request.values import number, shown
 
-REFERENCE_KEYS = frozenset({"attachId", "mergedAttachId", "mergedImageAttachId"})
+REFERENCE_KEYS = frozenset(
+    {"attachId", "mergedAttachId", "mergedImageAttachId", "sourceAttachId", "originalAttachId"}
+)
 """The keys of job_input_data that hold an attachment's id."""
 
 _LARGEST_INT = 2**31 - 1
