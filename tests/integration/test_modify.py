@@ -2,12 +2,13 @@
 
 import base64
 import io
+import json
 import signal
 import socket
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -31,6 +32,7 @@ from tests.integration.ledger import (
     stored_pictures,
 )
 from tests.integration.own_audit import own_audit
+from tests.integration.quel_command import run_quel
 
 GREY, RED, BLUE, GREEN = (120, 130, 140), (255, 0, 0), (0, 0, 255), (0, 160, 0)
 NO_ROW = 2**40
@@ -233,6 +235,32 @@ def test_a_cancelled_one_keeps_and_charges_what_was_made(world, studio, workers)
     assert 2 <= made < 40
     assert member_balance(studio, member) == 1_000 - made * PRICE
     assert_books_agree(studio, job_id)
+
+
+def test_a_file_is_planned_with_its_price_and_submitted_to_be_paid_for_on_delivery(
+    world, studio, shared_pipeline, workers, tmp_path
+):
+    token, member = uuid4().hex, studio.member(100)
+    (tmp_path / "room.png").write_bytes(plain())
+    data = {"originalAttachId": "room.png", "maskDataUrl": url(strokes()), "prompt": token}
+    file = tmp_path / "row.json"
+    row = {"job_type": "simple_general", "total_images": 2, "job_input_data": data}
+    file.write_text(json.dumps(row))
+    environment = shared_pipeline.environment()
+
+    planned = json.loads(run_quel(environment, "plan", str(file), "--json").stdout)
+    assert (planned["path"], planned["credits"], planned["problems"]) == ("modify", 2 * PRICE, [])
+    [shown] = planned["images"][0]["pictures"]
+    assert (shown["category"], shown["drawing"], len(shown["references"])) == ("original", "marked", 2)
+    assert url(strokes())[30:60] not in json.dumps(planned)
+
+    answer = run_quel(environment, "submit", str(file), "--member", str(member))
+    assert answer.returncode == 0, answer.stderr
+    job_id = UUID(answer.stdout.strip())
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"]) == ("completed", 2)
+    assert row["job_input_data"]["chargedOnDelivery"] is True
+    assert member_balance(studio, member) == 100 - 2 * PRICE
 
 
 def test_a_worker_that_dies_in_the_middle_costs_no_image_and_the_audit_agrees(world, pipeline, tmp_path):

@@ -54,6 +54,9 @@ READ_KEYS = TELLING_KEYS | {
 COMMON_KEYS = frozenset({"userId", "aspect-ratio", "imageSize"})
 """Keys that quel reads and that jobs of every kind carry: they tell nothing."""
 
+CHARGED_ON_DELIVERY = "chargedOnDelivery"
+"""True in an in-painting that quel's own submit wrote; what the old server charged at submit lacks it."""
+
 _TELLING = frozenset(map(plain_key, TELLING_KEYS))
 _READ = frozenset(map(plain_key, READ_KEYS))
 _COMMON = frozenset(map(plain_key, COMMON_KEYS))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from quel.core.aspect import DEFAULT_ASPECT_RATIO
 from quel.core.image_kind import ImageKind
 from quel.core.job import DEFAULT_PROMPT, Area, ItemRequest, RequestedReference, StageRequest
+from quel.core.kind import CHARGED_ON_DELIVERY
 from quel.core.prompting.colour_names import LONGEST_CHARACTERS
 from quel.core.prompting.picture import PictureSpec
 from quel.core.prompting.retouch import LAYER, MASK, ORIGINAL, STYLE, write_retouch, write_retouch_labels
@@ -65,7 +66,7 @@ def read_modify(fields: Fields, total_images: int) -> tuple[StageRequest, ...]:
         prompt=fields.text("prompt") or DEFAULT_PROMPT,
         aspect_ratio=fields.aspect_ratio(DEFAULT_ASPECT_RATIO),
         references=tuple(reference for reference in references if reference is not None),
-        items=(ItemRequest("", "", quantity, is_free=not fields.flag("chargedOnDelivery"), stays_near=True),),
+        items=(ItemRequest("", "", quantity, is_free=not fields.flag(CHARGED_ON_DELIVERY), stays_near=True),),
         negative_prompt=fields.text("negative_prompt") or "",
         areas=tuple(area for area, _ in layers),
     )

@@ -17,7 +17,7 @@ from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, Stag
 from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.kinds import ALL_PATHS, BY_PATH, read_input
 from quel.core.models import Model
-from quel.core.operations.submit_job import picture_files, with_attachments
+from quel.core.operations.submit_job import as_submitted, picture_files, with_attachments
 from quel.core.plan import make_plan
 from quel.core.prepare_inputs import smaller_than_asked
 from quel.core.prompting.picture import PictureSpec, SortedReferences
@@ -63,7 +63,8 @@ def subject_of_row(row: Mapping[str, Any]) -> Subject:
 
 
 def with_placeholders(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[int, str]]:
-    """The row with an id for each picture file that a reference names, as if all were uploaded; the names."""
+    """The row as submitted, with ids that stand for the picture files that references name; those names."""
+    row = as_submitted(row)
     data = row.get("job_input_data")
     ids = {name: _FIRST_PLACEHOLDER + n for n, name in enumerate(picture_files(data))}
     named = {**row, "job_input_data": with_attachments(data, ids.__getitem__)}

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from quel.core.errors import Declined, InvalidInput
+from quel.core.kind import CHARGED_ON_DELIVERY
 from quel.core.request import values
 from quel.core.request.fields import Fields, Findings
 
@@ -81,7 +82,7 @@ def read_modify_order(body: object, user_id: UUID | None) -> ModifyOrder:
             "quantity": quantity,
             "aspect-ratio": fields.value("aspectRatio"),
             "userId": str(user_id),
-            "chargedOnDelivery": True,
+            CHARGED_ON_DELIVERY: True,
         },
     )
 

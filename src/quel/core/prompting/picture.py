@@ -1,7 +1,7 @@
 """What the provider is shown: references sorted into categories, and the pictures made of them."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from quel.core.job import Place
 
@@ -37,12 +37,12 @@ class Reference:
         return f"Reference {self.attach_id} ({self.where})"
 
 
-class Drawing(Enum):
+class Drawing(StrEnum):
     """How one picture is made of several references."""
 
-    GRID = "each in a cell of its own"
-    MARKED = "the second, a mask, laid over the first"
-    MASK = "the first, a mask, at the size of the second"
+    GRID = "grid"  # each in a cell of its own
+    MARKED = "marked"  # the second, a mask, laid over the first
+    MASK = "mask"  # the first, a mask, at the size of the second
 
 
 @dataclass(frozen=True)
