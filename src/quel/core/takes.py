@@ -139,7 +139,7 @@ class GiveUpTake:
         return f"take_{self.reason}"
 
 
-Verdict = Keep | Reroll | GiveUpTake
+TakeDecision = Keep | Reroll | GiveUpTake
 
 
 def faults(signs: Signs, *, may_stay_near: bool = False, least_px: float = LEAST_PX) -> tuple[Reason, ...]:
@@ -162,7 +162,7 @@ def least_pixels(megapixels: float, image_size: str) -> float:
 
 def judge(
     signs: Signs, rules: TakeRules, *, rerolls: int, may_stay_near: bool = False, least_px: float = LEAST_PX
-) -> Verdict:
+) -> TakeDecision:
     """What becomes of a take whose image was made again `rerolls` times."""
     found = faults(signs, may_stay_near=may_stay_near, least_px=least_px)
     worst = next((reason for reason in found if rules.of(reason) is Check.REROLL), None)
@@ -171,7 +171,7 @@ def judge(
     return Reroll(worst) if rerolls < rules.rerolls else out_of_rerolls(worst, rules)
 
 
-def out_of_rerolls(reason: Reason, rules: TakeRules) -> Verdict:
+def out_of_rerolls(reason: Reason, rules: TakeRules) -> TakeDecision:
     """What becomes of a bad take when the image or its job has no re-roll left."""
     if rules.keep_exhausted and reason not in CERTAIN:
         return Keep((reason,))
