@@ -36,7 +36,7 @@ lint: $(READY)
 
 # Five at once on two cores: most of the time goes into waiting for quel's own processes.
 test: lint
-	$(BIN)/python -m pytest -n 5 --dist worksteal
+	$(BIN)/python -m pytest -n 5 --dist loadgroup
 
 # Death points and a seeded soak under kills, restarts and faults; takes minutes.
 chaos: $(READY)

@@ -79,7 +79,7 @@ def _start(sender: Any, **_signal: Any) -> None:
         notify=lambda number: _send([StepMessage(Step.GENERATE_IMAGE, nobody, 0)] * number),
         due=services.generate_image.due,
         backlog=lambda: int(queues.llen(Step.GENERATE_IMAGE.value)),
-        handful=threads,
+        threads=threads,
     )
     renewal = LeaseRenewal(keep_leases=services.generate_image.renew)
     services.install({Maker(): admission}, renewal)

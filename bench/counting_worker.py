@@ -72,9 +72,9 @@ def _count_quota() -> None:
         _count("granted" if isinstance(answer, Slot) else f"later {answer.reason}", "quota")
         return answer
 
-    def counted_tell(self: GeminiQuota, slot: Slot, verdict: str, *, pause_ms: int = 0) -> int:
-        _count(f"told {verdict}", "quota")
-        return tell(self, slot, verdict, pause_ms=pause_ms)
+    def counted_tell(self: GeminiQuota, slot: Slot, word: str, *, pause_ms: int = 0) -> int:
+        _count(f"told {word}", "quota")
+        return tell(self, slot, word, pause_ms=pause_ms)
 
     GeminiQuota.reserve, GeminiQuota._tell = counted_reserve, counted_tell  # type: ignore[method-assign]
 

@@ -50,11 +50,11 @@ BYTES = "bytes in Redis, until the message comes back"
 
 _WHOLE_JOB: list[tuple[str, str, Repair]] = [
     ("before:GenerateImageRows.due", NO_WORK, Repair.ON_THE_LIST),
-    ("before:Ingest.take", NO_WORK, Repair.ON_THE_LIST),
-    ("after:Ingest.take", "a bridge with an id in its hands", Repair.RESCUE),
+    ("before:ReliableQueue.take", NO_WORK, Repair.ON_THE_LIST),
+    ("after:ReliableQueue.take", "a bridge with an id in its hands", Repair.RESCUE),
     ("before:send.fetch_job", "a bridge with an id in its hands", Repair.RESCUE),
     ("after:send.fetch_job", "a bridge with an id it has handed on", Repair.MESSAGE),
-    ("after:Ingest.done", NO_WORK, Repair.MESSAGE),
+    ("after:ReliableQueue.done", NO_WORK, Repair.MESSAGE),
     ("before:FetchJobRows.load", A_MESSAGE, Repair.MESSAGE),
     ("before:Cancellations.is_cancelled", A_MESSAGE, Repair.MESSAGE),
     ("before:FetchJobRows.claim", A_MESSAGE, Repair.MESSAGE),
@@ -218,14 +218,14 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("before:FetchLineRows.leave", "a bridge with a job it has handed on", Repair.LINE),
     ],
     "a bridge has died": [
-        ("before:Ingest.rescue", NO_WORK, Repair.RESCUE),
-        ("after:Ingest.rescue", NO_WORK, Repair.ON_THE_LIST),
+        ("before:ReliableQueue.reclaim", NO_WORK, Repair.RESCUE),
+        ("after:ReliableQueue.reclaim", NO_WORK, Repair.ON_THE_LIST),
     ],
     "pending on no list": [
         ("before:SweepStuckJobsRows.open_jobs", "a sweep", Repair.SWEEP),
         ("before:Queues.foreign_ids", "a sweep", Repair.SWEEP),
         ("before:Cancellations.cancelled_among", "a sweep", Repair.SWEEP),
-        ("before:GeminiQuota.closed_for_s", "a sweep", Repair.SWEEP),
+        ("before:GeminiQuota.blocked_for_s", "a sweep", Repair.SWEEP),
         ("before:Queues.jobs_to_fetch", "a sweep", Repair.SWEEP),
         ("before:SweepStuckJobsRows.recover_pending", "a sweep", Repair.SWEEP),
         ("committing:SweepStuckJobsRows.recover_pending", "a sweep", Repair.SWEEP),

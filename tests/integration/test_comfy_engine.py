@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from quel.adapters.comfy.client import ComfyClient
-from quel.core.comfy.verdict import Stand, Standing
+from quel.core.comfy.answers import Stand, Standing
 from quel.core.pipeline import ImageState
 from quel.observe.events import Event, hearing
 from quel.sandbox import faults
@@ -375,7 +375,7 @@ def test_an_equal_graph_brings_no_stale_picture(make: Make) -> None:
 
 def test_a_gate_of_one_engine_holds_no_image_of_the_other_up(make: Make) -> None:
     world = make()
-    world.services.quota.close(3600, "day")
+    world.services.quota.open_breaker(3600, "day")
     assert stored(world, world.order(2)) == 2
 
 

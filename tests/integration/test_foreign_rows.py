@@ -204,7 +204,7 @@ def test_what_quel_had_in_hand_is_found_whatever_its_age(pipeline, tmp_path):
     member = studio.member(100)
     job_id = studio.job("simple_general", {"prompt": "a pie"}, total_images=1, member=member, path="eats")
     studio.push(job_id)
-    until(lambda: studio.rows("SELECT 1 FROM quel.pending_job"), "the job is parked")
+    until(lambda: studio.rows("SELECT 1 FROM quel.pending_job"), "the job is deferred")
     pipeline.kill()
     aged(studio, [job_id], HALF_A_YEAR_S)
     pipeline.workers()

@@ -93,10 +93,10 @@ def test_what_the_sweep_or_quel_minds_is_not_lost(studio, lost, database):
     for status in ("completed", "failed", "cancelled", "user_cancelled"):
         job(studio, job_status=status, created_at=ANCIENT)
         job(studio, VIDEO, job_status=status)
-    parked = job(studio, created_at=ANCIENT)
-    FetchJobRows(database).park(parked)
-    FetchJobRows(database).park(parked)
-    FetchJobRows(database).park(uuid4())  # its row is gone
+    deferred = job(studio, created_at=ANCIENT)
+    FetchJobRows(database).defer(deferred)
+    FetchJobRows(database).defer(deferred)
+    FetchJobRows(database).defer(uuid4())  # its row is gone
     assert lost.jobs() == []
 
 
@@ -225,16 +225,16 @@ def test_retry_of_an_old_job_that_would_be_refused_says_why_and_leaves_it(pipeli
     assert whole(studio) == before
 
 
-def test_a_parked_job_is_in_hand_however_old_it_gets(pipeline, tmp_path):
+def test_a_deferred_job_is_in_hand_however_old_it_gets(pipeline, tmp_path):
     studio = pipeline.studio
     off = tmp_path / "quel.yaml"
     off.write_text(json.dumps({"worker": {"modules": {"eats": {"enabled": False}}}}))
     pipeline.workers(QUEL_CONFIG=off)
-    parked = job(studio, member=studio.member(100))
-    studio.push(parked)
-    until(lambda: studio.rows("SELECT 1 FROM quel.pending_job WHERE job_id = %s", parked), "it is parked")
+    deferred = job(studio, member=studio.member(100))
+    studio.push(deferred)
+    until(lambda: studio.rows("SELECT 1 FROM quel.pending_job WHERE job_id = %s", deferred), "it is deferred")
     pipeline.let_pass(10 * DAY_S)
-    assert studio.job_row(parked)["job_status"] == "pending"
+    assert studio.job_row(deferred)["job_status"] == "pending"
     assert json.loads(run_quel(pipeline.environment(), "jobs", "--lost", "--json").stdout) == []
 
 

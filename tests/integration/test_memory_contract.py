@@ -93,7 +93,7 @@ def a_429_spends_nothing(world: World) -> None:
     world.engine.answer(Wait(QuotaScope.MINUTE, None))
     world.order(1)
     world.run()
-    assert world.services.lanes[0].quota.closed_for_s() > 0
+    assert world.services.lanes[0].quota.blocked_for_s() > 0
 
 
 @scenario

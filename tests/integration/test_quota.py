@@ -1,4 +1,4 @@
-"""The provider's quota in Redis: reservations, what closes the gate, and what is left in Redis of it."""
+"""The provider's quota in Redis: reservations, what opens the breaker, and what is left of it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import redis
 from quel.adapters.redis.blobs import Blobs
 from quel.adapters.redis.quota import WINDOW_MS, GeminiQuota
 from quel.core.outcome import PictureBytes
-from quel.core.quota import CallsBegun, Later, Slot, Verdict
+from quel.core.quota import CallResult, CallsBegun, Later, Slot
 
 BUDGET_BYTES = 10_000
 WINDOW_S = WINDOW_MS / 1000
@@ -100,13 +100,13 @@ def test_a_call_that_begins_late_takes_its_slot_along(client: redis.Redis) -> No
 def test_a_days_quota_keeps_everyone_away_and_says_so_until_it_is_raised(client: redis.Redis) -> None:
     day = quota(client, rpd=1)
     granted(day.reserve())
-    assert day.closed_for_s() == 0
+    assert day.blocked_for_s() == 0
     assert refused(day.reserve()).reason == "day"
-    assert 0 < day.closed_for_s() <= 25 * 3600
+    assert 0 < day.blocked_for_s() <= 25 * 3600
     assert day.state()["reason"] == "day"
     raised = quota(client, rpd=2)
     granted(raised.reserve())
-    assert raised.closed_for_s() == 0
+    assert raised.blocked_for_s() == 0
 
 
 def test_answers_that_wait_to_be_stored_keep_new_calls_back(client: redis.Redis) -> None:
@@ -125,7 +125,7 @@ def test_calls_at_once_are_leases_that_a_dead_holder_does_not_keep(client: redis
     assert refused(one.reserve()).reason == "concurrency"
     client.zadd("quel:quota:calls", {slot.owner: 1})  # its lease ran out long ago
     again = granted(one.reserve())
-    one.report(again, Verdict.ANSWERED)
+    one.report(again, CallResult.ANSWERED)
     granted(one.reserve())
 
 
@@ -134,7 +134,7 @@ def test_the_providers_word_closes_the_gate_for_everyone_and_one_call_probes(
 ) -> None:
     here = quota(client, rpm=100)
     slot, since = granted(here.reserve()), stopwatch()
-    closed_s = here.report(slot, Verdict.MINUTE, pause_s=PAUSE_S)
+    closed_s = here.report(slot, CallResult.MINUTE, pause_s=PAUSE_S)
     assert PAUSE_S - since() <= closed_s <= PAUSE_S
     with redis.Redis.from_url(redis_url) as other:
         there = quota(other, rpm=100)
@@ -142,7 +142,7 @@ def test_the_providers_word_closes_the_gate_for_everyone_and_one_call_probes(
         time.sleep(closed_s)
         probe = granted(there.reserve())
         assert refused(here.reserve()).reason == "probe"
-        there.report(probe, Verdict.ANSWERED)
+        there.report(probe, CallResult.ANSWERED)
     granted(here.reserve())
 
 
@@ -157,7 +157,7 @@ def test_it_goes_on_after_redis_has_forgotten_scripts_and_data(client: redis.Red
 
 def test_every_key_expires_by_itself(client: redis.Redis) -> None:
     everything = quota(client, rpm=5, rpd=5, concurrency=5)
-    everything.report(granted(everything.reserve()), Verdict.UNKNOWN)
+    everything.report(granted(everything.reserve()), CallResult.UNKNOWN)
     blobs, job = Blobs(client, budget_bytes=BUDGET_BYTES), uuid4()
     blobs.put_output(job, 0, A_PICTURE)
     blobs.put_input(job, "digest", A_PICTURE)

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.provider_calls import ProviderCalls, record_call
-from quel.adapters.redis.ingest import Ingest, signs_of_life
-from quel.adapters.redis.quota import WINDOW_MS, GeminiQuota, gate_closed_s
+from quel.adapters.redis.ingest import ReliableQueue, signs_of_life
+from quel.adapters.redis.quota import WINDOW_MS, GeminiQuota, blocked_for_s
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
-from quel.core.quota import CallsBegun, Later, Slot, Verdict
+from quel.core.quota import CallResult, CallsBegun, Later, Slot
 
 HOUR_S = 3_600
 BRIDGES = "quel:ingest:bridges"
-SLOTS, DAY, CALLS, GATE = (f"quel:quota:{name}" for name in ("slots", "day", "calls", "gate"))
+SLOTS, DAY, CALLS, BREAKER = (f"quel:quota:{name}" for name in ("slots", "day", "calls", "gate"))
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_calls_under_way_keep_their_places_and_free_them_when_they_end(
     client.flushdb()
     rows.under_way = (first.owner, second.owner)
     assert refused(few.reserve()).reason == "concurrency"
-    few.report(first, Verdict.ANSWERED)
+    few.report(first, CallResult.ANSWERED)
     granted(few.reserve())
 
 
@@ -133,7 +133,7 @@ def test_the_keeper_does_not_bring_back_a_call_that_has_ended(client: redis.Redi
     one = quota(client, rows, concurrency=1)
     slot = granted(one.reserve())
     client.set("quel:quota:known", f"{now_ms(client) - HOUR_S * 1000}:long ago", ex=60)
-    one.report(slot, Verdict.ANSWERED)
+    one.report(slot, CallResult.ANSWERED)
     one.keep([slot.owner])
     granted(one.reserve())
 
@@ -192,15 +192,15 @@ def test_places_of_a_clock_that_jumped_either_way_are_counted_from_the_rows(
 def test_a_pause_of_a_clock_that_jumped_back_lasts_no_longer_than_it_was_to(
     client: redis.Redis, rows: Rows
 ) -> None:
-    gate = quota(client, rows, rpm=100)
-    gate.report(granted(gate.reserve()), Verdict.MINUTE, pause_s=10)
+    limits = quota(client, rows, rpm=100)
+    limits.report(granted(limits.reserve()), CallResult.MINUTE, pause_s=10)
     for field in ("at", "until"):
-        client.hincrby(GATE, field, HOUR_S * 1000)
-    assert gate_closed_s(client) <= 10
-    assert refused(gate.reserve()).wait_s <= 10
-    until = client.hget(GATE, "until")
-    refused(gate.reserve())
-    assert client.hget(GATE, "until") == until  # it runs out
+        client.hincrby(BREAKER, field, HOUR_S * 1000)
+    assert blocked_for_s(client) <= 10
+    assert refused(limits.reserve()).wait_s <= 10
+    until = client.hget(BREAKER, "until")
+    refused(limits.reserve())
+    assert client.hget(BREAKER, "until") == until  # it runs out
 
 
 @pytest.mark.parametrize("off_s", [HOUR_S, -HOUR_S])
@@ -208,16 +208,16 @@ def test_the_clock_of_a_host_counts_for_nothing(
     client: redis.Redis, rows: Rows, monkeypatch: pytest.MonkeyPatch, off_s: int
 ) -> None:
     true_time = time.time
-    gate = quota(client, rows, rpm=100)
-    bridge, other = (Ingest(client, "jobs:queue", block_s=0.01) for _ in range(2))
+    limits = quota(client, rows, rpm=100)
+    bridge, other = (ReliableQueue(client, "jobs:queue", block_s=0.01) for _ in range(2))
     client.lpush("jobs:queue", "an id")
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: true_time() + off_s)
-        assert 9 < gate.report(granted(gate.reserve()), Verdict.MINUTE, pause_s=10) <= 10
-        assert 8 < gate.closed_for_s() <= 10
+        assert 9 < limits.report(granted(limits.reserve()), CallResult.MINUTE, pause_s=10) <= 10
+        assert 8 < limits.blocked_for_s() <= 10
         assert bridge.take() == b"an id"
         SweepHeartbeat(client).beat()
-    assert other.rescue() == 0
+    assert other.reclaim() == 0
     assert abs(signs_of_life(client)["jobs:queue"] - time.time()) < 5
     assert abs((SweepHeartbeat(client).last_at() or 0) - time.time()) < 5
 
@@ -225,14 +225,14 @@ def test_the_clock_of_a_host_counts_for_nothing(
 def test_a_bridge_that_died_before_the_clock_jumped_back_is_dead_half_a_minute_later(
     client: redis.Redis,
 ) -> None:
-    dead, other = (Ingest(client, "jobs:queue", block_s=0.01) for _ in range(2))
+    dead, other = (ReliableQueue(client, "jobs:queue", block_s=0.01) for _ in range(2))
     client.lpush("jobs:queue", "an id")
     dead.take()
-    assert other.rescue() == 0
+    assert other.reclaim() == 0
     client.zincrby(BRIDGES, HOUR_S, bridge_in(client))
-    assert other.rescue() == 0
+    assert other.reclaim() == 0
     client.zincrby(BRIDGES, -31, bridge_in(client))
-    assert other.rescue() == 1
+    assert other.reclaim() == 1
 
 
 def bridge_in(client: redis.Redis) -> bytes:

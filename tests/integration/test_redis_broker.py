@@ -10,8 +10,8 @@ import pytest
 from dramatiq.worker import ConsumerThread
 
 from quel.actors import redis_broker
+from quel.actors.consumer_heartbeat import ConsumerHeartbeat
 from quel.actors.middleware.queue_poller import QueuePoller
-from quel.actors.pulse import ConsumerHeartbeat
 from quel.actors.redis_broker import PollingRedisBroker
 from quel.adapters.redis.client import connect
 from quel.settings import Settings
@@ -47,7 +47,7 @@ class Wake(threading.Event):
 
 
 def _broker(url: str) -> PollingRedisBroker:
-    broker = PollingRedisBroker(pulse=ConsumerHeartbeat(), client=connect(url), middleware=[])
+    broker = PollingRedisBroker(heartbeat=ConsumerHeartbeat(), client=connect(url), middleware=[])
     broker.declare_queue(QUEUE)
     broker._wakes[QUEUE] = Wake()
     return broker

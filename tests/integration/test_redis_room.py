@@ -12,7 +12,7 @@ from quel.adapters.redis.quota import GeminiQuota
 from quel.adapters.redis.room import ASKED, Room
 from quel.core.errors import NoRoom
 from quel.core.outcome import PictureBytes
-from quel.core.quota import CallsBegun, Later, Slot, Verdict
+from quel.core.quota import CallResult, CallsBegun, Later, Slot
 from quel.sandbox import faults
 from tests.integration.harness import Pipeline, until
 from tests.integration.redis_of_its_own import running_redis, url_of
@@ -78,15 +78,15 @@ def test_dropping_a_picture_frees_a_server_that_refuses_every_write(
 
 
 def test_a_full_server_hears_how_a_call_went(client: redis.Redis, blobs: Blobs) -> None:
-    gate = quota(client)
-    slots = [gate.reserve() for _ in range(4)]
+    limits = quota(client)
+    slots = [limits.reserve() for _ in range(4)]
     overfill(client)
     first, second, third, fourth = (slot for slot in slots if isinstance(slot, Slot))
-    gate.give_back(first)
-    gate.report(second, Verdict.ANSWERED)
-    assert gate.report(third, Verdict.MINUTE, pause_s=5) > 4
-    gate.keep([fourth.owner])
-    answer = gate.reserve()
+    limits.give_back(first)
+    limits.report(second, CallResult.ANSWERED)
+    assert limits.report(third, CallResult.MINUTE, pause_s=5) > 4
+    limits.keep([fourth.owner])
+    answer = limits.reserve()
     assert isinstance(answer, Later)
     assert answer.reason == "memory"
 

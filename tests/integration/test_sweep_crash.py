@@ -116,7 +116,7 @@ def test_a_job_that_brings_nothing_new_is_closed_after_its_recoveries_with_what_
     assert member_balance(studio, member) == 1_000 - 2 * PRICE
 
 
-def test_what_waits_for_a_path_that_is_off_or_a_closed_gate_is_not_stuck(world, pipeline, tmp_path):
+def test_what_waits_for_a_path_that_is_off_or_for_quota_is_not_stuck(world, pipeline, tmp_path):
     studio = pipeline.studio
     token = uuid4().hex
     file = tmp_path / "quel.yaml"
@@ -124,23 +124,23 @@ def test_what_waits_for_a_path_that_is_off_or_a_closed_gate_is_not_stuck(world, 
     pipeline.workers(QUEL_CONFIG=file, QUEL_MAX_RECOVERIES=0)
     world.gemini.fail_next(quota_minute("600s"), containing=token)
     member = studio.member()
-    parked, gated = (
+    deferred, blocked = (
         studio.job("simple_general", {"prompt": token}, total_images=2, member=member, path=path)
         for path in ("beauty", "fashion")
     )
-    studio.push(parked, gated)
-    until(lambda: any(call.status == 429 for call in world.calls(token)), "the gate is closed")
+    studio.push(deferred, blocked)
+    until(lambda: any(call.status == 429 for call in world.calls(token)), "calls are blocked")
     moving = "SELECT 1 FROM quel.image WHERE state IN ('planned', 'generating', 'made') AND path = 'fashion'"
     until(lambda: not studio.rows(moving), "nobody is at work")
     for _ in range(3):
         pipeline.let_pass(LONG_AGO_S)
         pipeline.sweep()
-    pipeline.kill()  # what a process knows of the gate goes with it
+    pipeline.kill()  # what a process knows of the circuit breaker goes with it
     studio.redis.delete("quel:quota:gate")
     pipeline.workers(QUEL_CONFIG=file, QUEL_MAX_RECOVERIES=0)
-    row = studio.wait([gated])[gated]
+    row = studio.wait([blocked])[blocked]
     assert (row["job_status"], row["completed_images"], row["retry_count"]) == ("completed", 2, 0)
-    row = studio.job_row(parked)
+    row = studio.job_row(deferred)
     assert (row["job_status"], row["retry_count"]) == ("pending", 0)
 
 

@@ -37,7 +37,7 @@ SETTINGS = Settings(QUEL_GEMINI_RPM="60", QUEL_FORWARD_QUEUE="jobs:go")
 
 def live(studio: Studio, gemini: Gemini) -> None:
     """Jobs that end well, are refused, fail, lose a reference, are another program's; junk; at last a quota
-    that closes the gate.
+    that is used up.
     """
     member = studio.member(1_000)
     studio.redis.lpush("jobs:queue", "not a job")

@@ -25,7 +25,7 @@ class Process:
             notify=self.notified.put,
             due=lambda most: min(most, self.waiting),
             backlog=lambda: self.in_queue,
-            handful=8,
+            threads=8,
         )
 
     @contextmanager
@@ -132,7 +132,7 @@ def test_each_slot_granted_sends_the_next_message_until_none_waits():
 def test_nobody_is_notified_while_admission_is_closed():
     process = Process()
     process.drop(Later(0.0, "paused"), times=3)
-    process.admission.closed(30.0)
+    process.admission.block(30.0)
     with process.running():
         try:
             notified = process.notified.get(timeout=0.6)

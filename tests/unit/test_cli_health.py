@@ -51,16 +51,16 @@ def test_eviction_is_trouble_and_a_missing_aof_a_note(policy, appendonly, states
 
 
 def test_the_gate_tells_how_long_it_is_closed_and_why():
-    closed = doctor.judge_gate({"reason": "day"}, 90.0)
+    closed = doctor.judge_quota({"reason": "day"}, 90.0)
     assert (closed.state, "90 s" in closed.message, "day" in closed.message) == (State.NOTE, True, True)
-    assert doctor.judge_gate({"cap": "12"}, 0.0).state is State.NOTE
-    assert doctor.judge_gate({}, 0.0).state is State.OK
+    assert doctor.judge_quota({"cap": "12"}, 0.0).state is State.NOTE
+    assert doctor.judge_quota({}, 0.0).state is State.OK
 
 
 @pytest.mark.parametrize("fault", OperatorFault)
-@pytest.mark.parametrize("closed_for_s", [0.0, 34.0])  # while a probe is under way, too
-def test_what_an_operator_must_mend_is_trouble_with_its_cause(fault, closed_for_s):
-    finding = doctor.judge_gate({"reason": fault.value, "until": "1"}, closed_for_s)
+@pytest.mark.parametrize("blocked_for_s", [0.0, 34.0])  # while a probe is under way, too
+def test_what_an_operator_must_mend_is_trouble_with_its_cause(fault, blocked_for_s):
+    finding = doctor.judge_quota({"reason": fault.value, "until": "1"}, blocked_for_s)
     assert finding.state is State.TROUBLE
     assert finding.message.startswith(fault.sentence)
 

@@ -51,7 +51,7 @@ def test_no_two_transitions_share_a_name() -> None:
 @named
 def test_only_an_image_that_is_being_generated_or_stored_has_a_lease(transition: Transition) -> None:
     written = transition.assignments()
-    leases = transition in (image_state.TAKE, image_state.BEGIN_TO_STORE)
+    leases = transition in (image_state.CLAIM, image_state.BEGIN_TO_STORE)
     assert (written["lease_owner"] != "NULL", written["lease_until"] != "NULL") == (leases, leases)
 
 

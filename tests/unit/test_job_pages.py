@@ -16,7 +16,7 @@ from quel.core.operations.job_list import (
     read_cursor,
     write_cursor,
 )
-from quel.core.operations.job_page import ImageFacts, Surroundings, job_waits_for, waits_for
+from quel.core.operations.job_page import ImageFacts, JobContext, job_waits_for, waits_for
 from quel.core.operator_fault import OperatorFault
 from quel.core.pipeline import ImageState
 from quel.operations.job_list import job_ids_named, list_jobs
@@ -128,12 +128,12 @@ IMAGE = ImageFacts(
     history=(),
     prompt=None,
 )
-FREE = Surroundings({}, frozenset(), 0.0, "")
+FREE = JobContext({}, frozenset(), 0.0, "")
 PAUSED = {"since": "2026-01-01", "why": "a deploy"}
 
 
 @pytest.mark.parametrize(
-    ("image", "around", "says"),
+    ("image", "context", "says"),
     [
         (IMAGE, FREE, "next to go"),
         (replace(IMAGE, before=12), FREE, "12 images go before it"),
@@ -147,8 +147,8 @@ PAUSED = {"since": "2026-01-01", "why": "a deploy"}
         (IMAGE, replace(FREE, paused={"fashion": PAUSED}), "The path fashion is paused"),
         (IMAGE, replace(FREE, paused={"eats": PAUSED}), "next to go"),
         (IMAGE, replace(FREE, disabled_paths=frozenset({"fashion"})), "switched off"),
-        (IMAGE, replace(FREE, gate_closed_s=61.0, gate_reason="day"), "closed for 61 s more (day)"),
-        (IMAGE, replace(FREE, gate_reason=OperatorFault.SPENDING_CAP), "spending cap"),
+        (IMAGE, replace(FREE, blocked_for_s=61.0, blocked_reason="day"), "closed for 61 s more (day)"),
+        (IMAGE, replace(FREE, blocked_reason=OperatorFault.SPENDING_CAP), "spending cap"),
         (IMAGE, replace(FREE, unknown="Redis is away."), "Redis is away."),
         (replace(IMAGE, state=ImageState.PLANNED), FREE, "references"),
         (replace(IMAGE, state=ImageState.GENERATING, leased_s=9.0), FREE, "at the provider since 4 s"),
@@ -157,8 +157,8 @@ PAUSED = {"since": "2026-01-01", "why": "a deploy"}
         (replace(IMAGE, state=ImageState.MADE, retry_in_s=5.0), FREE, "again in 5 s"),
     ],
 )
-def test_an_image_says_what_it_waits_for(image, around, says):
-    assert says in (waits_for(image, "fashion", around) or "")
+def test_an_image_says_what_it_waits_for(image, context, says):
+    assert says in (waits_for(image, "fashion", context) or "")
 
 
 @pytest.mark.parametrize("state", [ImageState.STORED, ImageState.FAILED, ImageState.CANCELLED])

@@ -18,7 +18,7 @@ LISTS = QueueBacklog(
     swept_at=2_000.0,
     rejected=4,
     paused_paths=frozenset({"eats"}),
-    gate_closed_s=12.5,
+    blocked_for_s=12.5,
     provider_fault=OperatorFault.SPENDING_CAP,
     cached_bytes={"in": 100, "out": 0},
 )

@@ -17,7 +17,7 @@ from quel.core.sweep_stuck_jobs import (
     PendingJob,
     ProcessingJob,
     SweepContext,
-    Verdict,
+    SweepDecision,
     decide_orphan,
     decide_pending,
     decide_processing,
@@ -29,7 +29,7 @@ QUIET = SweepContext(
     stuck_after_s=600,
     max_recoveries=3,
     flow_silent_s=10_000,
-    gate_closed=False,
+    provider_blocked=False,
     closed_paths=frozenset(),
 )
 
@@ -52,8 +52,8 @@ def pending(*, silent_s=61.0, recoveries=0, in_hand=True, job_id=JOB):
     return PendingJob(job_id, "fashion", WHEN, silent_s, recoveries, in_hand)
 
 
-def judge(job, context, waiting: bool | None = False) -> Verdict:
-    """The verdict on a job all of whose messages are lost, waiting, or not to be told (None)."""
+def judge(job, context, waiting: bool | None = False) -> SweepDecision:
+    """The decision on a job all of whose messages are lost, waiting, or not to be told (None)."""
     return decide_processing(job, context, lambda _: waiting)
 
 
@@ -63,7 +63,7 @@ READY, MADE, PLANNED = ImageState.READY, ImageState.MADE, ImageState.PLANNED
 @pytest.mark.parametrize(
     "context",
     [
-        replace(QUIET, gate_closed=True),
+        replace(QUIET, provider_blocked=True),
         replace(QUIET, closed_paths=frozenset({"fashion"})),
         replace(QUIET, closed_paths=frozenset({"*"})),
         replace(QUIET, flow_silent_s=5.0),
@@ -80,9 +80,9 @@ def test_an_image_whose_lease_is_alive_is_not_stuck():
 
 
 def test_a_lease_that_ran_out_is_a_recovery_at_once_and_frees_its_image():
-    verdict = judge(processing(ImageState.GENERATING, silent_s=31, lapsed=(0,)), QUIET)
-    assert verdict.action is Action.RECOVER
-    assert [message.step for message in verdict.messages] == [Step.GENERATE_IMAGE]
+    decision = judge(processing(ImageState.GENERATING, silent_s=31, lapsed=(0,)), QUIET)
+    assert decision.action is Action.RECOVER
+    assert [message.step for message in decision.messages] == [Step.GENERATE_IMAGE]
 
 
 def test_silence_without_a_reason_is_a_recovery():
@@ -90,9 +90,9 @@ def test_silence_without_a_reason_is_a_recovery():
 
 
 def test_lost_messages_are_sent_again_long_before_a_job_counts_as_stuck():
-    verdict = judge(processing(PLANNED, MADE, silent_s=61), QUIET)
-    assert verdict.action is Action.SEND_AGAIN
-    assert {message.step for message in verdict.messages} == {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}
+    decision = judge(processing(PLANNED, MADE, silent_s=61), QUIET)
+    assert decision.action is Action.SEND_AGAIN
+    assert {message.step for message in decision.messages} == {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}
 
 
 @pytest.mark.parametrize("silent_s", [61, 100_000])
@@ -118,8 +118,8 @@ def test_a_lost_message_is_found_and_its_recoveries_are_bounded_while_others_flo
 @pytest.mark.parametrize("state", [PLANNED, MADE])
 def test_where_nobody_can_tell_a_job_is_nudged_once_in_a_while_and_never_closed(state):
     assert judge(processing(state, silent_s=61), QUIET, waiting=None).messages == ()
-    verdict = judge(processing(state, fruitless=99), QUIET, waiting=None)
-    assert (verdict.action, len(verdict.messages)) == (Action.RECOVER, 1)
+    decision = judge(processing(state, fruitless=99), QUIET, waiting=None)
+    assert (decision.action, len(decision.messages)) == (Action.RECOVER, 1)
 
 
 def test_a_lapsed_lease_closes_no_job_whose_other_images_wait_for_their_turn_while_others_flow():
@@ -131,8 +131,8 @@ def test_a_lapsed_lease_closes_no_job_whose_other_images_wait_for_their_turn_whi
 
 
 def test_a_job_whose_images_all_ended_is_closed_by_a_message():
-    verdict = judge(processing(ImageState.STORED, ImageState.FAILED, silent_s=0), QUIET)
-    assert [message.step for message in verdict.messages] == [Step.FINALIZE_JOB]
+    decision = judge(processing(ImageState.STORED, ImageState.FAILED, silent_s=0), QUIET)
+    assert [message.step for message in decision.messages] == [Step.FINALIZE_JOB]
 
 
 def test_recoveries_in_vain_close_the_job():
@@ -147,9 +147,9 @@ def test_recoveries_in_vain_close_the_job():
     st.booleans(),
     st.booleans(),
 )
-def test_a_job_whose_paid_bytes_are_kept_is_never_closed(states, silent_s, fruitless, leased, gate):
+def test_a_job_whose_paid_bytes_are_kept_is_never_closed(states, silent_s, fruitless, leased, blocked):
     job = processing(*states, silent_s=silent_s, fruitless=fruitless, leased=leased, kept_bytes=True)
-    assert judge(job, replace(QUIET, gate_closed=gate)).action is not Action.CLOSE
+    assert judge(job, replace(QUIET, provider_blocked=blocked)).action is not Action.CLOSE
 
 
 def test_a_pending_job_is_lost_only_on_no_queue_and_after_a_minute():
@@ -185,7 +185,7 @@ def test_looking_again_asks_exactly_for_what_the_rows_call_for(states):
 @pytest.mark.parametrize(
     ("state", "context"),
     [
-        (READY, replace(QUIET, gate_closed=True)),
+        (READY, replace(QUIET, provider_blocked=True)),
         (READY, replace(QUIET, closed_paths=frozenset({"*"}))),
         (PLANNED, replace(QUIET, inputs_full=True)),
     ],

@@ -6,6 +6,7 @@ from periodiq import PeriodiqMiddleware
 
 from quel.actors.admission.middleware import AdmissionMiddleware
 from quel.actors.admission.preparation import PreparationMiddleware
+from quel.actors.consumer_heartbeat import ConsumerHeartbeat
 from quel.actors.middleware.health import HealthMiddleware
 from quel.actors.middleware.ingest import IngestMiddleware
 from quel.actors.middleware.metrics import MetricsMiddleware
@@ -14,7 +15,6 @@ from quel.actors.middleware.retries import DurableRetries
 from quel.actors.middleware.scheduler_health import SchedulerHealthMiddleware
 from quel.actors.middleware.sweep_heartbeat import SweepHeartbeatMiddleware
 from quel.actors.middleware.worker_setup import WorkerSetup
-from quel.actors.pulse import ConsumerHeartbeat
 from quel.actors.redis_broker import PollingRedisBroker
 from quel.adapters.redis.client import connect
 from quel.core.errors import SettingsError
@@ -30,7 +30,7 @@ def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramati
 
     Raises SettingsError where traces are asked for and cannot be written.
     """
-    pulse = ConsumerHeartbeat()
+    beats = ConsumerHeartbeat()
     middleware: list[dramatiq.Middleware] = [
         WorkerSetup(settings),  # first: checks the settings and builds the neighbours the others use
         TimeLimit(),  # a generous backstop; calls carry deadlines of their own
@@ -44,13 +44,15 @@ def make_broker(settings: Settings, files: MetricFiles | None = None) -> dramati
         SweepHeartbeatMiddleware(),  # the sweep's heartbeat
         SchedulerHealthMiddleware(settings),  # health of the scheduler, which is no worker
         HealthMiddleware(
-            settings, pulse, files
+            settings, beats, files
         ),  # after the threads it tells of: they start and end within it
         *_traces(settings),  # only where a collector is configured
         MetricsMiddleware(),  # innermost: measures the actor alone
     ]
     client = connect(settings.broker_redis)
-    return PollingRedisBroker(pulse=pulse, client=client, middleware=middleware, maintenance_chance=_ALWAYS)
+    return PollingRedisBroker(
+        heartbeat=beats, client=client, middleware=middleware, maintenance_chance=_ALWAYS
+    )
 
 
 def _traces(settings: Settings) -> list[dramatiq.Middleware]:

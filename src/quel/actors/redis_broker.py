@@ -13,7 +13,7 @@ from typing import Any
 
 import dramatiq
 
-from quel.actors.pulse import HeartbeatBroker
+from quel.actors.consumer_heartbeat import HeartbeatBroker
 
 _OWN_LOOK_EVERY_S = 1.0
 _HAND_OVER_EVERY_S = 0.2  # a delayed message waits in its consumer, which hands it over when it is due

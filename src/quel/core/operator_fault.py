@@ -10,7 +10,7 @@ PROBE_EVERY_S = 60.0
 
 
 class OperatorFault(StrEnum):
-    """The fixed name of a fault: in logs, as a metric's label, as the gate's reason."""
+    """The fixed name of a fault: in logs, as a metric's label, as the circuit breaker's reason."""
 
     NO_QUOTA = "no_quota"
     SPENDING_CAP = "spending_cap"
@@ -44,5 +44,5 @@ _SENTENCES = {
 
 
 def operator_fault(reason: str | None) -> OperatorFault | None:
-    """The fault a gate's reason names, None for every other reason."""
+    """The fault a circuit breaker's reason names, None for every other reason."""
     return OperatorFault(reason) if reason in frozenset(OperatorFault) else None

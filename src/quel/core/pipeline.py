@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Step(StrEnum):
-    """The actors and their queues, in the order a job meets them."""
+    """The actors and their queues, in the order a job meets them; and what operators ask of many."""
 
     FETCH_JOB = "fetch_job"
     PREPARE_INPUTS = "prepare_inputs"
@@ -15,6 +15,7 @@ class Step(StrEnum):
     PERSIST_OUTPUT = "persist_output"
     FINALIZE_JOB = "finalize_job"
     SWEEP_STUCK_JOBS = "sweep_stuck_jobs"
+    RUN_BULK = "run_bulk"
 
 
 MOST_STARTS = 3

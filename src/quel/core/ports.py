@@ -34,7 +34,7 @@ from quel.core.prepare_inputs import (
 )
 from quel.core.prompting.picture import PictureId
 from quel.core.provenance import DigitalSourceType
-from quel.core.quota import Later, Slot, Verdict
+from quel.core.quota import CallResult, Later, Slot
 from quel.core.submission import Submission
 from quel.core.sweep_stuck_jobs import OpenJobs, Orphan, PendingJob, ProcessingJob
 from quel.core.takes import Signs, TakeRules, TurnedDown
@@ -178,7 +178,7 @@ class FetchJobRows(Protocol):
     def claim(self, facts: JobFacts, start: Start, *, price: int, result_owner: str) -> ClaimEnd:
         """pending → processing with the plan's rows, its credits held; or why not."""
 
-    def park(self, job_id: UUID) -> None:
+    def defer(self, job_id: UUID) -> None:
         """Notes that quel has a pending job in hand, so that the sweep minds it whatever its age."""
 
     def unclaimed_kind(self, job_id: UUID) -> Kind | None:
@@ -393,11 +393,11 @@ class Quota(Protocol):
     def give_back(self, slot: Slot) -> None:
         """Returns a slot no call was made with."""
 
-    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, result: CallResult | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; for how many seconds everyone stays away now."""
 
-    def closed_for_s(self) -> float:
-        """For how long everyone stays away."""
+    def blocked_for_s(self) -> float:
+        """For how long no call may begin: the circuit breaker is open, or the day's quota used up."""
 
     def keep(self, owners: list[str]) -> None:
         """Prolongs the slots of calls that are still under way."""
@@ -415,18 +415,18 @@ class Quota(Protocol):
 
 
 class AdmissionController(Protocol):
-    """Rings generate_image when images that had to wait may go."""
+    """Sends for generate_image when images that had to wait may go."""
 
     def ask(self, reserve: Callable[[], Slot | Later]) -> Slot | Later:
         """What `reserve` answers; Later with the reason "known" while nobody may call anyway."""
 
-    def closed_for_s(self) -> float:
+    def blocked_for_s(self) -> float:
         """For how long this process knows that no call may begin."""
 
     def wait(self, later: Later) -> None:
         """An image waits: notify again when `later` is over, or when a call ends."""
 
-    def closed(self, seconds: float) -> None:
+    def block(self, seconds: float) -> None:
         """The provider or the quota keeps everyone away for so long."""
 
     def call_ended(self) -> bool:

@@ -13,8 +13,9 @@ PROVIDER_ZONE = ZoneInfo("America/Los_Angeles")
 class Slot:
     """Permission for one call, `wait_s` from its reservation: at `due_at_s` on the monotonic clock.
 
-    `attention`: the gate wants to hear how it went. `known` tells from which counts it was reserved; empty
-    where there is no limit. `place` names the server that the call goes to, where there are several.
+    `attention`: the circuit breaker wants to hear how it went. `known` tells from which counts it was
+    reserved; empty where there is no limit. `place` names the server that the call goes to, where there are
+    several.
     """
 
     owner: str
@@ -30,10 +31,10 @@ class Slot:
 class Later:
     """No call may begin for `wait_s`.
 
-    `reason` is the limit that is reached (minute, day, concurrency, probe), what the gate was closed for (a
-    Verdict or an OperatorFault), the room that is missing (blobs, memory), that the counts were lost (lost),
-    what a process knows by itself (known, paused, path, provider, threads), or of an engine's servers that
-    all have a call (places) or are away (servers).
+    `reason` is the limit that is reached (minute, day, concurrency, probe), what opened the circuit breaker
+    (a CallResult or an OperatorFault), the room that is missing (blobs, memory), that the counts were lost
+    (lost), what a process knows by itself (known, paused, path, provider, threads), or of an engine's servers
+    that all have a call (places) or are away (servers).
     """
 
     wait_s: float
@@ -60,8 +61,8 @@ class CallsBegun:
     under_way: tuple[str, ...]
 
 
-class Verdict(StrEnum):
-    """What the gate is told of a call."""
+class CallResult(StrEnum):
+    """What the circuit breaker is told of a call; `answered` alone closes it again."""
 
     ANSWERED = "answered"
     MINUTE = "minute"

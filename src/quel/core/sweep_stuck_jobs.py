@@ -16,7 +16,7 @@ GRACE_S = 60.0
 class PendingJob:
     """A pending job: when its row last changed, how long ago that is, and how often it was recovered.
 
-    `in_hand` says that quel had it before: parked it, sent for it, claimed it. A `claimed` one was set back
+    `in_hand` says that quel had it before: deferred it, sent for it, claimed it. A `claimed` one was set back
     by hand and may have images that are paid for: it is never closed from here.
     """
 
@@ -127,15 +127,15 @@ class OpenJobs:
 class SweepContext:
     """What goes on around a job. `flow_silent_s`: how long no image of any job has moved.
 
-    `closed_paths` are switched off or paused (`*` for all); `gate_closed` says that the provider, the quota
-    or answers not yet stored keep everyone away from the provider, `inputs_full` that no further job can be
+    `closed_paths` are switched off or paused (`*` for all); `provider_blocked` says that the provider, the
+    quota or answers not yet stored keep everyone away from it, `inputs_full` that no further job can be
     prepared. `prepared_up_to`: see OpenJobs.
     """
 
     stuck_after_s: float
     max_recoveries: int
     flow_silent_s: float
-    gate_closed: bool
+    provider_blocked: bool
     closed_paths: frozenset[str]
     inputs_full: bool = False
     prepared_up_to: Mapping[str, int] = field(default_factory=dict)
@@ -166,17 +166,17 @@ class Action(Enum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SweepDecision:
     """An action, and the messages that go with it."""
 
     action: Action
     messages: tuple[StepMessage, ...] = ()
 
 
-_LEAVE = Verdict(Action.LEAVE)
+_LEAVE = SweepDecision(Action.LEAVE)
 
 
-def decide_pending(job: PendingJob, context: SweepContext, *, on_a_queue: bool) -> Verdict:
+def decide_pending(job: PendingJob, context: SweepContext, *, on_a_queue: bool) -> SweepDecision:
     """A pending job is lost when it is on no queue and its path is open."""
     if on_a_queue or context.is_closed(job.path) or job.silent_s < min(GRACE_S, context.stuck_after_s):
         return _LEAVE
@@ -184,20 +184,20 @@ def decide_pending(job: PendingJob, context: SweepContext, *, on_a_queue: bool) 
         if job.silent_s < context.stuck_after_s:
             return _LEAVE
         if not job.claimed:
-            return Verdict(Action.CLOSE)
-    return Verdict(Action.RECOVER, (StepMessage(Step.FETCH_JOB, job.job_id),))
+            return SweepDecision(Action.CLOSE)
+    return SweepDecision(Action.RECOVER, (StepMessage(Step.FETCH_JOB, job.job_id),))
 
 
 def decide_processing(
     job: ProcessingJob, context: SweepContext, waiting: Callable[[StepMessage], bool | None]
-) -> Verdict:
+) -> SweepDecision:
     """A claimed job is stuck when a lease has run out, or nothing about it moves and it does not wait.
 
     `waiting` says whether a message waits, is delayed or under way; None when nobody can tell. A job whose
     messages are there waits, however long. Images that are ready need none: the workers look for them.
     """
     if all(state in FINAL_STATES for _, state in job.images):
-        return Verdict(Action.SEND_AGAIN, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
+        return SweepDecision(Action.SEND_AGAIN, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
     if job.lapsed:
         has_its_turn_yet = (
             job.has(ImageState.READY) and context.flowing
@@ -208,7 +208,7 @@ def decide_processing(
     needed = [message for message in next_steps(job.job_id, job.images) if _is_needed(message, job, context)]
     lost = tuple(message for message in needed if waiting(message) is False)
     if job.silent_s < context.stuck_after_s:
-        return Verdict(Action.SEND_AGAIN, lost)
+        return SweepDecision(Action.SEND_AGAIN, lost)
     if lost:
         return _recover_or_close(job, context, may_close=True)
     if any(waiting(message) is None for message in needed):
@@ -225,20 +225,20 @@ def decide_orphan(orphan: Orphan, context: SweepContext) -> Action:
     return Action.CLOSE if in_vain else Action.RECOVER
 
 
-def _recover_or_close(job: ProcessingJob, context: SweepContext, *, may_close: bool) -> Verdict:
+def _recover_or_close(job: ProcessingJob, context: SweepContext, *, may_close: bool) -> SweepDecision:
     may_close = may_close and not job.kept_bytes and not _is_held_up(job, context)
     if may_close and job.fruitless >= context.max_recoveries:
-        return Verdict(Action.CLOSE)
+        return SweepDecision(Action.CLOSE)
     lapsed = frozenset(job.lapsed)
     states = [(no, ImageState.READY if no in lapsed else state) for no, state in job.images]
-    return Verdict(Action.RECOVER, next_steps(job.job_id, states))
+    return SweepDecision(Action.RECOVER, next_steps(job.job_id, states))
 
 
 def _is_held_up(job: ProcessingJob, context: SweepContext) -> bool:
     """Whether something that concerns everyone, or an operator's word, keeps the job from going on."""
     if job.has(ImageState.PLANNED) and not context.may_be_prepared(job):
         return True
-    return job.has(ImageState.READY) and (context.is_closed(job.path) or context.gate_closed)
+    return job.has(ImageState.READY) and (context.is_closed(job.path) or context.provider_blocked)
 
 
 def _is_needed(message: StepMessage, job: ProcessingJob, context: SweepContext) -> bool:

@@ -139,7 +139,7 @@ class GiveUpTake:
         return f"take_{self.reason}"
 
 
-Verdict = Keep | Reroll | GiveUpTake
+TakeDecision = Keep | Reroll | GiveUpTake
 
 
 def faults(
@@ -177,7 +177,7 @@ def judge(
     may_stay_near: bool = False,
     least_px: float = LEAST_PX,
     same_picture: float = SAME_PICTURE,
-) -> Verdict:
+) -> TakeDecision:
     """What becomes of a take whose image was made again `rerolls` times (see `faults`)."""
     found = faults(signs, may_stay_near=may_stay_near, least_px=least_px, same_picture=same_picture)
     worst = next((reason for reason in found if rules.of(reason) is Check.REROLL), None)
@@ -186,7 +186,7 @@ def judge(
     return Reroll(worst) if rerolls < rules.rerolls else out_of_rerolls(worst, rules)
 
 
-def out_of_rerolls(reason: Reason, rules: TakeRules) -> Verdict:
+def out_of_rerolls(reason: Reason, rules: TakeRules) -> TakeDecision:
     """What becomes of a bad take when the image or its job has no re-roll left."""
     if rules.keep_exhausted and reason not in CERTAIN:
         return Keep((reason,))

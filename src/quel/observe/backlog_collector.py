@@ -57,7 +57,8 @@ INGEST_SEEN = StateGauge(
 SWEPT = StateGauge("quel_sweep_last_run_timestamp_seconds", "When the sweep last came through.")
 REJECTED = StateGauge("quel_rejected_entries", "Entries of raw lists kept for an operator.")
 PAUSED = StateGauge("quel_paused", "1 where an operator has stopped new images; * is all paths.", ("path",))
-GATE_CLOSED = StateGauge("quel_quota_gate_closed_seconds", "For how long no provider call may begin.")
+# Named when the circuit breaker was a gate: alerts and dashboards know it so.
+BLOCKED = StateGauge("quel_quota_gate_closed_seconds", "For how long no provider call may begin.")
 PROVIDER_FAULT = StateGauge(
     "quel_provider_needs_operator", "1 where images wait for an operator to mend this.", ("reason",)
 )
@@ -65,7 +66,7 @@ CACHED_BYTES = StateGauge("quel_cached_bytes", "Bytes of pictures between stages
 
 STATE_GAUGES = (
     NEIGHBOUR_UP, OPEN_JOBS, OLDEST_JOB, OPEN_IMAGES, OLDEST_IMAGE, QUEUE_MESSAGES, RAW_ENTRIES, INGEST_SEEN,
-    SWEPT, REJECTED, PAUSED, GATE_CLOSED, PROVIDER_FAULT, CACHED_BYTES,
+    SWEPT, REJECTED, PAUSED, BLOCKED, PROVIDER_FAULT, CACHED_BYTES,
 )  # fmt: skip
 
 _JOB_STATES = ("pending", "processing")
@@ -134,7 +135,7 @@ def _tell_lists(lists: QueueBacklog) -> Iterator[GaugeMetricFamily]:
         yield SWEPT.family([((), lists.swept_at)])
     yield REJECTED.family([((), lists.rejected)])
     yield PAUSED.family(((path,), float(path in lists.paused_paths)) for path in ("*", *sorted(ALL_PATHS)))
-    yield GATE_CLOSED.family([((), lists.gate_closed_s)])
+    yield BLOCKED.family([((), lists.blocked_for_s)])
     yield PROVIDER_FAULT.family(
         ((fault.value,), float(fault is lists.provider_fault)) for fault in OperatorFault
     )

@@ -256,7 +256,7 @@ def _gemini(services: OperatorServices) -> Iterator[Finding]:
 def _quota(services: OperatorServices) -> Iterator[Finding]:
     if not names_gemini(services.settings):
         return
-    yield doctor.judge_gate(services.quota.state(), services.quota.closed_for_s())
+    yield doctor.judge_quota(services.quota.state(), services.quota.blocked_for_s())
     settings = services.settings
     limits = (settings.gemini_rpm, settings.gemini_rpd, settings.gemini_concurrency)
     used = doctor.judge_quota_use(quota_use(services.redis), *limits) if any(limits) else None

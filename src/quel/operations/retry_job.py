@@ -16,9 +16,9 @@ from quel.core.operations.retry_job import (
     Missing,
     Objection,
     OneImage,
+    decide_anew,
     images_to_make,
     plan_from_input,
-    why_not_anew,
 )
 from quel.core.pipeline import Step, StepMessage
 from quel.operations.action_log import recorded
@@ -103,9 +103,9 @@ def _fetch_anew(services: OperatorServices, facts: JobFacts) -> FetchedAnew | No
     job_id, is_open = facts.job_id, facts.status in OPEN_STATUSES
     if is_open and services.lost_jobs.find(job_id) is None:
         raise Conflict(f"The job is still {facts.status}: only a job that has ended is taken up again.")
-    objection = why_not_anew(facts, services.rules.intake)
-    if objection is not None:
-        return _nothing_missing(objection)
+    decision = decide_anew(facts, services.rules.intake)
+    if isinstance(decision, Objection):
+        return _nothing_missing(decision)
     services.cancellations.clear(job_id)
     moved = (
         services.lost_jobs.take_in_hand(job_id)

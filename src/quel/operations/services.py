@@ -6,6 +6,7 @@ asked first whether it has the database that the settings name.
 """
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.audit import AuditRows
     from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
     from quel.adapters.postgres.operations.backlog import JobBacklogReader
+    from quel.adapters.postgres.operations.bulk import BulkRows
     from quel.adapters.postgres.operations.job_list import JobListRows
     from quel.adapters.postgres.operations.job_page import JobPageRows
     from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
@@ -59,6 +61,12 @@ class OperatorServices:
         self.actor = actor
         self._threads = threads
         self._closers: list[Callable[[], object]] = []
+
+    def acting_as(self, actor: Actor) -> "OperatorServices":
+        """The same neighbours in somebody else's name; they are closed with these."""
+        other = copy(self)
+        other.actor = actor
+        return other
 
     def close(self) -> None:
         """Closes what was connected to."""
@@ -134,6 +142,13 @@ class OperatorServices:
         from quel.adapters.postgres.operations.job_list import JobListRows
 
         return JobListRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def bulk(self) -> "BulkRows":
+        """Acts on many jobs."""
+        from quel.adapters.postgres.operations.bulk import BulkRows
+
+        return BulkRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
 
     @cached_property
     def job_page(self) -> "JobPageRows":

@@ -5,9 +5,9 @@ from uuid import UUID
 from quel.core.errors import NotFound, QuelError
 from quel.core.operations.job_page import (
     ImageFacts,
+    JobContext,
     JobPage,
     ShownImage,
-    Surroundings,
     job_waits_for,
     waits_for,
 )
@@ -23,32 +23,33 @@ def show_job(services: OperatorServices, job_id: UUID, *, prompts: bool = False)
     facts = services.job_page.read(job_id, prompts=prompts)
     if facts is None:
         raise NotFound(f"There is no job {job_id}.")
-    around = surroundings(services) if not facts.view.is_closed else NOTHING_HOLDS
+    context = job_context(services) if not facts.view.is_closed else NOTHING_HOLDS
     path = facts.view.path
     return JobPage(
         job=facts,
         images=tuple(
-            ShownImage(image, waits_for(image, path, around), _url(services, image)) for image in facts.images
+            ShownImage(image, waits_for(image, path, context), _url(services, image))
+            for image in facts.images
         ),
-        waits_for=job_waits_for(facts.view, len(facts.images), around),
+        waits_for=job_waits_for(facts.view, len(facts.images), context),
         charged=sum(image.charged for image in facts.images),
         cost_usd=round(sum(image.cost_usd for image in facts.images), 5),
     )
 
 
-NOTHING_HOLDS = Surroundings({}, frozenset(), 0.0, "")
+NOTHING_HOLDS = JobContext({}, frozenset(), 0.0, "")
 
 
-def surroundings(services: OperatorServices) -> Surroundings:
+def job_context(services: OperatorServices) -> JobContext:
     """What holds images back now: pauses, disabled paths, the provider's quota. Raises SettingsError."""
     disabled = frozenset(services.rules.intake.disabled_paths)
     try:
         paused = services.pause.notes()
-        gate = services.quota.state()
-        closed_s = services.quota.closed_for_s()
+        breaker = services.quota.state()
+        blocked_s = services.quota.blocked_for_s()
     except QuelError as error:
-        return Surroundings({}, disabled, 0.0, "", str(error))
-    return Surroundings(paused, disabled, closed_s, gate.get("reason", ""))
+        return JobContext({}, disabled, 0.0, "", str(error))
+    return JobContext(paused, disabled, blocked_s, breaker.get("reason", ""))
 
 
 def _url(services: OperatorServices, image: ImageFacts) -> str | None:

@@ -33,7 +33,7 @@ from quel.adapters.postgres.prepare_inputs import PrepareInputsRows
 from quel.adapters.postgres.sweep_stuck_jobs import SweepStuckJobsRows
 from quel.adapters.redis.blobs import Blobs
 from quel.adapters.redis.cancellations import Cancellations
-from quel.adapters.redis.ingest import Ingest
+from quel.adapters.redis.ingest import ReliableQueue
 from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.queues import Queues
 from quel.adapters.redis.quota import GeminiQuota
@@ -46,7 +46,7 @@ DURING_S = 0.4
 """How long a call has been under way when `during` strikes."""
 
 _CALLS: dict[type, tuple[str, ...]] = {
-    Ingest: ("take", "done", "rescue"),
+    ReliableQueue: ("take", "done", "reclaim"),
     RejectedEntries: ("keep",),
     FetchLineRows: ("line_up", "take", "leave"),
     FetchJobRows: ("load", "claim", "unclaimed_kind"),
@@ -62,7 +62,7 @@ _CALLS: dict[type, tuple[str, ...]] = {
         "put_input", "put_output", "output", "inputs_and_output", "has_outputs", "drop_output", "drop_job",
         "inputs_full",
     ),
-    GeminiQuota: ("reserve", "give_back", "report", "closed_for_s"),
+    GeminiQuota: ("reserve", "give_back", "report", "blocked_for_s"),
     Pause: ("paused_paths",),
     Queues: ("waiting", "jobs_to_fetch", "foreign_ids"),
     SupabaseStorage: ("read_reference", "write_result", "stored_size_bytes", "delete_results"),

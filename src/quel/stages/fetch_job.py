@@ -59,7 +59,7 @@ def _decide(services: Services, facts: Facts) -> tuple[StepMessage, ...]:
         case Foreign(kind):
             _leave_to_others(services, job_id, kind)
         case Defer(path):
-            services.fetch_job.park(job_id)
+            services.fetch_job.defer(job_id)
             emit(Event.JOB_PARKED, path=path)
         case Skip(status):
             emit(Event.JOB_IGNORED, status=status.value)

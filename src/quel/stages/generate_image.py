@@ -30,7 +30,7 @@ from quel.core.outcome import (
     blame,
 )
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage
-from quel.core.quota import Later, Slot, Verdict
+from quel.core.quota import CallResult, Later, Slot
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
 from quel.core.services import Lane, Services
 from quel.core.takes import GiveUpTake, Keep, Reroll
@@ -93,7 +93,7 @@ def _serve(
         lane.admission.wait(slot)
         return False, _reroute(services, lane)
     services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
-    claimed, messages = _take(services, lane, slot, open_paths)
+    claimed, messages = _claim(services, lane, slot, open_paths)
     if claimed is None:
         lane.quota.give_back(slot)
         if open_paths != EveryPath():  # images may wait for their path; else there is simply none
@@ -241,7 +241,7 @@ def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage,
     return (StepMessage(Step.FINALIZE_JOB, claimed.job_id),)
 
 
-def _take(
+def _claim(
     services: Services, lane: Lane, slot: Slot, open_paths: OpenPaths
 ) -> tuple[ClaimedImage | None, tuple[StepMessage, ...]]:
     """The image whose turn it is, passing over payers without the credits, and what those lead to."""
@@ -336,7 +336,7 @@ def _follow(
             return (StepMessage(Step.GENERATE_IMAGE, claimed.job_id, claimed.image_no, delay_s),)
         case WaitForQuota() | WaitForOperator():
             _reschedule(services, claimed, 0.0)
-            lane.admission.wait(Later(lane.admission.closed_for_s() or _NO_TURN_FOR_S, "provider"))
+            lane.admission.wait(Later(lane.admission.blocked_for_s() or _NO_TURN_FOR_S, "provider"))
             return ()
         case GiveUp(code, message, account):
             return _give_up(services, claimed, code, message, account=account)
@@ -419,24 +419,24 @@ def _give_up(
 
 
 def _report(lane: Lane, slot: Slot, outcome: Outcome) -> None:
-    verdict, pause_s = _verdict(outcome)
-    closed_for_s = lane.quota.report(slot, verdict, pause_s=pause_s)
+    result, pause_s = _call_result(outcome)
+    blocked_for_s = lane.quota.report(slot, result, pause_s=pause_s)
     said = getattr(outcome, "said", "")
     if isinstance(outcome, Stalled):
         emit(Event.PROVIDER_NEEDS_OPERATOR, code=outcome.code, reason=outcome.fault.sentence, said=said)
-    if closed_for_s > 0:
-        emit(Event.PROVIDER_WAITING, quota=verdict.value, wait_s=round(closed_for_s, 3), said=said)
-        lane.admission.closed(closed_for_s)
+    if blocked_for_s > 0:
+        emit(Event.PROVIDER_WAITING, quota=result.value, wait_s=round(blocked_for_s, 3), said=said)
+        lane.admission.block(blocked_for_s)
 
 
-def _verdict(outcome: Outcome) -> tuple[Verdict | OperatorFault, float]:
+def _call_result(outcome: Outcome) -> tuple[CallResult | OperatorFault, float]:
     match outcome:
         case Stalled(fault):  # the provider's own word on when to come back knows nothing of the operator
             return fault, PROBE_EVERY_S
         case Wait(scope, retry_after):
-            verdicts = {QuotaScope.MINUTE: Verdict.MINUTE, QuotaScope.DAY: Verdict.DAY}
-            return verdicts.get(scope, Verdict.UNKNOWN), retry_after.total_seconds() if retry_after else 0.0
+            results = {QuotaScope.MINUTE: CallResult.MINUTE, QuotaScope.DAY: CallResult.DAY}
+            return results.get(scope, CallResult.UNKNOWN), retry_after.total_seconds() if retry_after else 0.0
         case Transient(overloaded=True):
-            return Verdict.OVERLOADED, 0.0
+            return CallResult.OVERLOADED, 0.0
         case _:
-            return Verdict.ANSWERED, 0.0
+            return CallResult.ANSWERED, 0.0

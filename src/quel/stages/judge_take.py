@@ -1,4 +1,4 @@
-"""Judges an image's take once its bytes are kept: the same take gets the same verdict after a crash.
+"""Judges an image's take once its bytes are kept: the same take gets the same decision after a crash.
 
 A check that fails or takes too long keeps the picture: nobody's work waits for a second opinion. The bytes of
 a take that is turned down stay until the next call, which knows them by their digest and forgets them under
@@ -22,8 +22,8 @@ from quel.core.takes import (
     Keep,
     Reroll,
     Signs,
+    TakeDecision,
     TurnedDown,
-    Verdict,
     judge,
     least_pixels,
     out_of_rerolls,
@@ -42,7 +42,7 @@ def judge_take(
     answer: PictureBytes,
     *,
     cost_usd: float,
-) -> Verdict | None:
+) -> TakeDecision | None:
     """What becomes of the take: for a Reroll its row says so already. None when the lease was lost."""
     signs = _looked_at(services, claimed, shown, answer) if services.rules.takes.is_on else None
     if signs is None:
@@ -51,7 +51,7 @@ def judge_take(
     capability = services.rules.capability(maker)
     least_px = least_pixels(capability.megapixels, claimed.image_size) if capability else LEAST_PX
     kind = BY_PATH.get(claimed.path)  # rows may be of a path that is no more
-    verdict = judge(
+    decision = judge(
         signs,
         rules,
         rerolls=claimed.rerolls,
@@ -59,17 +59,17 @@ def judge_take(
         least_px=least_px,
         same_picture=kind.same_picture if kind else SAME_PICTURE,
     )
-    if isinstance(verdict, Reroll):
-        take = TurnedDown(verdict.reason, signs.nearest, digest_of(answer))
+    if isinstance(decision, Reroll):
+        take = TurnedDown(decision.reason, signs.nearest, digest_of(answer))
         is_again = services.generate_image.turn_down(claimed, take, cost_usd=cost_usd, rules=rules)
         if is_again is None:
             return None
         if not is_again:
-            verdict = out_of_rerolls(verdict.reason, rules)
-    _tell(claimed, verdict, signs, cost_usd=cost_usd)
-    if not isinstance(verdict, Keep):
+            decision = out_of_rerolls(decision.reason, rules)
+    _tell(claimed, decision, signs, cost_usd=cost_usd)
+    if not isinstance(decision, Keep):
         _forget(services, claimed)
-    return verdict
+    return decision
 
 
 def is_turned_down(claimed: ClaimedImage, answer: PictureBytes) -> bool:
@@ -98,21 +98,21 @@ def _looked_at(services: Services, claimed: ClaimedImage, shown: Shown, answer: 
     return signs
 
 
-def _tell(claimed: ClaimedImage, verdict: Verdict, signs: Signs, *, cost_usd: float) -> None:
+def _tell(claimed: ClaimedImage, decision: TakeDecision, signs: Signs, *, cost_usd: float) -> None:
     """Says what became of a take that was looked at."""
     seen = {
         "seconds": round(signs.cpu_s, 4),
         "scores": {str(k): round(v, 3) for k, v in signs.scores.items()},
     }
-    if isinstance(verdict, Keep):
+    if isinstance(decision, Keep):
         emit(
-            Event.TAKE_KEPT, faults=[str(fault) for fault in verdict.faults], rerolls=claimed.rerolls, **seen
+            Event.TAKE_KEPT, faults=[str(fault) for fault in decision.faults], rerolls=claimed.rerolls, **seen
         )
         return
     emit(
         Event.TAKE_SPOILT,
-        verdict="rerolled" if isinstance(verdict, Reroll) else "failed",
-        reason=str(verdict.reason),
+        verdict="rerolled" if isinstance(decision, Reroll) else "failed",
+        reason=str(decision.reason),
         reference=signs.nearest,
         seed=claimed.seed,
         cost_usd=cost_usd,

@@ -1,6 +1,6 @@
 """sweep_stuck_jobs: looks again at everything that has not moved, from rows alone, once a minute.
 
-It works after Redis has lost everything, and any number of sweeps at once do no more than one. A verdict is
+It works after Redis has lost everything, and any number of sweeps at once do no more than one. A decision is
 carried out only on what has not moved since the look; rows of other programs are left alone.
 """
 
@@ -89,8 +89,8 @@ def _look_around(services: Services, jobs: OpenJobs) -> SweepContext:
         stuck_after_s=rules.stuck_after_s,
         max_recoveries=rules.max_recoveries,
         flow_silent_s=jobs.flow_silent_s,
-        gate_closed=any(
-            lane.quota.closed_for_s() > 0 or lane.quota.outputs_full() for lane in services.lanes
+        provider_blocked=any(
+            lane.quota.blocked_for_s() > 0 or lane.quota.outputs_full() for lane in services.lanes
         ),
         closed_paths=services.pause.paused_paths() | frozenset(rules.intake.disabled_paths),
         inputs_full=services.blobs.inputs_full(),
@@ -122,14 +122,14 @@ class _Pending:
         choice = choose_path((found.path,), services.rules.intake)
         job = found if isinstance(choice, Problem) else replace(found, path=choice.path)
         on_queues = self._on_queues()
-        verdict = decide_pending(job, context, on_a_queue=on_queues is None or job.job_id in on_queues)
-        if verdict.action is Action.CLOSE:
+        decision = decide_pending(job, context, on_a_queue=on_queues is None or job.job_id in on_queues)
+        if decision.action is Action.CLOSE:
             yield from _give_up(services, job, context)
-        elif verdict.action is Action.RECOVER:
+        elif decision.action is Action.RECOVER:
             if not services.sweep_stuck_jobs.recover_pending(job):
                 return
             _tell_recovery(job.job_id, job.path, "pending on no queue")
-        yield from verdict.messages
+        yield from decision.messages
 
 
 class _Processing:
@@ -141,18 +141,18 @@ class _Processing:
 
     def __call__(self, job: ProcessingJob) -> Iterator[StepMessage]:
         services, context = self._services, self._context
-        verdict = decide_processing(job, context, self._waits)
-        if verdict.action is Action.CLOSE:  # a worker may have died between keeping an answer and saying so
+        decision = decide_processing(job, context, self._waits)
+        if decision.action is Action.CLOSE:  # a worker may have died between keeping an answer and saying so
             still_open = [(job.job_id, no) for no, state in job.images if state not in FINAL_STATES]
             job = replace(job, kept_bytes=any(services.blobs.has_outputs(still_open)))
-            verdict = decide_processing(job, context, self._waits)
-        if verdict.action is Action.CLOSE:
+            decision = decide_processing(job, context, self._waits)
+        if decision.action is Action.CLOSE:
             yield from _give_up(services, job, context)
-        elif verdict.action is Action.RECOVER:
+        elif decision.action is Action.RECOVER:
             if not services.sweep_stuck_jobs.recover(job):
                 return
             _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
-        yield from verdict.messages
+        yield from decision.messages
 
     def _waits(self, message: StepMessage) -> bool | None:
         messages = self._messages(message.step)

@@ -90,12 +90,12 @@ def test_what_to_avoid_has_a_place_of_its_own_and_pictures_have_roles(services, 
 
 
 def test_a_closed_gate_of_one_engine_holds_up_no_image_of_the_other(services, look, order):
-    services.quota.close(86_400, "day")
+    services.quota.open_breaker(86_400, "day")
     began = services.clock.now
     order(3)
     assert services.clock.since(began) < 3600
-    look.quota.close(86_400, "servers")
-    services.quota.close(0, "")
+    look.quota.open_breaker(86_400, "servers")
+    services.quota.open_breaker(0, "")
 
 
 def test_what_waits_for_one_engine_keeps_no_job_of_another_from_being_prepared(services, studio, job_after):
@@ -184,7 +184,7 @@ def test_an_engine_that_is_out_for_long_hands_its_waiting_images_to_the_fallback
     job_id = job_after(Step.PREPARE_INPUTS, 3, path="beauty")
     images = services.tables.images_of(job_id)
     images[0].submission = NOTED  # a server may still be making it
-    look.quota.close(3600, "servers")
+    look.quota.open_breaker(3600, "servers")
     for seconds in (0, 299):
         services.clock.advance(seconds)
         assert generate_image(services, job_id, 0) == ()

@@ -244,7 +244,7 @@ def test_answers_not_yet_stored_keep_further_calls_away(services, ready):
 
 
 @pytest.mark.parametrize(
-    ("answer", "closed_for_s"),
+    ("answer", "blocked_for_s"),
     [
         (Wait(QuotaScope.MINUTE, timedelta(seconds=7)), 7.0),
         (Wait(QuotaScope.MINUTE, None), 2.0),
@@ -252,14 +252,14 @@ def test_answers_not_yet_stored_keep_further_calls_away(services, ready):
         (Wait(QuotaScope.DAY, None), 86_400.0),
     ],
 )
-def test_a_429_is_waiting_and_spends_nothing(services, ready, answer, closed_for_s):
+def test_a_429_is_waiting_and_spends_nothing(services, ready, answer, blocked_for_s):
     job_id = ready()
     services.engine.answer(answer)
     assert generate(services) == ()
     waiting = image(services, job_id)
     assert (waiting.state, waiting.attempts, waiting.broken_answers) == (ImageState.READY, 0, 0)
-    assert services.quota.closed_for_s() == last_wait(services).wait_s == closed_for_s
-    services.clock.advance(closed_for_s)
+    assert services.quota.blocked_for_s() == last_wait(services).wait_s == blocked_for_s
+    services.clock.advance(blocked_for_s)
     assert generate(services) == (*persist(job_id), RING)
 
 
@@ -274,7 +274,7 @@ def test_what_an_operator_must_mend_waits_for_the_next_probe_and_spends_nothing(
     waiting = image(services, job_id)
     assert (waiting.state, waiting.attempts, waiting.broken_answers) == (ImageState.READY, 0, 0)
     assert len(services.engine.requests) == 1
-    assert services.quota.closed_for_s() == PROBE_EVERY_S
+    assert services.quota.blocked_for_s() == PROBE_EVERY_S
     told = [event for event in events if event["event"] == "provider.needs_operator"]
     assert [(event["code"], event["reason"], event["said"]) for event in told] == [
         (fault.value, fault.sentence, "its words")

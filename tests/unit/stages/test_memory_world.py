@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from quel.adapters.postgres.image_state import TAKE
+from quel.adapters.postgres.image_state import CLAIM
 from quel.adapters.postgres.schema import pipeline_tables, product_tables
 from quel.core.open_paths import EveryPath
 from quel.core.pipeline import Step
@@ -31,13 +31,13 @@ def test_a_row_has_columns_of_its_table_and_no_others(row):
 
 def test_a_transition_that_writes_other_columns_than_this_world_does_is_noticed(services, job_after):
     job_id = job_after(Step.PREPARE_INPUTS)
-    with pytest.raises(TypeError, match='"take" sets'):
-        move(services.tables.images[job_id, 0], TAKE, services.clock, lease_owner="a worker")
+    with pytest.raises(TypeError, match='"claim" sets'):
+        move(services.tables.images[job_id, 0], CLAIM, services.clock, lease_owner="a worker")
 
 
 def test_an_image_moves_only_from_where_its_transition_starts(services, job_after):
     job_id = job_after(Step.PREPARE_INPUTS)
     assert services.generate_image.claim("a worker", EveryPath()) is not None
     image, until = services.tables.images[job_id, 0], services.clock.after(30)
-    assert not move(image, TAKE, services.clock, lease_owner="another", lease_until=until, starts=2)
+    assert not move(image, CLAIM, services.clock, lease_owner="another", lease_until=until, starts=2)
     assert image.lease_owner == "a worker"

@@ -235,14 +235,14 @@ def test_a_job_is_not_closed_while_an_answer_to_it_is_kept(services, studio, job
     assert studio.job_row(job_id).job_status is JobStatus.PROCESSING
 
 
-@pytest.mark.parametrize("closed_by", ["pause", "gate", "answers"])
+@pytest.mark.parametrize("closed_by", ["pause", "breaker", "answers"])
 def test_a_job_that_may_not_go_on_is_not_stuck(services, studio, job_after, closed_by):
     job_id = job_after(Step.PREPARE_INPUTS)
     match closed_by:
         case "pause":
             services.pause.pause("fashion", "maintenance")
-        case "gate":
-            services.quota.close(30 * STUCK_S, "day")
+        case "breaker":
+            services.quota.open_breaker(30 * STUCK_S, "day")
         case "answers":
             services.blobs.budget_bytes = 0
     assert stuck(services, MOST + 3) == [()] * (MOST + 3)

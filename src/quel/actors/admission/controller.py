@@ -29,7 +29,7 @@ class AdmissionController:
     """One a process, shared by its worker threads; `run` belongs to a thread of its own.
 
     `notify(n)` sends n messages, `due(most)` counts the images that could go, `backlog()` the messages
-    that no worker has fetched; all three may raise QuelError. `handful` is the number of worker threads.
+    that no worker has fetched; all three may raise QuelError. `threads` is how many take messages.
     """
 
     def __init__(
@@ -38,17 +38,17 @@ class AdmissionController:
         notify: Callable[[int], None],
         due: Callable[[int], int],
         backlog: Callable[[], int],
-        handful: int,
+        threads: int,
     ) -> None:
         self._notify, self._due, self._backlog = notify, due, backlog
-        self._handful = handful
+        self._threads = threads
         self._asking = threading.Lock()
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._dropped = 0
         self._known_due = 0
-        self._closed_until = 0.0
-        self._opens_with_a_call = False
+        self._blocked_until = 0.0
+        self._unblocked_by_a_call = False
         self._quiet_until = 0.0
         self._notify_at = math.inf
 
@@ -58,28 +58,28 @@ class AdmissionController:
         Raises what `reserve` raises.
         """
         with self._asking:
-            closed_for_s = self.closed_for_s()
-            if closed_for_s > 0:
-                return Later(closed_for_s, "known")
+            blocked_for_s = self.blocked_for_s()
+            if blocked_for_s > 0:
+                return Later(blocked_for_s, "known")
             answer = reserve()
             early_s = _LEAD_S if isinstance(answer, Slot) or answer.reason == "minute" else 0.0
-            self.closed(answer.wait_s - early_s)
-            self._opens_with_a_call = isinstance(answer, Later) and answer.reason == "concurrency"
+            self.block(answer.wait_s - early_s)
+            self._unblocked_by_a_call = isinstance(answer, Later) and answer.reason == "concurrency"
         if isinstance(answer, Later):
-            return Later(self.closed_for_s(), answer.reason)
-        self._notify_after(max(self._closed_until, self._quiet_until))
+            return Later(self.blocked_for_s(), answer.reason)
+        self._notify_after(max(self._blocked_until, self._quiet_until))
         return answer
 
-    def closed_for_s(self) -> float:
+    def blocked_for_s(self) -> float:
         """For how long this process knows that no call may begin."""
-        return max(0.0, self._closed_until - time.monotonic())
+        return max(0.0, self._blocked_until - time.monotonic())
 
-    def closed(self, seconds: float) -> None:
+    def block(self, seconds: float) -> None:
         """Nobody may call for so long."""
         with self._lock:
             until = time.monotonic() + min(seconds, _LONGEST_WAIT_S)
-            self._closed_until = max(self._closed_until, until)
-            self._opens_with_a_call = False
+            self._blocked_until = max(self._blocked_until, until)
+            self._unblocked_by_a_call = False
 
     def wait(self, later: Later) -> None:
         """Drops a message whose image cannot go; sends again when `later` is over."""
@@ -93,9 +93,9 @@ class AdmissionController:
     def call_ended(self) -> bool:
         """Whether to send for one of the dropped messages now that a call has ended."""
         with self._lock:
-            if self._opens_with_a_call:
-                self._closed_until = 0.0
-            if self._dropped == 0 or self._closed_until > time.monotonic():
+            if self._unblocked_by_a_call:
+                self._blocked_until = 0.0
+            if self._dropped == 0 or self._blocked_until > time.monotonic():
                 return False
             self._dropped -= 1
             return True
@@ -107,7 +107,7 @@ class AdmissionController:
             self._news.wait(self._pause_s())
             self._news.clear()
             now = time.monotonic()
-            if now < self._closed_until:
+            if now < self._blocked_until:
                 continue
             try:
                 if now >= self._notify_at:
@@ -120,7 +120,7 @@ class AdmissionController:
                 stop.wait(_TICK_S)
 
     def _pause_s(self) -> float:
-        notifies_at = max(self._notify_at, self._closed_until)
+        notifies_at = max(self._notify_at, self._blocked_until)
         return min(_TICK_S, max(0.0, notifies_at - time.monotonic()))
 
     def _notify_after(self, moment: float) -> None:
@@ -133,7 +133,7 @@ class AdmissionController:
 
     def _notify_of_dropped(self) -> None:
         if self._known_due == 0:
-            self._known_due = self._due(self._handful)
+            self._known_due = self._due(self._threads)
         with self._lock:
             number = min(1, self._dropped, self._known_due)
             self._dropped = self._dropped - number if self._known_due else 0
@@ -144,6 +144,6 @@ class AdmissionController:
 
     def _notify_of_forgotten(self) -> None:
         if self._dropped == 0:
-            missing = self._due(self._handful) - self._backlog()
+            missing = self._due(self._threads) - self._backlog()
             if missing > 0:
                 self._notify(missing)

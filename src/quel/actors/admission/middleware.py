@@ -63,5 +63,5 @@ def _controller(
         notify=notify,
         due=lambda most: services.generate_image.due(most, maker),
         backlog=lambda: services.queues.backlog(Step.GENERATE_IMAGE),
-        handful=threads,
+        threads=threads,
     )

@@ -13,7 +13,7 @@ import dramatiq
 import redis
 from prometheus_client import CollectorRegistry, multiprocess
 
-from quel.actors.pulse import ConsumerHeartbeat
+from quel.actors.consumer_heartbeat import ConsumerHeartbeat
 from quel.actors.runtime import runtime
 from quel.adapters.postgres.operations.backlog import JobBacklogReader
 from quel.adapters.postgres.pause import PausedRows
@@ -37,8 +37,8 @@ _SOCKET_TIMEOUT_S = 2.0
 class HealthMiddleware(dramatiq.Middleware):
     """Opens the port once the worker runs; does nothing where QUEL_HTTP_PORT is not set."""
 
-    def __init__(self, settings: Settings, pulse: ConsumerHeartbeat, files: MetricFiles | None) -> None:
-        self._settings, self._pulse, self._files = settings, pulse, files
+    def __init__(self, settings: Settings, heartbeat: ConsumerHeartbeat, files: MetricFiles | None) -> None:
+        self._settings, self._heartbeat, self._files = settings, heartbeat, files
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._port: HttpPort | None = None
@@ -48,7 +48,7 @@ class HealthMiddleware(dramatiq.Middleware):
         if self._settings.http_port is None:
             return
         lists, queues = self._connect(self._settings.redis), self._connect(self._settings.broker_redis)
-        notes = _Notes(worker, self._pulse, queues)
+        notes = _Notes(worker, self._heartbeat, queues)
         self._repeat(notes.take, every_s=_NOTE_EVERY_S)
         rows = JobBacklogReader(
             runtime.services.database,
@@ -103,15 +103,15 @@ class HealthMiddleware(dramatiq.Middleware):
 class _Notes:
     """What this process writes down every few seconds, for whichever process holds the port."""
 
-    def __init__(self, worker: dramatiq.Worker, pulse: ConsumerHeartbeat, queues: redis.Redis) -> None:
-        self._worker, self._pulse, self._queues = worker, pulse, queues
+    def __init__(self, worker: dramatiq.Worker, heartbeat: ConsumerHeartbeat, queues: redis.Redis) -> None:
+        self._worker, self._heartbeat, self._queues = worker, heartbeat, queues
         self._consumers = Consumers()
 
     def take(self) -> None:
         threads = self._worker.workers
         metrics.WORKER_THREADS.labels("wanted").set(self._worker.worker_threads)
         metrics.WORKER_THREADS.labels("alive").set(sum(thread.is_alive() for thread in threads))
-        moved_at_s = self._pulse.slowest_at_s(set(self._worker.consumers))
+        moved_at_s = self._heartbeat.slowest_at_s(set(self._worker.consumers))
         answers = _answers(self._queues)
         if self._consumers.move(now_s=time.monotonic(), moved_at_s=moved_at_s, redis_answers=answers):
             metrics.HEARTBEAT.set_to_current_time()

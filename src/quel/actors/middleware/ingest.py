@@ -9,7 +9,7 @@ import dramatiq
 from quel.actors.fetch_line import FetchLine
 from quel.actors.runtime import runtime
 from quel.adapters.redis.client import connect
-from quel.adapters.redis.ingest import Ingest
+from quel.adapters.redis.ingest import ReliableQueue
 from quel.adapters.redis.messages import send
 from quel.adapters.redis.rejected import RejectedEntries
 from quel.core.errors import QuelError
@@ -20,7 +20,7 @@ from quel.observe.logs import log_context
 from quel.settings import Settings
 
 _LONGEST_BLOCK_S = 1.0  # also bounds how long a shutdown waits for the thread
-_RESCUE_EVERY_S = 30.0
+_RECLAIM_EVERY_S = 30.0
 _TROUBLE_PAUSE_S = 1.0
 _BETWEEN_FEEDS_S = 0.02  # while jobs wait in line: time for one to be fetched
 
@@ -53,7 +53,7 @@ class IngestMiddleware(dramatiq.Middleware):
     def _run(self, broker: dramatiq.Broker, source: str) -> None:
         block_s = min(self._settings.ingest_block_s, _LONGEST_BLOCK_S)
         client = connect(self._settings.redis, socket_timeout_s=block_s + 5, patient=False)
-        ingest, rejected = Ingest(client, source, block_s=block_s), RejectedEntries(client)
+        queue, rejected = ReliableQueue(client, source, block_s=block_s), RejectedEntries(client)
         services = runtime.services
         line = FetchLine(
             services.fetch_line,
@@ -61,38 +61,38 @@ class IngestMiddleware(dramatiq.Middleware):
             backlog=lambda: services.queues.backlog(Step.FETCH_JOB),
         )
         emit(Event.LIST_WATCHED, list=source)
-        rescue_at = 0.0
+        reclaim_at = 0.0
         while not self._stop.is_set():
             try:
-                if time.monotonic() >= rescue_at:
-                    rescue_at = time.monotonic() + _RESCUE_EVERY_S
-                    _rescue(ingest)
-                entry = ingest.take(block_s=_BETWEEN_FEEDS_S if line.feed() else block_s)
+                if time.monotonic() >= reclaim_at:
+                    reclaim_at = time.monotonic() + _RECLAIM_EVERY_S
+                    _reclaim(queue)
+                entry = queue.take(block_s=_BETWEEN_FEEDS_S if line.feed() else block_s)
                 if entry is not None:
-                    _hand_on(line, ingest, rejected, [entry, *ingest.take_more()])
+                    _hand_on(line, queue, rejected, [entry, *queue.take_more()])
             except (QuelError, dramatiq.BrokerError) as error:
                 emit(Event.INGEST_TROUBLE, list=source, reason=str(error) or type(error).__name__)
-                ingest.look_again()
+                queue.look_again()
                 self._stop.wait(_TROUBLE_PAUSE_S)
         client.close()
 
 
-def _rescue(ingest: Ingest) -> None:
-    rescued = ingest.rescue()
-    if rescued:
-        emit(Event.INGEST_RESCUED, list=ingest.source, entries=rescued)
+def _reclaim(queue: ReliableQueue) -> None:
+    reclaimed = queue.reclaim()
+    if reclaimed:
+        emit(Event.INGEST_RESCUED, list=queue.source, entries=reclaimed)
 
 
-def _hand_on(line: FetchLine, ingest: Ingest, rejected: RejectedEntries, entries: list[bytes]) -> None:
+def _hand_on(line: FetchLine, queue: ReliableQueue, rejected: RejectedEntries, entries: list[bytes]) -> None:
     job_ids: list[UUID] = []
     for entry in entries:
         job_id = read_job_id(entry)
         if job_id is None:
-            rejected.keep(entry, source=ingest.source, reason="not a job id")
-            emit(Event.ENTRY_REJECTED, list=ingest.source, reason="not a job id", bytes=len(entry))
+            rejected.keep(entry, source=queue.source, reason="not a job id")
+            emit(Event.ENTRY_REJECTED, list=queue.source, reason="not a job id", bytes=len(entry))
         else:
             with log_context(job_id=job_id):
-                emit(Event.JOB_RECEIVED, list=ingest.source)
+                emit(Event.JOB_RECEIVED, list=queue.source)
             job_ids.append(job_id)
     line.hand_on(job_ids)
-    ingest.done(*entries)
+    queue.done(*entries)

@@ -25,6 +25,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.PERSIST_OUTPUT: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
     Step.FINALIZE_JOB: (),
     Step.SWEEP_STUCK_JOBS: (),
+    Step.RUN_BULK: (),
 }
 """The settings each actor group cannot do without, beside DATABASE_URL and those of the engines it calls."""
 

@@ -14,7 +14,7 @@ import httpx
 
 from quel.adapters.bounded_http import bounded_client
 from quel.adapters.http_settings import header_secret, http_url
-from quel.core.comfy.verdict import File, Stand, Standing, seconds_of, standing_of_history
+from quel.core.comfy.answers import File, Stand, Standing, seconds_of, standing_of_history
 from quel.core.outcome import PictureBytes
 from quel.settings_file import ServerSection
 

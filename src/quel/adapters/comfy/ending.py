@@ -6,8 +6,8 @@ from quel.adapters.comfy.client import Answer
 from quel.adapters.comfy.take import Take
 from quel.adapters.comfy.uploads import forget_uploads
 from quel.adapters.imaging import check_readable, is_uniform
+from quel.core.comfy.answers import File, Stand, Standing, judge_failure
 from quel.core.comfy.graph import SlotKind
-from quel.core.comfy.verdict import File, Stand, Standing, judge_failure
 from quel.core.errors import UnreadablePicture
 from quel.core.outcome import Broken, Made, Outcome, PictureBytes, Postponed, Transient
 

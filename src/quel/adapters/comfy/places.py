@@ -22,7 +22,7 @@ from quel.adapters.comfy.client import ComfyClient
 from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.outage import Outage
 from quel.core.operator_fault import OperatorFault
-from quel.core.quota import Later, Slot, Verdict
+from quel.core.quota import CallResult, Later, Slot
 
 LEASE_MS = 30_000
 _FIRST_PAUSE_MS, _LONGEST_PAUSE_MS = 5_000, 60_000
@@ -245,14 +245,14 @@ class ComfyPlaces:
         """Gives up a place that no call was made with."""
         self._servers.release(slot.owner)
 
-    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, result: CallResult | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Gives up the place; a server that asked for a pause gets it."""
-        if verdict in (Verdict.MINUTE, Verdict.DAY, Verdict.UNKNOWN):
+        if result in (CallResult.MINUTE, CallResult.DAY, CallResult.UNKNOWN):
             self._servers.rest(slot.place, pause_s or _FIRST_PAUSE_MS / 1000)
         self._servers.release(slot.owner)
         return 0.0
 
-    def closed_for_s(self) -> float:
+    def blocked_for_s(self) -> float:
         """Until one of the servers may be used again; 0 where one may."""
         out = self._servers.out(self._names, self._workflow)
         return 0.0 if len(out) < len(self._names) else min(left_s for _, left_s in out.values())
@@ -277,7 +277,7 @@ class ComfyPlaces:
         return self._servers.outage(self._workflow).seconds(is_out=not well)
 
     def _back_in_s(self) -> float:
-        return min(max(self.closed_for_s(), 1.0), 5.0)
+        return min(max(self.blocked_for_s(), 1.0), 5.0)
 
 
 def _text(value: bytes | str) -> str:

@@ -9,7 +9,7 @@ from quel.adapters.comfy.ending import Lost, conclude
 from quel.adapters.comfy.take import Take
 from quel.adapters.comfy.uploads import forget_uploads, upload
 from quel.adapters.comfy.watch import Watch
-from quel.core.comfy.verdict import Accepted, InputLost, Stand, Standing, Unfit, Unknown, judge_submit
+from quel.core.comfy.answers import Accepted, InputLost, Stand, Standing, Unfit, Unknown, judge_submit
 from quel.core.comfy.workflow import Bound, Filling, bind
 from quel.core.comfy.workflow import Unfit as UnfitImage
 from quel.core.outcome import Outcome, Postponed, Refused, Transient

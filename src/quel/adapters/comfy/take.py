@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from quel.adapters.comfy.client import ComfyClient
 from quel.adapters.comfy.places import ComfyServers
 from quel.core.call import Call
-from quel.core.comfy.verdict import Standing
+from quel.core.comfy.answers import Standing
 from quel.core.comfy.workflow import Workflow
 from quel.core.outcome import GenerateRequest, Outcome
 from quel.core.submission import Submission

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from quel.adapters.comfy.client import Answer, NoAnswer
 from quel.adapters.comfy.take import Take
-from quel.core.comfy.verdict import KEY_REFUSED, NOT_COMFYUI
+from quel.core.comfy.answers import KEY_REFUSED, NOT_COMFYUI
 from quel.core.outcome import Outcome, PictureBytes, Postponed, QuotaScope, Refused, Transient, Wait
 
 _SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}

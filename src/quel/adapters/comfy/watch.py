@@ -7,7 +7,7 @@ to accept prompts and to answer every question.
 import time
 
 from quel.adapters.comfy.take import Take
-from quel.core.comfy.verdict import Stand, Standing
+from quel.core.comfy.answers import Stand, Standing
 from quel.core.errors import QuelError
 from quel.core.outcome import Outcome, Postponed, Transient
 

@@ -10,6 +10,7 @@ from quel.adapters.cpus import usable_cpus
 from quel.adapters.imaging.cost import cost_bytes
 from quel.adapters.imaging.opening import check_every_row, open_picture, pillow_errors
 from quel.adapters.imaging.tiles import Size
+from quel.adapters.imaging.trial import check_memory
 from quel.adapters.imaging.whitelist import to_read
 from quel.adapters.memory_budget import PROCESS_BUDGET, MemoryBudget
 
@@ -53,11 +54,14 @@ class Workbench:
             parts = [to_read(one) for one in data]
             pictures = [stack.enter_context(open_picture(part, self._max_pixels)) for part in parts]
             result_px = result_size(pictures[0].size)
-            wanted_bytes = sum(cost_bytes(picture, result_px) for picture in pictures)
-            with self._budget.share(wanted_bytes), pillow_errors():
-                for part in parts:
-                    check_every_row(part)
-                yield pictures
+            costs = [cost_bytes(picture, result_px) for picture in pictures]
+            with self._budget.share(sum(costs)):
+                for part, picture, wanted_bytes in zip(parts, pictures, costs, strict=True):
+                    check_memory(part, picture, wanted_bytes)
+                with pillow_errors():
+                    for part in parts:
+                        check_every_row(part)
+                    yield pictures
 
     def verify(self, data: bytes) -> None:
         """Holds the checksums of a PNG's chunks against them; decodes nothing. Raises NotAPictureError."""

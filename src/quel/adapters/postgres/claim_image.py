@@ -1,9 +1,9 @@
 """Claims the image whose turn it is at the provider.
 
-The image with the lowest turn number goes first (see prepare_inputs for how turns are dealt). A lease
-belongs to an owner token and lapses on its own, so a killed worker holds nothing for long. An image is taken
-only while its payer can pay for it and for what is on its way already: credits are held at the claim of the
-job, but somebody else may spend them.
+The image with the lowest turn number goes first (turns.py deals them). A lease belongs to an owner token and
+lapses on its own, so a killed worker holds nothing for long. An image is claimed only while its payer can pay
+for it and for what is on its way already: credits are held at the claim of the job, but somebody else may
+spend them.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, TextClause, text
 
 from quel.adapters.postgres.held_credits import BALANCE, PRICE
-from quel.adapters.postgres.image_state import ONE_IMAGE, PUT_BACK_UNPAID, TAKE, move
+from quel.adapters.postgres.image_state import CLAIM, ONE_IMAGE, PUT_BACK_UNPAID, move
 from quel.adapters.postgres.provider_calls import record_call
 from quel.core.aspect import AspectRatio
 from quel.core.engines import Maker
@@ -41,10 +41,10 @@ _ON_THEIR_WAY = f"""
    AND (o.job_id, o.image_no) <> ({{this}}))
 """  # noqa: S608 - a constant of ours
 
-# Materialized: the planner may otherwise run the choice anew for each row it joins, and take several.
-_TAKE = """
+# Materialized: the planner may otherwise run the choice anew for each row it joins, and claim several.
+_CLAIM = """
 WITH before AS MATERIALIZED ({chosen})
-UPDATE quel.image i SET {take}
+UPDATE quel.image i SET {claim}
 FROM before, public.quel_production_jobs j, quel.job q
 WHERE i.job_id = before.job_id AND i.image_no = before.image_no
   AND j.job_id = i.job_id AND q.job_id = i.job_id
@@ -55,17 +55,19 @@ RETURNING i.job_id, i.image_no, i.path, i.stage, i.item, i.request, i.attempts, 
 """
 
 
-def _take(chosen: str) -> TextClause:
+def _claim(chosen: str) -> TextClause:
     on_their_way = _ON_THEIR_WAY.format(this="i.job_id, i.image_no")
     price = PRICE.format(image="i", job="q")
     return text(
-        _TAKE.format(take=TAKE.set, chosen=chosen, price=price, balance=_BALANCE, on_their_way=on_their_way)
+        _CLAIM.format(
+            claim=CLAIM.set, chosen=chosen, price=price, balance=_BALANCE, on_their_way=on_their_way
+        )
     )
 
 
-# Takes of other processes that have not committed yet are not seen: with fewer credits than all of them
-# could use, the payer's takes are looked at one after the other, each with those before it in sight.
-_TAKES_UNDER_WAY = 100
+# Claims of other processes that have not committed yet are not seen: with fewer credits than all of them
+# could use, the payer's claims are looked at one after the other, each with those before it in sight.
+_CLAIMS_UNDER_WAY = 100
 
 _ONE_OF_A_PAYER = text(
     "SELECT pg_advisory_xact_lock(hashtext('quel.payer'), hashtext(CAST(:payer_id AS text)))"
@@ -82,18 +84,18 @@ SELECT {balance} AS balance, {on_their_way} AS on_their_way FROM quel.job q WHER
 
 # Which image ended the process that worked on it can be told only while no other suspect is worked on.
 _MAY_GO = f"""
-    {TAKE.applies("r")} AND r.engine = :engine AND r.workflow = :workflow AND r.not_before <= now()
+    {CLAIM.applies("r")} AND r.engine = :engine AND r.workflow = :workflow AND r.not_before <= now()
     AND (r.starts < {SUSPECT_STARTS} OR NOT EXISTS (
         SELECT 1 FROM quel.image s
         WHERE s.state = 'generating' AND s.starts > {SUSPECT_STARTS} AND s.lease_until > now()))
 """  # noqa: S608 - constants of ours
 
-_TAKE_ANY = _take(f"""
+_CLAIM_ANY = _claim(f"""
     SELECT r.job_id, r.image_no, r.updated_at AS moved_at FROM quel.image r
     WHERE {_MAY_GO}
     ORDER BY r.turn, r.job_id, r.image_no LIMIT 1 FOR UPDATE SKIP LOCKED""")  # noqa: S608 - constants of ours
 
-_TAKE_WITHIN_LIMITS = _take(f"""
+_CLAIM_WITHIN_LIMITS = _claim(f"""
     SELECT c.job_id, c.image_no, c.moved_at
     FROM jsonb_to_recordset(CAST(:limits AS jsonb)) AS p(path text, most int)
     CROSS JOIN LATERAL (
@@ -106,7 +108,7 @@ _TAKE_WITHIN_LIMITS = _take(f"""
         WHERE g.state = 'generating' AND g.path = p.path AND g.lease_until > now())
     ORDER BY c.turn, c.job_id, c.image_no LIMIT 1""")  # noqa: S608 - constants of ours
 
-# Counting and taking must not interleave between workers, or a path would exceed its limit.
+# Counting and claiming must not interleave between workers, or a path would exceed its limit.
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('quel.turns'))")
 
 _PUT_BACK_UNPAID = move(PUT_BACK_UNPAID, ONE_IMAGE)
@@ -134,11 +136,11 @@ def claim_image(
     """
     values: dict[str, object] = {"lease": lease, "lease_s": LEASE_S} | asdict(maker)
     if isinstance(open_paths, EveryPath):
-        row = connection.execute(_TAKE_ANY, values).one_or_none()
+        row = connection.execute(_CLAIM_ANY, values).one_or_none()
     else:
         connection.execute(_ONE_AT_A_TIME)
         limits = json.dumps([asdict(limit) for limit in open_paths.limits])
-        row = connection.execute(_TAKE_WITHIN_LIMITS, values | {"limits": limits}).one_or_none()
+        row = connection.execute(_CLAIM_WITHIN_LIMITS, values | {"limits": limits}).one_or_none()
     if row is None:
         return None
     unpayable = _unpayable(connection, row)
@@ -148,13 +150,13 @@ def claim_image(
 
 
 def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
-    """Puts a taken image back when its payer cannot pay for it beside those that are on their way.
+    """Puts a claimed image back when its payer cannot pay for it beside those that are on their way.
 
-    So are the payer's other images, or each of them would be taken next, before anybody else's.
+    So are the payer's other images, or each of them would be claimed next, before anybody else's.
     """
     if row.job_status != JobStatus.PROCESSING or row.price == 0:
         return None
-    if (row.balance or 0) >= row.on_their_way + row.price * (1 + _TAKES_UNDER_WAY):
+    if (row.balance or 0) >= row.on_their_way + row.price * (1 + _CLAIMS_UNDER_WAY):
         return None
     keys = {"job_id": row.job_id, "image_no": row.image_no}
     connection.execute(_ONE_OF_A_PAYER, {"payer_id": row.payer_id})

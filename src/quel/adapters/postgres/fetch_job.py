@@ -1,4 +1,4 @@
-"""Reads a job's row with all that decides about it, and has it claimed, parked or passed on."""
+"""Reads a job's row with all that decides about it, and has it claimed, deferred or passed on."""
 
 from uuid import UUID
 
@@ -45,8 +45,8 @@ _MEMBERS = select(col(Member.quel_member_id), func.coalesce(col(Member.quel_memb
     col(Member.quel_member_id).in_(bindparam("ids", expanding=True))
 )
 
-_JOB_ID = select(col(Job.job_id)).where(col(Job.job_id) == bindparam("parked"))
-_PARK = (
+_JOB_ID = select(col(Job.job_id)).where(col(Job.job_id) == bindparam("deferred"))
+_DEFER = (
     insert(PendingJobInHand)
     .from_select([col(PendingJobInHand.job_id)], _JOB_ID)
     .on_conflict_do_update(
@@ -82,9 +82,9 @@ class FetchJobRows:
         """
         return self._database.run(lambda connection: claim_job(connection, facts, start, price, result_owner))
 
-    def park(self, job_id: UUID) -> None:
+    def defer(self, job_id: UUID) -> None:
         """Notes that quel has a pending job in hand, which waits: recoveries so far count for nothing."""
-        self._database.run(lambda connection: connection.execute(_PARK, {"parked": job_id}))
+        self._database.run(lambda connection: connection.execute(_DEFER, {"deferred": job_id}))
 
     def unclaimed_kind(self, job_id: UUID) -> Kind | None:
         """The kind of a job quel has no plan of; None where it has one, or there is no such row."""

@@ -136,8 +136,8 @@ FAIL_TO_PREPARE = Transition(
 _ENDED = "jsonb_set(i.submission, '{ended}', 'true')"
 
 # generate_image
-TAKE = Transition(
-    "take",
+CLAIM = Transition(
+    "claim",
     frozenset({READY}),
     GENERATING,
     {
@@ -147,7 +147,7 @@ TAKE = Transition(
     },
     history=noted("called", n="i.attempts + 1"),
 )
-# In the transaction that took it: an image that waits for credits has not moved.
+# In the transaction that claimed it: an image that waits for credits has not moved.
 PUT_BACK_UNPAID = Transition(
     "put back unpaid",
     frozenset({GENERATING}),

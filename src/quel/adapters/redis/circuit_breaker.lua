@@ -1,16 +1,17 @@
--- Hears how a call went and moves the gate: pauses everyone, lowers the pace, or opens again.
+-- Hears how a call went and moves the circuit breaker: opens it, so that nobody calls, lowers the pace, or
+-- closes it again. While it is half open one call probes.
 --
 -- KEYS and the first ARGV: see quota_clock.lua
--- ARGV: 9 verdict (late, give_back, answered, minute, day, unknown, overloaded), 10 slot,
+-- ARGV: 9 word (late, give_back, answered, minute, day, unknown, overloaded), 10 slot,
 --       11 pause_ms (0 = the provider did not say)
--- returns for how many ms the gate is closed (0 = open); to "late" the slot's new time
+-- returns for how many ms no call may begin (0 = closed: calls may go); to "late" the slot's new time
 
-local verdict, slot, pause = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
+local word, slot, pause = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
 local FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 2000, 60000
-local STORM = 5               -- answers 503 in a row that count as a storm
-local FORGET_MS = 600000      -- a gate nobody hears of any more is forgotten
+local MOST_OVERLOADS = 5      -- answers 503 in a row that open it
+local FORGET_MS = 600000      -- what nobody reports to any more is forgotten
 
-if verdict == "late" then
+if word == "late" then
     local moved = slots_lost and now or math.max(now, newest)
     if redis.call("LREM", KEYS[1], 1, ARGV[10]) > 0 then
         redis.call("LPUSH", KEYS[1], moved)
@@ -23,7 +24,7 @@ end
 
 redis.call("ZREM", KEYS[3], owner)
 
-if verdict == "give_back" then
+if word == "give_back" then
     local was_counted = redis.call("LREM", KEYS[1], 1, ARGV[10]) > 0
     if was_counted and tonumber(redis.call("HGET", KEYS[2], "end") or "0") == day_end_of(slot) then
         redis.call("HINCRBY", KEYS[2], "used", -1)
@@ -38,12 +39,12 @@ local function number(field)
     return tonumber(redis.call("HGET", KEYS[4], field) or "0")
 end
 
-if verdict == "answered" then
+if word == "answered" then
     if redis.call("EXISTS", KEYS[4]) == 0 then
         return 0
     end
-    if gate_until() > now then
-        return gate_until() - now    -- an answer to a call from before the pause proves nothing
+    if open_until() > now then
+        return open_until() - now    -- an answer to a call from before the pause proves nothing
     end
     local cap = number("cap")
     if cap > 0 and (rpm == 0 or cap < rpm) and cap < 6000 then
@@ -56,23 +57,23 @@ if verdict == "answered" then
     return 0
 end
 
-local until_ms = gate_until()
+local until_ms = open_until()
 local fresh = until_ms <= now      -- the first word of a new pause; calls already under way add none
-if verdict == "overloaded" then
+if word == "overloaded" then
     local overloads = redis.call("HINCRBY", KEYS[4], "overloads", 1)
     redis.call("PEXPIRE", KEYS[4], FORGET_MS)
-    if overloads < STORM or not fresh then
+    if overloads < MOST_OVERLOADS or not fresh then
         return math.max(until_ms - now, 0)
     end
 end
-if verdict == "day" and pause == 0 then
+if word == "day" and pause == 0 then
     pause = day_end_of(now) - now
 end
 if pause == 0 then
-    local strikes = number("strikes")
+    local failures = number("strikes")
     if fresh then
-        strikes = redis.call("HINCRBY", KEYS[4], "strikes", 1)
-        if verdict == "unknown" or verdict == "minute" then
+        failures = redis.call("HINCRBY", KEYS[4], "strikes", 1)
+        if word == "unknown" or word == "minute" then
             local recent = 0
             for _, slot in ipairs(redis.call("LRANGE", KEYS[1], 0, 999)) do
                 if tonumber(slot) > now - 60000 then
@@ -84,10 +85,10 @@ if pause == 0 then
             redis.call("HSET", KEYS[4], "cap", math.max(1, math.floor(pace / 2)))
         end
     end
-    pause = math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ^ math.max(0, strikes - 1))
+    pause = math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ^ math.max(0, failures - 1))
 end
 until_ms = math.max(until_ms, math.floor(now + pause))
-redis.call("HSET", KEYS[4], "at", now, "until", until_ms, "reason", verdict, "probing", 1)
+redis.call("HSET", KEYS[4], "at", now, "until", until_ms, "reason", word, "probing", 1)
 redis.call("HDEL", KEYS[4], "probe", "probe_until")
 redis.call("PEXPIRE", KEYS[4], until_ms - now + FORGET_MS)
 return until_ms - now

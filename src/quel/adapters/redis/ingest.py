@@ -1,9 +1,9 @@
 """Takes job ids off a raw list so that none is lost at any moment.
 
 An id moves atomically from the list to this bridge's own list, is handed on, and only then removed. What a
-dead bridge was moving goes back to the head of its list.
+dead bridge had in flight goes back to the head of its list.
 
-quel:ingest:moving:{list}:{bridge}   list: what a bridge has taken and not handed on yet
+quel:ingest:moving:{list}:{bridge}   list, in flight: what a bridge has taken and not handed on yet
 quel:ingest:bridges                  zset: "{list}:{bridge}" -> its last sign of life, in Redis' seconds
 """
 
@@ -26,15 +26,15 @@ _MOST_AT_ONCE, _A_FEW = 400, 25
 _MOST_BYTES_AT_ONCE = 1_000_000
 
 
-class Ingest:
-    """One bridge from one raw list. Not shared between threads. Every method raises ServiceUnavailable."""
+class ReliableQueue:
+    """One raw list as one bridge reads it. Not shared by threads. Every method raises ServiceUnavailable."""
 
     def __init__(self, client: redis.Redis, source: str, *, block_s: float) -> None:
         self._client = client
         self.source = source
         self._block_s = block_s
         self._bridge = uuid4().hex
-        self._moving = _moving(source, self._bridge)
+        self._in_flight = _in_flight(source, self._bridge)
         self._look_at = 0.0
 
     def take(self, *, block_s: float | None = None) -> bytes | None:
@@ -47,7 +47,8 @@ class Ingest:
             left_over = self._left_over()
             if left_over is not None:
                 return left_over
-            taken = self._client.blmove(self.source, self._moving, block_s or self._block_s, "RIGHT", "LEFT")  # type: ignore[arg-type]  # fractions of a second are fine since Redis 6
+            wait_s = block_s or self._block_s
+            taken = self._client.blmove(self.source, self._in_flight, wait_s, "RIGHT", "LEFT")  # type: ignore[arg-type]  # fractions of a second are fine since Redis 6
             return _bytes(taken)
 
     def take_more(self) -> list[bytes]:
@@ -58,7 +59,7 @@ class Ingest:
                 number = min(_A_FEW, int(self._client.llen(self.source)))
                 pipeline = self._client.pipeline(transaction=False)
                 for _ in range(number):
-                    pipeline.lmove(self.source, self._moving, "RIGHT", "LEFT")
+                    pipeline.lmove(self.source, self._in_flight, "RIGHT", "LEFT")
                 entries += filter(None, map(_bytes, pipeline.execute()))
                 if number < _A_FEW:
                     break
@@ -69,7 +70,7 @@ class Ingest:
         with redis_errors():
             pipeline = self._client.pipeline(transaction=False)
             for entry in entries:
-                pipeline.lrem(self._moving, 1, entry)  # type: ignore[arg-type]  # bytes are fine
+                pipeline.lrem(self._in_flight, 1, entry)  # type: ignore[arg-type]  # bytes are fine
             pipeline.execute()
 
     def _left_over(self) -> bytes | None:
@@ -77,17 +78,17 @@ class Ingest:
         if time.monotonic() < self._look_at:
             return None
         self._look_at = time.monotonic() + _LOOK_EVERY_S
-        return _bytes(self._client.lindex(self._moving, -1))
+        return _bytes(self._client.lindex(self._in_flight, -1))
 
     def look_again(self) -> None:
         """Makes the next `take` look for an entry that was moved and not handed on."""
         self._look_at = 0.0
 
-    def rescue(self) -> int:
-        """Returns to the list what its dead bridges were moving; how many entries."""
+    def reclaim(self) -> int:
+        """Returns to the list what its dead bridges had in flight; how many entries."""
         with redis_errors():
-            rescued = sum(self._return_to_list(bridge) for bridge in self._dead_bridges())
-            return rescued + self._return_to_list(self._bridge)
+            reclaimed = sum(self._return_to_list(bridge) for bridge in self._dead_bridges())
+            return reclaimed + self._return_to_list(self._bridge)
 
     def _sign_of_life(self) -> None:
         with redis_errors():
@@ -105,7 +106,7 @@ class Ingest:
 
     def _return_to_list(self, bridge: str) -> int:
         moved = 0
-        while self._client.lmove(_moving(self.source, bridge), self.source, "LEFT", "RIGHT") is not None:
+        while self._client.lmove(_in_flight(self.source, bridge), self.source, "LEFT", "RIGHT") is not None:
             moved += 1
         if bridge != self._bridge:
             self._client.zrem(_BRIDGES, f"{self.source}:{bridge}")
@@ -124,7 +125,7 @@ def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> 
         lists = [*sources]
         for member in client.zrange(_BRIDGES, 0, -1):
             source, _, bridge = _text(member).rpartition(":")
-            lists.append(_moving(source, bridge))
+            lists.append(_in_flight(source, bridge))
     return ids_on(client, lists, most=most)
 
 
@@ -158,7 +159,7 @@ def _now_s(client: redis.Redis) -> float:
     return float(seconds + microseconds / 1_000_000)
 
 
-def _moving(source: str, bridge: str) -> str:
+def _in_flight(source: str, bridge: str) -> str:
     return f"quel:ingest:moving:{source}:{bridge}"
 
 

@@ -7,7 +7,7 @@ import redis
 from quel.adapters.redis.blobs import Pool, total_key
 from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.ingest import signs_of_life
-from quel.adapters.redis.quota import gate_closed_s, gate_fault
+from quel.adapters.redis.quota import blocked_for_s, breaker_fault
 from quel.adapters.redis.rejected import REJECTED
 from quel.adapters.redis.sweep_heartbeat import SweepHeartbeat
 from quel.core.operations.backlog import QueueBacklog
@@ -53,8 +53,8 @@ class QueueBacklogReader:
             swept_at=self._heartbeat.last_at(),
             rejected=lengths[len(self._sources)],
             paused_paths=frozenset(self._pauses()),
-            gate_closed_s=gate_closed_s(self._client),
-            provider_fault=gate_fault(self._client),
+            blocked_for_s=blocked_for_s(self._client),
+            provider_fault=breaker_fault(self._client),
             cached_bytes=dict(zip((pool.value for pool in Pool), bytes_kept, strict=True)),
         )
 

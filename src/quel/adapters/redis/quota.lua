@@ -2,8 +2,8 @@
 --
 -- KEYS and the first ARGV: see quota_clock.lua; free_reserves: see free_room.lua
 -- ARGV: 9 bytes budget, 10 probe_ms, 11 reserves that must be free
--- returns {granted, wait_ms, reason, slot, attention, known}; attention: the gate wants to hear how the call
--- went; the reason "lost" means that the counts must be made anew from the rows, and slot is Redis' time then
+-- returns {granted, wait_ms, reason, slot, attention, known}; attention: the circuit breaker wants to hear how
+-- the call went; the reason "lost" means that the counts must be made anew from the rows, and slot is Redis' time then
 
 local PACE_MS = 15  -- between two slots: hundreds of calls that begin at once would begin late
 
@@ -22,12 +22,12 @@ end
 
 local fields = redis.call("HMGET", KEYS[4], "reason", "probing", "probe_until", "cap", "until")
 local probing, probe_until, cap = fields[2] == "1", tonumber(fields[3] or "0"), tonumber(fields[4] or "0")
-local closed_until = gate_until()
-if closed_until ~= tonumber(fields[5] or "0") then  -- or it would begin anew each time
-    redis.call("HSET", KEYS[4], "until", closed_until, "at", now)
+local until_ms = open_until()
+if until_ms ~= tonumber(fields[5] or "0") then  -- or it would begin anew each time
+    redis.call("HSET", KEYS[4], "until", until_ms, "at", now)
 end
-if closed_until > now then
-    return later(closed_until - now, fields[1] or "provider")
+if until_ms > now then
+    return later(until_ms - now, fields[1] or "provider")
 end
 if probing and probe_until > now and probe_until <= now + horizon + probe + SLACK_MS then
     return later(math.min(probe_until - now, 1000), "probe")

@@ -22,7 +22,7 @@ from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.outage import Outage
 from quel.adapters.redis.room import FREE_ROOM, Room
 from quel.core.operator_fault import OperatorFault, operator_fault
-from quel.core.quota import CallsBegun, Later, QuotaUse, Slot, Verdict, ends_of_days
+from quel.core.quota import CallResult, CallsBegun, Later, QuotaUse, Slot, ends_of_days
 from quel.core.redis_room import FOR_CALLS
 
 WINDOW_MS = 60_900
@@ -35,7 +35,7 @@ _KEYS = [
     "quel:quota:slots",
     "quel:quota:day",
     "quel:quota:calls",
-    "quel:quota:gate",
+    "quel:quota:gate",  # the circuit breaker: processes of the previous release share it by this name
     "quel:quota:known",
     total_key(Pool.OUTPUTS),
 ]
@@ -73,7 +73,7 @@ class GeminiQuota:
         self._room = Room(client)
         self._outage = Outage(client, "gemini")
         self._reserve = client.register_script(FREE_ROOM + _script(_CLOCK, "quota.lua"))
-        self._gate = client.register_script(_script(_CLOCK, "circuit_breaker.lua"))
+        self._breaker = client.register_script(_script(_CLOCK, "circuit_breaker.lua"))
         self._recount = client.register_script(_script(_CLOCK, "quota_recount.lua"))
         self._keep = client.register_script(_script(_CLOCK, "quota_keep.lua"))
 
@@ -120,15 +120,15 @@ class GeminiQuota:
         """Returns a slot that no call was made with."""
         self._tell(slot, "give_back")
 
-    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, result: CallResult | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; the seconds for which everyone stays away now.
 
         `pause_s` is the provider's own word on a minute's or day's quota, 0 where it gave none; for an
         operator's fault it is the time to the next probe.
         """
-        if verdict is Verdict.ANSWERED and not slot.attention and not self._concurrency:
+        if result is CallResult.ANSWERED and not slot.attention and not self._concurrency:
             return 0.0
-        return self._tell(slot, verdict, pause_ms=round(pause_s * 1000)) / 1000
+        return self._tell(slot, result, pause_ms=round(pause_s * 1000)) / 1000
 
     def keep(self, owners: list[str]) -> None:
         """Prolongs the leases of calls that are still under way."""
@@ -138,22 +138,22 @@ class GeminiQuota:
             self._keep(keys=_KEYS, args=[*self._head(""), *owners])
 
     def state(self) -> dict[str, str]:
-        """The gate as it stands, for people: until, reason, cap, … (empty when it is open)."""
+        """The circuit breaker as it stands, for people: until, reason, cap, …; empty when calls may go."""
         with redis_errors():
-            gate = {_text(name): _text(value) for name, value in self._client.hgetall(_KEYS[3]).items()}
+            breaker = {_text(name): _text(value) for name, value in self._client.hgetall(_KEYS[3]).items()}
             full_until = _text(self._client.hget(_KEYS[1], "full_until") or "")
-        if full_until and float(full_until) > float(gate.get("until", 0)):
-            gate |= {"until": full_until, "reason": "day"}
-        return gate
+        if full_until and float(full_until) > float(breaker.get("until", 0)):
+            breaker |= {"until": full_until, "reason": "day"}
+        return breaker
 
-    def closed_for_s(self) -> float:
+    def blocked_for_s(self) -> float:
         """How long the provider, or the day's quota, keeps everyone away; 0 when it does not."""
-        return gate_closed_s(self._client)
+        return blocked_for_s(self._client)
 
     def out_for_s(self) -> float:
         """For how long a day's quota has been used up, or an operator has had to mend something."""
         reason = self.state().get("reason", "")
-        is_out = self.closed_for_s() > 0 and (reason == "day" or operator_fault(reason) is not None)
+        is_out = self.blocked_for_s() > 0 and (reason == "day" or operator_fault(reason) is not None)
         return self._outage.seconds(is_out=is_out)
 
     def outputs_full(self) -> bool:
@@ -168,12 +168,12 @@ class GeminiQuota:
         limits = (self._rpm, self._rpd, self._concurrency)
         return [owner, *limits, WINDOW_MS, HORIZON_MS, LEASE_MS, ends]
 
-    def _tell(self, slot: Slot, verdict: str, *, pause_ms: int = 0) -> int:
+    def _tell(self, slot: Slot, word: str, *, pause_ms: int = 0) -> int:
         with redis_errors():
-            return int(self._gate(keys=_KEYS, args=[*self._head(slot.owner), verdict, slot.at_ms, pause_ms]))
+            return int(self._breaker(keys=_KEYS, args=[*self._head(slot.owner), word, slot.at_ms, pause_ms]))
 
 
-def gate_closed_s(client: redis.Redis) -> float:
+def blocked_for_s(client: redis.Redis) -> float:
     """How long the provider, or the day's quota, keeps everyone away. Raises ServiceUnavailable."""
     with redis_errors():
         pipeline = client.pipeline(transaction=False)
@@ -182,8 +182,8 @@ def gate_closed_s(client: redis.Redis) -> float:
         pipeline.hget(_KEYS[1], "full_until")
         (seconds, microseconds), (until, at), full_until = pipeline.execute()
     now_ms = seconds * 1000 + microseconds / 1000
-    gate_ms = float(until or 0) - max(now_ms, float(at or 0))  # as in quota_clock.lua
-    return float(max(0.0, gate_ms, float(full_until or 0) - now_ms) / 1000)
+    breaker_ms = float(until or 0) - max(now_ms, float(at or 0))  # as in quota_clock.lua
+    return float(max(0.0, breaker_ms, float(full_until or 0) - now_ms) / 1000)
 
 
 def quota_use(client: redis.Redis) -> QuotaUse:
@@ -201,7 +201,7 @@ def quota_use(client: redis.Redis) -> QuotaUse:
     return QuotaUse(recent, today, sum(until_ms > now_ms for _, until_ms in calls))
 
 
-def gate_fault(client: redis.Redis) -> OperatorFault | None:
+def breaker_fault(client: redis.Redis) -> OperatorFault | None:
     """What an operator has to mend before calls bring pictures again. Raises ServiceUnavailable."""
     with redis_errors():
         return operator_fault(_text(client.hget(_KEYS[3], "reason") or ""))

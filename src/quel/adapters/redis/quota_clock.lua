@@ -3,7 +3,7 @@
 -- KEYS[1] quel:quota:slots   list: unix ms of the calls let through, newest first
 -- KEYS[2] quel:quota:day     hash: end (unix ms), used, full_until (unix ms, once somebody was refused)
 -- KEYS[3] quel:quota:calls   zset: owner -> unix ms at which its call counts as dead
--- KEYS[4] quel:quota:gate    hash: at, until, reason, strikes, overloads, probing, probe, probe_until, cap
+-- KEYS[4] quel:quota:gate    hash, the circuit breaker: at, until, reason, strikes, overloads, probing, probe, probe_until, cap
 -- KEYS[5] quel:quota:known   "{unix ms}:{token}": when the counts were last made anew, from the rows
 -- KEYS[6] quel:blobs:out:bytes
 -- ARGV: 1 owner, 2 calls a minute, 3 calls a day, 4 calls at once (0 = no such limit), 5 window_ms,
@@ -23,8 +23,8 @@ local function day_end_of(ms)
     end
 end
 
--- Until when the gate is closed; where the clock has jumped back, its pause begins anew.
-local function gate_until()
+-- Until when the circuit breaker is open; where the clock has jumped back, its pause begins anew.
+local function open_until()
     local fields = redis.call("HMGET", KEYS[4], "until", "at")
     local until_ms, at = tonumber(fields[1] or "0"), tonumber(fields[2] or "0")
     return at > now + SLACK_MS and now + until_ms - at or until_ms

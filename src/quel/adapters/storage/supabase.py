@@ -15,15 +15,14 @@ import httpx
 
 from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
+from quel.adapters.storage.answer import AnswerKind, StorageAnswer, read_answer
 from quel.adapters.storage.refusal import (
-    FOR_THE_OPERATOR,
     NO_SUCH_OBJECT,
     Refusal,
     for_the_operator,
     read_refusal,
 )
 from quel.adapters.storage.told import limit_told, settings_in, size_in
-from quel.adapters.storage.verdict import Kind, Verdict, judge
 from quel.core.bucket_settings import BucketSettings
 from quel.core.errors import ReferenceUnavailable, ServiceUnavailable, StorageRefused
 from quel.core.object_key import UnsafePathError, quoted, safe_key, shown_name
@@ -37,9 +36,9 @@ _LIST_AT_ONCE = 1_000  # objects of one page
 _BY_NAME = {"column": "name", "order": "asc"}
 
 # What stands for an answer where there was none, or none that could be kept.
-_TOO_LARGE = Verdict(Kind.REFUSED, 413)
-_LATE = Verdict(Kind.LATE, 0)
-_UNREACHABLE = Verdict(Kind.RETRY, 0)
+_TOO_LARGE = StorageAnswer(AnswerKind.REFUSED, 413)
+_LATE = StorageAnswer(AnswerKind.LATE, 0)
+_UNREACHABLE = StorageAnswer(AnswerKind.RETRY, 0)
 
 
 class SupabaseStorage:
@@ -93,28 +92,31 @@ class SupabaseStorage:
         except UnsafePathError as problem:
             raise ReferenceUnavailable(f"The stored path of {shown_name(path)} {problem}.") from None
         for key in keys:
-            verdict, body = self._read(quoted(key))
-            if verdict.kind is not Kind.REFUSED or read_refusal(verdict.status, body) not in NO_SUCH_OBJECT:
+            answer, body = self._read(quoted(key))
+            if (
+                answer.kind is not AnswerKind.REFUSED
+                or read_refusal(answer.status, body) not in NO_SUCH_OBJECT
+            ):
                 break
-        if verdict == _TOO_LARGE or len(body) > self._max_reference_bytes:
+        if answer == _TOO_LARGE or len(body) > self._max_reference_bytes:
             limit = f"{self._max_reference_bytes / 1e6:g} MB"
             raise ReferenceUnavailable(f"{shown_name(path)} is larger than {limit}.")
-        if verdict.kind is Kind.REFUSED:
-            if (why := read_refusal(verdict.status, body)) in FOR_THE_OPERATOR:
-                raise for_the_operator(shown_name(path), verdict.status, why)
-            raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({verdict.status}).")
+        if answer.kind is AnswerKind.REFUSED:
+            if (why := read_refusal(answer.status, body)) not in NO_SUCH_OBJECT:
+                raise for_the_operator(shown_name(path), answer.status, why)
+            raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({answer.status}).")
         return body
 
     def public_key(self, address: str) -> str | None:
         """The key of the object that has this public address; None for any other address."""
         return public_key(address, self._named)
 
-    def _read(self, key: str) -> tuple[Verdict, bytes]:
-        verdict, body = self._send("GET", f"{self._public_url}/{key}", {})
-        if verdict.kind is Kind.REFUSED and verdict != _TOO_LARGE:
+    def _read(self, key: str) -> tuple[StorageAnswer, bytes]:
+        answer, body = self._send("GET", f"{self._public_url}/{key}", {})
+        if answer.kind is AnswerKind.REFUSED and answer != _TOO_LARGE:
             url = f"{self._objects_url}/authenticated/{self._bucket}/{key}"
-            verdict, body = self._send("GET", url, self._key_headers)
-        return verdict, body
+            answer, body = self._send("GET", url, self._key_headers)
+        return answer, body
 
     def write_result(self, path: str, data: bytes) -> None:
         """Puts a WebP at `path`, replacing what is there.
@@ -133,15 +135,15 @@ class SupabaseStorage:
             "x-upsert": "true",
         }
         url = f"{self._objects_url}/{self._bucket}/{_own_key(path)}"
-        verdict, body = self._send("POST", url, headers, data)
-        if verdict.kind is Kind.REFUSED:
-            why = read_refusal(verdict.status, body)
+        answer, body = self._send("POST", url, headers, data)
+        if answer.kind is AnswerKind.REFUSED:
+            why = read_refusal(answer.status, body)
             if why is Refusal.NO_OBJECT:  # none is asked for: it is the route that is not there
                 why = Refusal.ADDRESS
             if why is Refusal.BAD_KEY:
                 raise StorageRefused("Storage takes no file of this name.")
             limit = self._limit_told(len(data)) if why is Refusal.SIZE else ""
-            raise for_the_operator(shown_name(path), verdict.status, why, limit)
+            raise for_the_operator(shown_name(path), answer.status, why, limit)
 
     def delete_results(self, paths: list[str]) -> None:
         """Removes objects quel wrote, if they are there. Raises ServiceUnavailable, also for a refusal."""
@@ -149,19 +151,19 @@ class SupabaseStorage:
         keys = [safe_key(path) for path in paths]
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             body = json.dumps({"prefixes": keys[start : start + _DELETE_AT_ONCE]}).encode()
-            verdict, answer = self._send("DELETE", f"{self._objects_url}/{self._bucket}", headers, body)
-            if verdict.kind is Kind.REFUSED and verdict.status != 404:
-                why = read_refusal(verdict.status, answer)
-                raise for_the_operator("to delete objects", verdict.status, why)
+            answer, said = self._send("DELETE", f"{self._objects_url}/{self._bucket}", headers, body)
+            if answer.kind is AnswerKind.REFUSED and answer.status != 404:
+                why = read_refusal(answer.status, said)
+                raise for_the_operator("to delete objects", answer.status, why)
 
     def stored_size_bytes(self, path: str) -> int | None:
         """The size of an object quel wrote, None for none. Raises ServiceUnavailable, Misconfigured."""
         url = f"{self._objects_url}/info/{self._bucket}/{_own_key(path)}"
-        verdict, body = self._send("GET", url, self._key_headers)
-        if verdict.kind is Kind.REFUSED:
-            if (why := read_refusal(verdict.status, body)) is Refusal.NO_OBJECT:
+        answer, body = self._send("GET", url, self._key_headers)
+        if answer.kind is AnswerKind.REFUSED:
+            if (why := read_refusal(answer.status, body)) is Refusal.NO_OBJECT:
                 return None
-            raise for_the_operator(shown_name(path), verdict.status, why)
+            raise for_the_operator(shown_name(path), answer.status, why)
         return size_in(body)
 
     def sizes_bytes(self, folder: str) -> dict[str, int]:
@@ -171,10 +173,10 @@ class SupabaseStorage:
         for offset in count(step=_LIST_AT_ONCE):
             page = {"prefix": safe_key(folder), "limit": _LIST_AT_ONCE, "offset": offset, "sortBy": _BY_NAME}
             headers = self._key_headers | {"content-type": "application/json"}
-            verdict, body = self._send("POST", url, headers, json.dumps(page).encode())
-            if verdict.kind is Kind.REFUSED:
-                why = read_refusal(verdict.status, body)
-                raise for_the_operator("to list objects", verdict.status, why)
+            answer, body = self._send("POST", url, headers, json.dumps(page).encode())
+            if answer.kind is AnswerKind.REFUSED:
+                why = read_refusal(answer.status, body)
+                raise for_the_operator("to list objects", answer.status, why)
             entries = json.loads(body)
             sizes |= {f"{folder}/{each['name']}": each["metadata"]["size"] for each in entries if each["id"]}
             if len(entries) < _LIST_AT_ONCE:
@@ -186,19 +188,19 @@ class SupabaseStorage:
 
         Raises ReferenceUnavailable where it is not there, ServiceUnavailable for now.
         """
-        verdict, body = self._send("GET", f"{self._public_url}/{_own_key(path)}", {})
-        if verdict.kind is Kind.REFUSED:
-            raise ReferenceUnavailable(f"Nothing is found by the public address ({verdict.status}).")
+        answer, body = self._send("GET", f"{self._public_url}/{_own_key(path)}", {})
+        if answer.kind is AnswerKind.REFUSED:
+            raise ReferenceUnavailable(f"Nothing is found by the public address ({answer.status}).")
         return body
 
     def bucket_settings(self) -> BucketSettings:
         """What the bucket says of itself. Raises Misconfigured, and ServiceUnavailable for now."""
-        verdict, body = self._send("GET", self._bucket_url, self._key_headers)
-        if verdict.kind is Kind.REFUSED:
-            why = read_refusal(verdict.status, body)
+        answer, body = self._send("GET", self._bucket_url, self._key_headers)
+        if answer.kind is AnswerKind.REFUSED:
+            why = read_refusal(answer.status, body)
             if why is Refusal.NO_OBJECT:  # no object is asked for
                 why = Refusal.ADDRESS
-            raise for_the_operator("to tell the bucket's settings", verdict.status, why)
+            raise for_the_operator("to tell the bucket's settings", answer.status, why)
         return settings_in(body)
 
     def _limit_told(self, size_bytes: int) -> str:
@@ -213,31 +215,31 @@ class SupabaseStorage:
 
     def _send(
         self, method: str, url: str, headers: dict[str, str], content: bytes = b""
-    ) -> tuple[Verdict, bytes]:
-        """The verdict, DONE or REFUSED, and the body. Raises ServiceUnavailable where tries did not help."""
+    ) -> tuple[StorageAnswer, bytes]:
+        """The answer, DONE or REFUSED, and its body. Raises ServiceUnavailable where tries did not help."""
         for attempts in range(1, _PATIENCE.max_attempts + 1):
-            verdict, body = self._try_once(method, url, headers, content)
-            if verdict.kind in (Kind.DONE, Kind.REFUSED):
-                return verdict, body
-            if verdict.kind is Kind.LATE:
+            answer, body = self._try_once(method, url, headers, content)
+            if answer.kind in (AnswerKind.DONE, AnswerKind.REFUSED):
+                return answer, body
+            if answer.kind is AnswerKind.LATE:
                 break
             if attempts < _PATIENCE.max_attempts:
                 self._sleep(pause_s(attempts, _PATIENCE, self._random_fraction()))
-        raise ServiceUnavailable(_outage(verdict))
+        raise ServiceUnavailable(_outage(answer))
 
     def _try_once(
         self, method: str, url: str, headers: dict[str, str], content: bytes
-    ) -> tuple[Verdict, bytes]:
+    ) -> tuple[StorageAnswer, bytes]:
         # httpx's errors hold the request and the key: they end here, and nothing is raised in their context.
         try:
-            answer = self._client.request(method, url, headers=headers, content=content)
+            response = self._client.request(method, url, headers=headers, content=content)
         except AnswerTooLargeError:
             return (_TOO_LARGE if method == "GET" else _UNREACHABLE), b""
         except httpx.TimeoutException:
             return _LATE, b""
         except httpx.TransportError:
             return _UNREACHABLE, b""
-        return judge(answer.status_code, answer.content, changed=method != "GET"), answer.content
+        return read_answer(response.status_code, response.content, changed=method != "GET"), response.content
 
 
 def _own_key(path: str) -> str:
@@ -248,9 +250,9 @@ def _own_key(path: str) -> str:
         raise StorageRefused(f"The path of {shown_name(path)} {problem}.") from None
 
 
-def _outage(verdict: Verdict) -> str:
-    if verdict == _LATE:
+def _outage(answer: StorageAnswer) -> str:
+    if answer == _LATE:
         return "Storage did not answer in time."
-    if verdict == _UNREACHABLE:
+    if answer == _UNREACHABLE:
         return "Storage could not be reached."
-    return f"Storage cannot answer at the moment ({verdict.status})."
+    return f"Storage cannot answer at the moment ({answer.status})."

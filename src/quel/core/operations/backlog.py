@@ -38,6 +38,6 @@ class QueueBacklog:
     swept_at: float | None
     rejected: int
     paused_paths: frozenset[str]
-    gate_closed_s: float
+    blocked_for_s: float
     provider_fault: OperatorFault | None
     cached_bytes: Mapping[str, int]

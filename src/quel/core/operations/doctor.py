@@ -168,19 +168,19 @@ def _judge_size(limit_bytes: int | None) -> Iterator[Finding]:
         )
 
 
-def judge_gate(gate: Mapping[str, str], closed_for_s: float) -> Finding:
-    """The provider's shared quota as it stands."""
+def judge_quota(breaker: Mapping[str, str], blocked_for_s: float) -> Finding:
+    """The circuit breaker and the day's quota as they stand, as `Quota.state` tells them."""
     check = "Provider quota"
-    fault = operator_fault(gate.get("reason"))
+    fault = operator_fault(breaker.get("reason"))
     if fault is not None:
         return trouble(
             check, f"{fault.sentence} Images wait, none is lost; within a minute of the mend they go on."
         )
-    if closed_for_s > 0:
-        why = gate.get("reason", "no reason noted")
-        return note(check, f"closed for {closed_for_s:.0f} s more ({why}); images wait, none is lost")
-    if gate.get("cap"):
-        return note(check, f"open, finding its pace again at {gate['cap']} calls a minute")
+    if blocked_for_s > 0:
+        why = breaker.get("reason", "no reason noted")
+        return note(check, f"closed for {blocked_for_s:.0f} s more ({why}); images wait, none is lost")
+    if breaker.get("cap"):
+        return note(check, f"open, finding its pace again at {breaker['cap']} calls a minute")
     return ok(check, "open")
 
 

@@ -47,16 +47,16 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class JobContext:
     """What holds images back beside their own rows; `unknown` says why it could not be asked, if so.
 
-    `paused` holds the words of each paused path, `*` for all of them; `gate_reason` is the quota's.
+    `paused` holds the words of each paused path, `*` for all of them; `blocked_reason` is the quota's.
     """
 
     paused: Mapping[str, Mapping[str, str]]
     disabled_paths: frozenset[str]
-    gate_closed_s: float
-    gate_reason: str
+    blocked_for_s: float
+    blocked_reason: str
     unknown: str | None = None
 
 
@@ -108,13 +108,13 @@ class JobPage:
     cost_usd: float
 
 
-def waits_for(image: ImageFacts, path: str, around: Surroundings) -> str | None:
+def waits_for(image: ImageFacts, path: str, context: JobContext) -> str | None:
     """What an image waits for, as a sentence; None where it has ended."""
     match image.state:
         case ImageState.PLANNED:
             return "It waits for its references to be fetched and its prompt to be written."
         case ImageState.READY:
-            return _before_the_call(image, path, around)
+            return _before_the_call(image, path, context)
         case ImageState.GENERATING if image.leased_s > 0:
             return f"It is at the provider since {image.moved_s:.0f} s."
         case ImageState.GENERATING:
@@ -127,10 +127,10 @@ def waits_for(image: ImageFacts, path: str, around: Surroundings) -> str | None:
             return None
 
 
-def _before_the_call(image: ImageFacts, path: str, around: Surroundings) -> str:
-    if around.unknown is not None:
-        return f"It waits for the provider; for what there, could not be asked: {around.unknown}"
-    held = held_back(path, around)
+def _before_the_call(image: ImageFacts, path: str, context: JobContext) -> str:
+    if context.unknown is not None:
+        return f"It waits for the provider; for what there, could not be asked: {context.unknown}"
+    held = held_back(path, context)
     if held is not None:
         return held
     if image.retry_in_s > 0:
@@ -142,24 +142,25 @@ def _before_the_call(image: ImageFacts, path: str, around: Surroundings) -> str:
     return "It is the next to go: a worker of generate_image takes it."
 
 
-def held_back(path: str, around: Surroundings) -> str | None:
+def held_back(path: str, context: JobContext) -> str | None:
     """What lets no image of a path begin now, as a sentence."""
     for name in ("*", path):
-        if name in around.paused:
+        if name in context.paused:
             what = "Everything" if name == "*" else f"The path {path}"
-            why = around.paused[name].get("why") or "no reason given"
-            return f"{what} is paused since {around.paused[name].get('since', 'an unknown time')}: {why}."
-    if path in around.disabled_paths:
+            why = context.paused[name].get("why") or "no reason given"
+            return f"{what} is paused since {context.paused[name].get('since', 'an unknown time')}: {why}."
+    if path in context.disabled_paths:
         return f"The path {path} is switched off in the settings file: it waits until that is changed."
-    fault = operator_fault(around.gate_reason)
+    fault = operator_fault(context.blocked_reason)
     if fault is not None:
         return f"The provider lets nobody in: {fault.sentence}"
-    if around.gate_closed_s > 0:
-        return f"The provider's quota is closed for {around.gate_closed_s:.0f} s more ({around.gate_reason})."
+    if context.blocked_for_s > 0:
+        why = context.blocked_reason
+        return f"The provider's quota is closed for {context.blocked_for_s:.0f} s more ({why})."
     return None
 
 
-def job_waits_for(view: JobView, images: int, around: Surroundings) -> str | None:
+def job_waits_for(view: JobView, images: int, context: JobContext) -> str | None:
     """What a job waits for that has no images yet, or only to be closed; None where it has ended."""
     if view.is_closed:
         return None
@@ -167,6 +168,6 @@ def job_waits_for(view: JobView, images: int, around: Surroundings) -> str | Non
         return "It is cancelled, and waits for a worker to close it."
     if images:
         return None
-    if view.path in around.disabled_paths:
+    if view.path in context.disabled_paths:
         return f"The path {view.path} is switched off in the settings file."
     return "No worker has taken it up yet: it is on a list, on its way, or found by the next sweep."

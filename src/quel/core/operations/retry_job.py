@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
-from quel.core.fetch_job import IntakePolicy, JobFacts, Refuse, Start, decide
+from quel.core.fetch_job import Decision, IntakePolicy, JobFacts, Refuse, Start, decide
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobPlan, JobStatus
 from quel.core.pipeline import ImageState
@@ -112,11 +112,11 @@ def plan_from_input(job: EndedJob, facts: JobFacts, policy: IntakePolicy) -> Job
     )
 
 
-def why_not_anew(facts: JobFacts, policy: IntakePolicy) -> Objection | None:
-    """Why a job without a plan is not fetched anew: fetch_job would refuse it, or find nothing to do."""
+def decide_anew(facts: JobFacts, policy: IntakePolicy) -> Decision | Objection:
+    """What fetch_job would do with a job without a plan; or why that is not asked of it."""
     decision = decide(replace(facts, status=JobStatus.PENDING), policy)
     if isinstance(decision, Refuse):
         return Objection(decision.reason)
     if isinstance(decision, Start) and len(decision.stored_attach_ids) >= len(decision.plan.images):
         return Objection("No image of the job is missing.", is_well=True)
-    return None
+    return decision

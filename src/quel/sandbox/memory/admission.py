@@ -13,36 +13,36 @@ class AdmissionController:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._closed_until = clock.now
+        self._blocked_until = clock.now
         self.waits: list[Later] = []
         """What the images that had to wait were told."""
         self._dropped = 0
 
     def ask(self, reserve: Callable[[], Slot | Later]) -> Slot | Later:
         """What `reserve` answers; Later with the reason "known" while nobody may call anyway."""
-        if (closed_for_s := self.closed_for_s()) > 0:
-            return Later(closed_for_s, "known")
+        if (blocked_for_s := self.blocked_for_s()) > 0:
+            return Later(blocked_for_s, "known")
         answer = reserve()
         if isinstance(answer, Later):
-            self.closed(answer.wait_s)
+            self.block(answer.wait_s)
         return answer
 
-    def closed_for_s(self) -> float:
+    def blocked_for_s(self) -> float:
         """For how long this process knows that no call may begin."""
-        return max(0.0, -self._clock.since(self._closed_until))
+        return max(0.0, -self._clock.since(self._blocked_until))
 
     def wait(self, later: Later) -> None:
-        """An image waits: ring again when `later` is over, or when a call ends."""
+        """An image waits: send again when `later` is over, or when a call ends."""
         self.waits.append(later)
         self._dropped += 1
 
-    def closed(self, seconds: float) -> None:
+    def block(self, seconds: float) -> None:
         """The provider or the quota keeps everyone away for so long."""
-        self._closed_until = max(self._closed_until, self._clock.after(seconds))
+        self._blocked_until = max(self._blocked_until, self._clock.after(seconds))
 
     def call_ended(self) -> bool:
-        """A call ended; whether one of those that wait should be rung for."""
-        if self._dropped == 0 or self.closed_for_s() > 0:
+        """A call ended; whether to send for one of those that wait."""
+        if self._dropped == 0 or self.blocked_for_s() > 0:
             return False
         self._dropped -= 1
         return True

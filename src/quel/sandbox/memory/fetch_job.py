@@ -49,7 +49,7 @@ class FetchJobRows:
         self._tables.pending_jobs.pop(facts.job_id, None)
         return Claimed()
 
-    def park(self, job_id: UUID) -> None:
+    def defer(self, job_id: UUID) -> None:
         """Notes that quel has a pending job in hand: recoveries so far count for nothing."""
         if job_id in self._tables.jobs:
             self._tables.pending_jobs.setdefault(job_id, PendingJobInHand()).recoveries = 0

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from quel.adapters.postgres.claim_image import LEASE_S
 from quel.adapters.postgres.image_state import (
+    CLAIM,
     FAIL_TO_GENERATE,
     FAIL_UNPAYABLE,
     MAKE,
     PREPARE_AGAIN,
     REROUTE,
-    TAKE,
     TRY_AGAIN,
     TURN_DOWN,
 )
@@ -49,7 +49,7 @@ class GenerateImageRows:
         clock = self._tables.clock
         move(
             image,
-            TAKE,
+            CLAIM,
             clock,
             lease_owner=lease,
             lease_until=clock.after(LEASE_S),

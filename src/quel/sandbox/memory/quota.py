@@ -1,24 +1,24 @@
-"""The provider's quota, in memory: calls a minute, calls at once, and a gate that everyone heeds.
+"""The provider's quota, in memory: calls a minute, calls at once, and a circuit breaker that everyone heeds.
 
 A slot always begins at once. Of the circuit breaker only the pause itself is there: no probe, no lowered
-pace, no storm that must be one, no day's count.
+pace, no run of overloads that it takes to open, no day's count.
 """
 
 from datetime import datetime
 from itertools import count
 
 from quel.core.operator_fault import OperatorFault
-from quel.core.quota import Later, Slot, Verdict
+from quel.core.quota import CallResult, Later, Slot
 from quel.sandbox.memory.blobs import Blobs
 from quel.sandbox.memory.clock import Clock
 
 WINDOW_S = 60.9
 _FOR_GOOD = frozenset({"servers", "day", *OperatorFault})
-_UNSAID_PAUSE_S: dict[Verdict | OperatorFault, float] = {
-    Verdict.MINUTE: 2.0,
-    Verdict.DAY: 86_400.0,
-    Verdict.UNKNOWN: 2.0,
-    Verdict.OVERLOADED: 0.0,
+_UNSAID_PAUSE_S: dict[CallResult | OperatorFault, float] = {
+    CallResult.MINUTE: 2.0,
+    CallResult.DAY: 86_400.0,
+    CallResult.UNKNOWN: 2.0,
+    CallResult.OVERLOADED: 0.0,
 }
 
 
@@ -28,7 +28,7 @@ class Quota:
     def __init__(self, clock: Clock, blobs: Blobs) -> None:
         self._clock, self._blobs = clock, blobs
         self._owners = (f"slot-{number}" for number in count())
-        self._closed_until = clock.now
+        self._blocked_until = clock.now
         self._reason = ""
         self._out_since: datetime | None = None
         self.rpm: int | None = None
@@ -40,8 +40,8 @@ class Quota:
         """A slot of one's own, or the word to stay away."""
         if self.outputs_full():
             return Later(0.5, "blobs")
-        if (closed_for_s := self.closed_for_s()) > 0:
-            return Later(closed_for_s, self._reason)
+        if (blocked_for_s := self.blocked_for_s()) > 0:
+            return Later(blocked_for_s, self._reason)
         if self.concurrency is not None and len(self.under_way) >= self.concurrency:
             return Later(0.25, "concurrency")
         recent = sorted(at for at in self.calls_at.values() if self._clock.since(at) < WINDOW_S)
@@ -66,35 +66,35 @@ class Quota:
         self.under_way.discard(slot.owner)
         self.calls_at.pop(slot.owner, None)
 
-    def report(self, slot: Slot, verdict: Verdict | OperatorFault, *, pause_s: float = 0.0) -> float:
+    def report(self, slot: Slot, result: CallResult | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Says how the call went; for how many seconds everyone stays away now."""
         self.under_way.discard(slot.owner)
-        if isinstance(verdict, OperatorFault):
-            self.close(pause_s, verdict.value)
-        elif verdict is not Verdict.ANSWERED:
-            self.close(pause_s or _UNSAID_PAUSE_S[verdict], verdict.value)
-        return self.closed_for_s()
+        if isinstance(result, OperatorFault):
+            self.open_breaker(pause_s, result.value)
+        elif result is not CallResult.ANSWERED:
+            self.open_breaker(pause_s or _UNSAID_PAUSE_S[result], result.value)
+        return self.blocked_for_s()
 
-    def close(self, seconds: float, reason: str) -> None:
+    def open_breaker(self, seconds: float, reason: str) -> None:
         """Keeps everyone away for so long."""
-        self._closed_until = max(self._closed_until, self._clock.after(seconds))
+        self._blocked_until = max(self._blocked_until, self._clock.after(seconds))
         self._reason = reason
 
-    def closed_for_s(self) -> float:
+    def blocked_for_s(self) -> float:
         """For how long everyone stays away."""
-        return max(0.0, -self._clock.since(self._closed_until))
+        return max(0.0, -self._clock.since(self._blocked_until))
 
     def keep(self, owners: list[str]) -> None:
         """Prolongs the slots of calls that are still under way; here none ever lapses."""
 
     def state(self) -> dict[str, str]:
         """The circuit breaker's state, for people to read."""
-        is_open = self.closed_for_s() == 0
-        return {} if is_open else {"until": self._closed_until.isoformat(), "reason": self._reason}
+        is_open = self.blocked_for_s() > 0
+        return {} if not is_open else {"until": self._blocked_until.isoformat(), "reason": self._reason}
 
     def out_for_s(self) -> float:
         """For how long the engine has been out for good."""
-        is_out = self.closed_for_s() > 0 and self._reason in _FOR_GOOD
+        is_out = self.blocked_for_s() > 0 and self._reason in _FOR_GOOD
         self._out_since = (self._out_since or self._clock.now) if is_out else None
         return self._clock.since(self._out_since) if self._out_since else 0.0
 

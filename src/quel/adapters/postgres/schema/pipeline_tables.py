@@ -54,7 +54,7 @@ def count_column() -> Column[Any]:
 
 
 class PendingJobInHand(Table, table=True):
-    """A job that quel had in hand and has not claimed: parked, or found by the sweep.
+    """A job that quel had in hand and has not claimed: deferred, or found by the sweep.
 
     `recoveries` counts how often the sweep sent for it, `adoptions` how often it was taken over from another
     server; the product's retry_count is written for people and never read.

@@ -27,20 +27,20 @@ class ConsumerHeartbeat:
 
 
 class HeartbeatBroker(RedisBroker):
-    """Dramatiq's broker on Redis, whose consumers beat the `pulse` with every poll."""
+    """Dramatiq's broker on Redis, whose consumers beat with every poll."""
 
-    def __init__(self, *, pulse: ConsumerHeartbeat, **options: Any) -> None:
+    def __init__(self, *, heartbeat: ConsumerHeartbeat, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]  # Dramatiq leaves it without types
-        self._pulse = pulse
+        self._heartbeat = heartbeat
 
     @property
     def consumer_class(self) -> Any:
         """Dramatiq's consumer with a beat in front of each poll."""
-        pulse = self._pulse
+        heartbeat = self._heartbeat
 
         class Consumer(super().consumer_class):  # type: ignore[misc]  # a class made by a property
             def __next__(self) -> dramatiq.MessageProxy | None:
-                pulse.beat(self.queue_name)
+                heartbeat.beat(self.queue_name)
                 message: dramatiq.MessageProxy | None = super().__next__()
                 return message
 

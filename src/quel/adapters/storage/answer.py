@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 
-class Kind(Enum):
+class AnswerKind(Enum):
     """What to do about an answer: LATE is one that did not come, and is not waited for again."""
 
     DONE = auto()
@@ -19,10 +19,10 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The kind, and the status that decided it: the body's where it has one, else HTTP's."""
+class StorageAnswer:
+    """What it comes to, and the status that decided it: the body's where it has one, else HTTP's."""
 
-    kind: Kind
+    kind: AnswerKind
     status: int
 
 
@@ -31,7 +31,7 @@ class Verdict:
 _RETRY = {408, 409, 423, 425, 429}
 
 
-def judge(status: int, body: bytes, *, changed: bool = False) -> Verdict:
+def read_answer(status: int, body: bytes, *, changed: bool = False) -> StorageAnswer:
     """What an answer comes to. Redirects are refusals: Storage sends none, so the address is wrong.
 
     With `changed` the request was to change something, and Storage confirms that in JSON: another page with
@@ -39,10 +39,12 @@ def judge(status: int, body: bytes, *, changed: bool = False) -> Verdict:
     """
     if 200 <= status < 300:
         confirmed = not changed or isinstance(_parsed(body), dict | list)
-        return Verdict(Kind.DONE if confirmed else Kind.RETRY, status)
+        return StorageAnswer(AnswerKind.DONE if confirmed else AnswerKind.RETRY, status)
     if status < 500 and status != 429:
         status = _status_in(body) or status
-    return Verdict(Kind.RETRY if status >= 500 or status in _RETRY else Kind.REFUSED, status)
+    return StorageAnswer(
+        AnswerKind.RETRY if status >= 500 or status in _RETRY else AnswerKind.REFUSED, status
+    )
 
 
 def _status_in(body: bytes) -> int | None:

@@ -79,10 +79,10 @@ class InputLost:
     """A picture that was uploaded is not there any more."""
 
 
-SubmitVerdict = Accepted | Unknown | Unfit | InputLost | Outcome
+SubmitAnswer = Accepted | Unknown | Unfit | InputLost | Outcome
 
 
-def judge_submit(status: int, body: bytes, retry_after: str | None, output: str) -> SubmitVerdict:
+def judge_submit(status: int, body: bytes, retry_after: str | None, output: str) -> SubmitAnswer:
     """Reads the answer to POST /prompt. `output` is the only output node of the graph."""
     answer = _object(body)
     match status:
@@ -114,7 +114,7 @@ KEY_REFUSED = Refused(
 NOT_COMFYUI = Refused("not_comfyui", "What answers in the place of a ComfyUI server is none.", account=True)
 
 
-def _judge_refusal(answer: dict[str, Any] | None) -> SubmitVerdict:
+def _judge_refusal(answer: dict[str, Any] | None) -> SubmitAnswer:
     if answer is None:
         return NOT_COMFYUI
     error = answer.get("error")
@@ -129,19 +129,19 @@ def _judge_refusal(answer: dict[str, Any] | None) -> SubmitVerdict:
     return _invalid(f"it says {_name(kind) or 'no more than that'}")
 
 
-def _judge_errors(errors: Mapping[str, Mapping[str, Any]]) -> SubmitVerdict:
-    first: SubmitVerdict | None = None
+def _judge_errors(errors: Mapping[str, Mapping[str, Any]]) -> SubmitAnswer:
+    first: SubmitAnswer | None = None
     for error in errors.values():
         node = _name(error.get("class_type"))
         for one in error.get("errors") or ():
-            verdict = _judge_error(node, one if isinstance(one, dict) else {})
-            if isinstance(verdict, Unfit | InputLost):
-                return verdict
-            first = first or verdict
+            said = _judge_error(node, one if isinstance(one, dict) else {})
+            if isinstance(said, Unfit | InputLost):
+                return said
+            first = first or said
     return first or _invalid("it names no reason")
 
 
-def _judge_error(node: str, error: Mapping[str, Any]) -> SubmitVerdict:
+def _judge_error(node: str, error: Mapping[str, Any]) -> SubmitAnswer:
     kind, extra = str(error.get("type", "")), error.get("extra_info")
     input_name = _name(extra.get("input_name")) if isinstance(extra, dict) else ""
     if kind == "value_not_in_list":

@@ -5,9 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from quel.core.comfy.check import check, paid_classes
-from quel.core.comfy.graph import read_graph
-from quel.core.comfy.verdict import (
+from quel.core.comfy.answers import (
     Accepted,
     InputLost,
     Stand,
@@ -19,6 +17,8 @@ from quel.core.comfy.verdict import (
     judge_submit,
     standing_of_history,
 )
+from quel.core.comfy.check import check, paid_classes
+from quel.core.comfy.graph import read_graph
 from quel.core.comfy.workflow import Workflow
 from quel.core.operations.comfy_doctor import ServerFacts, judge_server, judge_workflow
 from quel.core.outcome import Broken, Refused, Transient, Wait
