@@ -79,6 +79,15 @@ def test_an_order_becomes_the_input_of_a_job_that_is_charged_on_delivery():
     )
 
 
+def test_what_jsonb_cannot_keep_does_not_reach_it():
+    read = order(
+        aspectRatio={"width": float("nan"), "x": "\x00"}, prompt="a\x00 hat", layers=[{"color": "r\x00"}]
+    )
+    assert read.input_data["aspect-ratio"] is None
+    assert read.prompt == read.input_data["prompt"] == "a hat"
+    assert read.input_data["layers"][0]["color"] == "r"
+
+
 def test_a_production_is_named_by_the_first_47_characters_of_the_prompt():
     assert order().production_name == f"Modify - {BODY['prompt'][:47]}"
     assert len(BODY["prompt"].encode()) > 2 * 47

@@ -9,6 +9,7 @@ import pytest
 from quel.core.engines import Capability, Maker
 from quel.core.job import JobStatus
 from quel.core.pipeline import Step, StepMessage
+from quel.core.takes import Check, Reason, Signs
 from quel.sandbox.memory.pictures import NO_PICTURE
 from quel.sandbox.memory.storage import PUBLIC_URL
 
@@ -211,6 +212,26 @@ def test_layers_without_a_colour_and_references_that_cannot_be_read_are_left_out
     [call] = services.engine.requests
     assert "no colour" not in call.prompt
     assert "The blue area: «the sea»." in call.prompt
+
+
+def test_more_layers_than_colours_can_be_told_apart_are_named_once(services, modify):
+    job_id = modify(layers=[{"color": f"#{n:06x}", "prompt": f"wish {n}"} for n in range(5_000)])
+    assert services.tables.pipeline_jobs[job_id].warnings == ("Of layers only the first 32 were used.",)
+    assert "wish 31»" in request(services, job_id).prompt
+    assert "wish 32»" not in request(services, job_id).prompt
+
+
+@pytest.mark.parametrize(("difference", "calls"), [(3.0, 1), (0.4, 2)])
+def test_a_small_change_is_no_echo_and_the_picture_as_it_was_sent_is_made_again(
+    services, modify, worker, difference, calls
+):
+    services.rules = replace(services.rules, takes=replace(services.rules.takes, probable=Check.REROLL))
+    like = Signs({Reason.ECHO: 1.0, Reason.DOUBLE: 1.0}, nearest=1, difference=difference)
+    services.take_checker.see(like)
+    job_id = modify(Step.FETCH_JOB)
+    assert ended(services, worker, job_id).completed_images == 1
+    assert len(services.engine.requests) == calls
+    assert "image 1 came back as it was" in services.engine.requests[-1].prompt or calls == 1
 
 
 def test_a_delivered_image_costs_its_price_and_one_that_was_charged_at_submit_nothing(

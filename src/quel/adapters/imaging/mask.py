@@ -20,7 +20,8 @@ def normalised_mask(picture: Image.Image) -> PictureBytes:
     """An opened picture as a PNG with transparency: upright, sRGB, without metadata, within MAX_EDGE_PX.
 
     What is opaque from edge to edge marks the whole picture, and is half transparent afterwards: else nobody
-    could see what it marks. Raises what decoders raise; costs memory as `normalised` does.
+    could see what it marks. Raises what decoders raise. Costs memory as `cost_bytes` says with `fitting_size`
+    and MASK_RESULT.
     """
     picture.load()
     layer = upright_rgba(picture, fitting_size(picture.size))
@@ -46,5 +47,5 @@ def scaled(mask: PictureBytes, original: PictureBytes, bench: Workbench) -> Pict
 
 def _png(layer: Image.Image) -> PictureBytes:
     buffer = io.BytesIO()
-    layer.save(buffer, "PNG")
+    layer.save(buffer, "PNG", compress_level=1)  # strokes are small at any level, and each costs seconds
     return PictureBytes(buffer.getvalue(), "image/png")

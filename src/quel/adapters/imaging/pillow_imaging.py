@@ -6,6 +6,7 @@ object (seen in Pillow 11.3 and 13.0).
 
 from collections.abc import Collection
 
+from quel.adapters.imaging.cost import MASK_RESULT
 from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.grid import grid_picture
 from quel.adapters.imaging.mask import marked, normalised_mask, scaled
@@ -42,7 +43,7 @@ class PillowImaging:
     def normalise_mask(self, data: bytes) -> PictureBytes:
         """A mask as a PNG with transparency, else as `normalise`. Raises ReferenceUnavailable."""
         try:
-            with self._bench.opened(data, fitting_size) as picture:
+            with self._bench.opened(data, fitting_size, MASK_RESULT) as picture:
                 return normalised_mask(picture)
         except NotAPictureError as problem:
             raise ReferenceUnavailable(f"The mask {problem}.") from None

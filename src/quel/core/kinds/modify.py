@@ -6,6 +6,7 @@ the images are delivered without a charge.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from quel.core.aspect import DEFAULT_ASPECT_RATIO
 from quel.core.image_kind import ImageKind
@@ -18,6 +19,9 @@ from quel.core.prompting.rules import BriefRules, Category, Kind, ProductionPath
 from quel.core.request import values
 from quel.core.request.fields import Fields
 from quel.core.request.inline import inline_reference
+
+_MOST_LAYERS = 32
+"""More colours than a person tells apart; the rest is named once as left out."""
 
 _LONGEST_ADDRESS = 2_048  # characters; what is longer is no address of an object, but a picture
 _TEMPERATURE = 0.45
@@ -59,7 +63,10 @@ def read_modify(fields: Fields, total_images: int) -> tuple[StageRequest, ...]:
     quantity = fields.quantity("quantity")
     if quantity is None and total_images > 0:
         quantity = total_images
-    layers = list(_layers(fields))
+    layers = list(islice(_layers(fields), _MOST_LAYERS + 1))
+    if len(layers) > _MOST_LAYERS:
+        fields.remark("layers", f"Of {fields.key('layers')} only the first {_MOST_LAYERS} were used.")
+        layers = layers[:_MOST_LAYERS]
     style = inline_reference(fields, "referenceImageDataUrl", ("referenceImageDataUrl",), STYLE)
     references = (_original(fields), _mask(fields), style, *(reference for _, reference in layers))
     stage = StageRequest(

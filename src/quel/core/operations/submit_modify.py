@@ -67,6 +67,7 @@ def read_modify_order(body: object, user_id: UUID | None) -> ModifyOrder:
     if user_id is None:
         raise InvalidInput(_MISSING.format("userId"))
     prompt, quantity = _text(fields, "prompt") or "", _quantity(fields)
+    ratio = values.aspect_ratio(fields.value("aspectRatio"))
     return ModifyOrder(
         user_id,
         prompt,
@@ -80,7 +81,7 @@ def read_modify_order(body: object, user_id: UUID | None) -> ModifyOrder:
             "layers": list(_layers(fields)),
             "referenceImageDataUrl": _text(fields, "referenceImage"),
             "quantity": quantity,
-            "aspect-ratio": fields.value("aspectRatio"),
+            "aspect-ratio": str(ratio) if ratio else None,
             "userId": str(user_id),
             CHARGED_ON_DELIVERY: True,
         },
