@@ -12,14 +12,20 @@ from quel.core.comfy.graph import Graph, read_graph
 from quel.core.comfy.workflow import Workflow
 from quel.core.engines import COMFYUI, GEMINI, Capability, Maker, Route, Routing, named_makers
 from quel.core.errors import SettingsError
+from quel.core.kinds import ALL_PATHS
 from quel.core.models import model_for
-from quel.core.paths import PATHS
+from quel.core.prompting.rules import Kind
 from quel.settings import Settings
 from quel.settings_file import RouteSection, ServerSection, WorkflowSection
 
 _DEFAULT = "default"
 _TOKEN = "QUEL_COMFY_TOKEN"  # noqa: S105 - a variable's name
-_ROLES = frozenset(category.name for path in PATHS.values() for category in path.categories)
+_ROLES = frozenset(
+    category.name
+    for path in ALL_PATHS.values()
+    for category in path.categories
+    if category.kind is not Kind.MASK  # quel:mask is a slot of its own
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class EngineSettings:
 def names_gemini(settings: Settings) -> bool:
     """Whether a path's route or its fallback names Gemini; no file is read for it."""
     default = settings.routes.get(_DEFAULT, RouteSection())
-    routes = [settings.routes.get(path, default) for path in PATHS]
+    routes = [settings.routes.get(path, default) for path in ALL_PATHS]
     return any(GEMINI in (route.engine, route.fallback) for route in routes)
 
 
@@ -50,9 +56,10 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
         Maker(COMFYUI, name): Capability(
             name,
             one.max_pictures,
-            one.takes_negative,
-            one.usd_per_image,
-            one.digest,
+            takes_negative=one.takes_negative,
+            takes_mask=one.takes_mask,
+            usd_per_image=one.usd_per_image,
+            digest=one.digest,
             megapixels=one.megapixels,
             open_places=one.open_places,
         )
@@ -62,15 +69,15 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
         path: _route(path, section, capabilities) for path, section in _sections(settings.routes).items()
     }
     routing = Routing(routes.pop(_DEFAULT, Route()), routes, capabilities)
-    named = named_makers(routing, PATHS)
+    named = named_makers(routing, ALL_PATHS)
     makers = named | {maker for maker in capabilities if maker.workflow}  # a plan may name what no route does
     return EngineSettings(routing, workflows, servers, tuple(sorted(makers)))
 
 
 def _sections(routes: Mapping[str, RouteSection]) -> Mapping[str, RouteSection]:
     for path in routes:
-        if path != _DEFAULT and path not in PATHS:
-            known = ", ".join(sorted(PATHS))
+        if path != _DEFAULT and path not in ALL_PATHS:
+            known = ", ".join(sorted(ALL_PATHS))
             raise SettingsError(f'routes names the path "{path}", which is none of {known}, or {_DEFAULT}.')
     return routes
 

@@ -68,6 +68,25 @@ def test_roles_come_before_places_and_a_picture_without_a_place_does_not_fit():
     assert '"products"' in unfit.reason
 
 
+def test_a_mask_has_a_place_of_its_own_and_pictures_keep_theirs():
+    workflow = shipped("modify_picture.json")
+    assert (workflow.takes_mask, workflow.max_pictures) == (True, 3)
+
+    bound = bind(workflow, filling(("original", "o"), ("layer", "r"), ("mask", "m")), is_optional)
+    assert isinstance(bound, Bound)
+    assert bound.pictures == {"11": "o", "12": "r", "16": "m"}
+    assert "image3" not in bound.graph["5"]["inputs"]
+    assert {bound.graph[node]["inputs"]["width"] for node in ("14", "19")} == {1024}
+
+    without = bind(workflow, filling(("original", "o")), is_optional)
+    assert isinstance(without, Unfit)
+    edit = shipped("edit_pictures.json")
+    assert not edit.takes_mask
+    nowhere = bind(edit, filling(("original", "o"), ("mask", "m")), is_optional)
+    assert isinstance(nowhere, Unfit)
+    assert 'no node is titled "quel:mask"' in nowhere.reason
+
+
 def test_the_first_variant_that_runs_without_what_is_missing_is_taken():
     edit, text = shipped("edit_pictures.json"), shipped("text_to_image.json")
     both = Workflow("w", edit.variants + text.variants, ("gpu-a",))
@@ -103,8 +122,16 @@ def _nodes(change):
     return broken
 
 
+def _titles(titles):
+    def rename(nodes):
+        for node, title in titles.items():
+            nodes[node]["_meta"]["title"] = title
+
+    return _nodes(rename)
+
+
 def _title(node, title):
-    return _nodes(lambda nodes: nodes[node]["_meta"].update(title=title))
+    return _titles({node: title})
 
 
 @pytest.mark.parametrize(
@@ -119,6 +146,7 @@ def _title(node, title):
         (_title("10", "Save"), 'no node is titled "quel:output"'),
         (_title("5", "x"), '"quel:prompt"'),
         (_title("11", "quel:picture:hat"), 'node 11 (LoadImage) takes a picture of the role "hat"'),
+        (_titles({"12": "quel:mask", "13": "quel:mask"}), 'two nodes are titled "quel:mask"'),
         (_title("11", "quel:pictures"), 'node 11 (LoadImage) names the slot "quel:pictures"'),
         (_title("8", "quel:seed=noise"), "node 8 (KSampler) has no input noise"),
         (_title("12", "quel:picture:1"), "two nodes"),

@@ -48,14 +48,16 @@ class Capability:
     """What a maker can be shown and told. `model` is its name in events, `usd_per_image` what it asks beside
     the seconds of a GPU.
 
-    `takes_negative`: what to avoid has a place of its own, and is no part of the prompt. `sizes` are smallest
-    first; a workflow has the one that it is written for. `megapixels` are those of its smallest size.
-    `open_places` are those of its pictures that may show anything, all of them where it is None.
+    `takes_negative`: what to avoid has a place of its own, and is no part of the prompt; `takes_mask`: so has
+    a mask, and the picture that it marks comes as it is. `sizes` are smallest first; a workflow has the one
+    that it is written for. `megapixels` are those of its smallest size. `open_places` are those of its
+    pictures that may show anything, all of them where it is None.
     """
 
     model: str
     max_pictures: int
     takes_negative: bool = False
+    takes_mask: bool = False
     usd_per_image: float = 0.0
     digest: str = ""
     sizes: tuple[SizeClass, ...] = ONE_SIZE

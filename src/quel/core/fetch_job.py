@@ -9,9 +9,10 @@ from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choos
 from quel.core.engines import ONE_SIZE, Capability, Routing
 from quel.core.job import JobPlan, JobStatus, Problem
 from quel.core.kind import MADE_HERE, Kind, kind_of
+from quel.core.kinds import BY_PATH, KINDS, read_input
 from quel.core.models import SIZES, SizeClass, size_for
+from quel.core.object_path import result_owner
 from quel.core.plan import make_plan
-from quel.core.request import parse_request
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class Start:
     payer: Payer
     stored_attach_ids: tuple[int, ...]
 
+    @property
+    def charged_images(self) -> int:
+        """How many images of the plan are still to be paid for."""
+        return charged_images(self.plan, len(self.stored_attach_ids))
+
 
 @dataclass(frozen=True)
 class Refuse:
@@ -156,7 +162,7 @@ def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
             return Skip(facts.status)
     if facts.kind not in MADE_HERE:
         return Foreign(facts.kind)
-    choice = choose_path((facts.job_path, facts.production_path), policy)
+    choice = choose_path((facts.job_path, facts.production_path), policy, facts.kind)
     if isinstance(choice, Problem):
         return Refuse("unknown_path", choice.message)
     if choice.path in policy.disabled_paths:
@@ -171,12 +177,19 @@ def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
 _MOST_PROBLEMS = 5  # enough to mend an input by; a hostile one could name thousands
 
 
-def choose_path(names: Collection[str | None], policy: IntakePolicy) -> PathChoice | Problem:
-    """The first name that is not blank, if it is known; else the default, or a problem (SPEC 7)."""
+def choose_path(
+    names: Collection[str | None], policy: IntakePolicy, kind: Kind = Kind.IMAGES
+) -> PathChoice | Problem:
+    """The first name that is not blank, if it is known; else the default, or a problem (SPEC 7).
+
+    A kind of its own runs on its own path, whatever the row says.
+    """
+    if kind in KINDS:
+        return PathChoice(KINDS[kind].path.name)
     named = given_path(names)
     if named is None:
         return PathChoice(policy.default_path)
-    if named.lower() in policy.known_paths:
+    if named.lower() in policy.known_paths and named.lower() not in list(KINDS):
         return PathChoice(named.lower())
     if policy.reject_unknown_paths:
         known = ", ".join(sorted(policy.known_paths))
@@ -190,7 +203,7 @@ def given_path(names: Collection[str | None]) -> str | None:
 
 
 def _plan(facts: JobFacts, policy: IntakePolicy) -> JobPlan | tuple[Problem, ...]:
-    request = parse_request(facts.job_type, facts.input_data, total_images=facts.total_images)
+    request = read_input(facts.kind, facts.job_type, facts.input_data, total_images=facts.total_images)
     if isinstance(request, tuple):
         return request
     return make_plan(
@@ -204,11 +217,22 @@ def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: J
     payer = choose_payer(facts.organization, facts.member_id, user_id, facts.members)
     if isinstance(payer, NoPayer):
         return Refuse("no_payer", payer.reason)
+    if _needs_user(path.path) and not result_owner(plan.request.user_id, facts.member_id):
+        return Refuse("bad_input", "userId must name whose pictures these are, and the job has no member.")
     price = policy.price_of(plan.request.image_size, policy.routing.capability(plan.route.maker))
-    refusal = cannot_afford(payer, len(plan.images) - len(stored), price)
+    refusal = cannot_afford(payer, charged_images(plan, len(stored)), price)
     if refusal:
         return Refuse("no_credit", refusal)
     return Start(path, plan, payer, stored)
+
+
+def _needs_user(path: str) -> bool:
+    return path in BY_PATH and BY_PATH[path].needs_user
+
+
+def charged_images(plan: JobPlan, stored: int) -> int:
+    """How many images are still to be paid for, where the first `stored` are there already."""
+    return sum(not image.is_free for image in plan.images[stored:])
 
 
 def as_uuid(value: str | None) -> UUID | None:

@@ -24,7 +24,7 @@ class GenerateRequest:
 
     `roles` are the pictures' categories; `negative_prompt` is empty where the prompt says what to avoid.
     `labels` are said right before the pictures, one each; none where the release before prepared the image.
-    `image_size` is one of SIZES.
+    `image_size` is one of SIZES; `temperature` None leaves it to the model.
     """
 
     prompt: str
@@ -35,6 +35,7 @@ class GenerateRequest:
     roles: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     image_size: str = SIZES[0]
+    temperature: float | None = None
 
     @property
     def text(self) -> str:

@@ -39,7 +39,7 @@ def fetch_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     facts = services.fetch_job.load(job_id)
     if facts is None:
         raise UnknownJob
-    choice = choose_path((facts.job_path, facts.production_path), services.rules.intake)
+    choice = choose_path((facts.job_path, facts.production_path), services.rules.intake, facts.kind)
     path = choice.path if isinstance(choice, PathChoice) and facts.kind in MADE_HERE else None
     with log_context(path=path):
         return _decide(services, facts)

@@ -110,7 +110,7 @@ class GeminiEngine:
 
         return types.GenerateContentConfig(
             http_options=types.HttpOptions(headers=headers),
-            temperature=self.model.temperature,
+            temperature=self.model.temperature if request.temperature is None else request.temperature,
             seed=request.seed,
             response_modalities=["IMAGE"],
             image_config=types.ImageConfig(

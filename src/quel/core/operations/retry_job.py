@@ -17,7 +17,7 @@ class EndedJob:
 
     `is_closed` says that its end is written; `balance` is the payer's, None where that account is gone or,
     for an organization, no longer active; `held` is what its open jobs may still cost. Without `prompts_kept`
-    its plan has lost the customer's words.
+    its plan has lost the customer's words. The images of `free` cost nothing.
     """
 
     job_id: UUID
@@ -30,6 +30,11 @@ class EndedJob:
     balance: int | None
     held: int = 0
     prompts_kept: bool = True
+    free: frozenset[int] = frozenset()
+
+    def charged(self, image_nos: Sequence[int]) -> int:
+        """How many of these images are to be paid for."""
+        return len(frozenset(image_nos) - self.free)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def images_to_make(job: EndedJob, which: Which) -> tuple[int, ...] | Objection:
             chosen = _missing(job.images, which)
     if isinstance(chosen, Objection):
         return chosen
-    return _unpayable(job, len(chosen)) or chosen
+    return _unpayable(job, job.charged(chosen)) or chosen
 
 
 def _several(images: Sequence[tuple[int, ImageState]], numbers: Sequence[int]) -> tuple[int, ...] | Objection:
