@@ -20,8 +20,8 @@ class ClaimedImage:
     is the owner token that proves the hold. `starts` counts how often it was claimed since that last ended in
     order, this time included. `submission` is what was last handed to a server for it. `may_stay_near` says
     that a near copy of a reference was ordered; `rerolls` counts the bad takes so far, the last of which is
-    `turned_down`. With `as_given` the first picture is the image itself, and nobody makes one. `series` is that
-    of its plan, `lead` the attachment of the image it follows.
+    `turned_down`. With `as_given` the first picture is the image itself, and nobody makes one. `series` is
+    that of its plan, `lead` the attachment of the image it follows.
     """
 
     job_id: UUID

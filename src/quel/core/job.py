@@ -101,8 +101,8 @@ class Area:
 class StageRequest:
     """The images that share references, prompt and aspect ratio.
 
-    `view` is set for one of a turn-around, `areas` for an in-painting. Stages of the same `series` were ordered
-    as one: their images share set, light and grade.
+    `view` is set for one of a turn-around, `areas` for an in-painting. Stages of the same `series` were
+    ordered as one: their images share set, light and grade.
     """
 
     prompt: str

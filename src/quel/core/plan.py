@@ -94,9 +94,7 @@ def _image(
 ) -> ImagePlan:
     stage, item, _ = place
     asked = request.stages[stage].items[item]
-    return ImagePlan(
-        image_no, *place, seed, series=series, is_free=asked.is_free, degrees=asked.degrees
-    )
+    return ImagePlan(image_no, *place, seed, series=series, is_free=asked.is_free, degrees=asked.degrees)
 
 
 def _series(ordered: list[int | None]) -> list[int | None]:

@@ -30,8 +30,8 @@ class Difference:
 class AuditedImage:
     """An image's row. `is_adopted`: another server had made it before quel planned the job.
 
-    `has_cost` says that what its calls cost is noted, were it nothing. One that `is_free` is delivered without
-    a charge; `degrees` are those of a view round a subject.
+    `has_cost` says that what its calls cost is noted, were it nothing. One that `is_free` is delivered
+    without a charge; `degrees` are those of a view round a subject.
     """
 
     image_no: int
