@@ -17,7 +17,6 @@ def inputs(token):
     user = {"userId": str(uuid4())}
     layers = [{"color": "#ff0000", "prompt": token, "referenceImage": PIXELS}]
     return {
-        "landing": (" Landing", {"prompt": token, "templatePrompt": "a loft", "modelId": "gemini:x"} | user),
         "modify": (None, {"maskDataUrl": PIXELS, "prompt": token, "layers": layers, "quantity": 2} | user),
         "modify of a path": ("fashion", {"maskDataUrl": PIXELS, "basePrompt": token} | user),
         "video": (None, {"imageBase64": PIXELS, "prompt": token} | user),

@@ -104,6 +104,7 @@ class ReadyImage:
 
     `labels` are said right before the pictures, one each; the prompt says all that matters without them too.
     `temperature` None leaves it to the model. With `as_given` the first picture is the image itself.
+    `model` is Gemini's where the job has its own; `steps` and `cfg` are for workflows with slots for them.
     """
 
     image_no: int
@@ -118,6 +119,9 @@ class ReadyImage:
     may_stay_near: bool = False
     temperature: float | None = None
     as_given: bool = False
+    model: str = ""
+    steps: int | None = None
+    cfg: float | None = None
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -133,6 +137,9 @@ class ReadyImage:
             "may_stay_near": self.may_stay_near,
             "temperature": self.temperature,
             "as_given": self.as_given,
+            "model": self.model,
+            "steps": self.steps,
+            "cfg": self.cfg,
         }
 
 

@@ -199,6 +199,9 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         turned_down=turned_down,
         temperature=row.request.get("temperature"),
         as_given=row.request.get("as_given", False),
+        model=row.request.get("model", ""),
+        steps=row.request.get("steps"),
+        cfg=row.request.get("cfg"),
     )
 
 

@@ -256,4 +256,7 @@ class GenerateImageRows:
             turned_down=image.turned_down,
             temperature=request.temperature,
             as_given=request.as_given,
+            model=request.model,
+            steps=request.steps,
+            cfg=request.cfg,
         )
