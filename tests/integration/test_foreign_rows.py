@@ -16,7 +16,6 @@ def inputs(token):
     """An input of each kind that quel does not make, by kind, with the path its row has."""
     user = {"userId": str(uuid4())}
     return {
-        "landing": (" Landing", {"prompt": token, "templatePrompt": "a loft", "modelId": "gemini:x"} | user),
         "video": (None, {"imageBase64": PIXELS, "prompt": token} | user),
         "video as JSON text": (None, json.dumps({"image_base64": PIXELS, "prompt": token} | user)),
         "video by path": ("video", {"prompt": token} | user),

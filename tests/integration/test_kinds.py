@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from PIL import Image
 
+from quel.sandbox.comfy.client import Comfy
 from quel.sandbox.studio import PHOTOGRAPHS
 from tests.integration.harness import Pipeline, until
 from tests.integration.ledger import PRICE, ledger_of_production, member_balance, production_of
@@ -18,6 +19,7 @@ from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_quel
 
 ROWS = Path(__file__).parents[1] / "rows" / "fixtures"
+WORKFLOW = Path(__file__).parents[2] / "workflows" / "edit_pictures.json"
 EIGHT = [0, 45, 90, 135, 180, 225, 270, 315]
 
 
@@ -54,6 +56,10 @@ def inputs(studio: Any) -> dict[str, tuple[str, dict[str, Any], int]]:
     data_url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
     references = [{"attachId": coffee, "angle": 90}, {"attachId": 999_999, "angle": 180}]
     twice = [{"attachId": coffee, "angle": degrees} for degrees in (90, 450)]
+    page = {
+        "templatePrompt": "a loft",
+        "uploadedAttachIds": [{"attachId": astronaut, "type": "bg"}, {"attachId": coffee, "type": "top"}],
+    }
     in_the_row = {"sourceImageBase64": data_url, "angles": [0, 90], "aspectRatio": "3:4"}
     views = {"sourceAttachId": astronaut, "category": "fashion"}
     return {
@@ -63,16 +69,31 @@ def inputs(studio: Any) -> dict[str, tuple[str, dict[str, Any], int]]:
         "no source": ("multiview", {"angles": [0, 90]}, 2),
         "words": ("multiview", views | {"angles": ["front", "back"]}, 2),
         "too many": ("multiview", views | {"angles": list(range(400))}, 400),
+        "page": ("landing", page, 0),
+        "by flux": ("landing", page | {"modelId": "flux-schnell", "modelSteps": 9, "modelCfgScale": 0}, 2),
+        "by others": ("landing", page | {"modelId": "runware:101@1"}, 2),
         "two for one": ("multiview", views | {"referenceImages": twice}, 8),
     }  # fmt: skip
 
 
-WORDS_KEY = {"multiview": "originalPrompt"}
+WORDS_KEY = {"multiview": "originalPrompt", "landing": "customPrompt"}
 
 
 @pytest.fixture(scope="module")
-def ended(world, tmp_path_factory):
-    own = Pipeline(world, tmp_path_factory.mktemp("kinds"))
+def gpu():
+    with Comfy(in_process=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ended(world, tmp_path_factory, gpu):
+    folder = tmp_path_factory.mktemp("kinds")
+    own = Pipeline(world, folder)
+    (folder / "quel.yaml").write_text(f"""
+engines: {{comfyui: {{poll_s: 0.02, servers: [{{name: gpu, url: "{gpu.url}"}}]}}}}
+workflows: {{edit: {{file: "{WORKFLOW}", slots: {{steps: 8.steps, cfg: 8.cfg}}}}}}
+landing: {{models: {{flux-schnell: {{engine: comfyui, workflow: edit}}}}}}
+""")
     studio, token = own.studio, uuid4().hex
     jobs, members = {}, {}
     for name, (path, data, total) in inputs(studio).items():
@@ -82,7 +103,7 @@ def ended(world, tmp_path_factory):
         jobs[name] = studio.job("simple_general", asked, total_images=total, member=members[name], path=path)
     old = production_of(studio, jobs["round"])["production_id"]
     studio.rows("UPDATE quel_production_photo SET attach_ids = '[77]' WHERE production_id = %s", old)
-    workers = own.workers()
+    workers = own.workers(QUEL_CONFIG=folder / "quel.yaml")
     studio.push(*jobs.values())
     studio.wait(list(jobs.values()))
     workers.terminate()
@@ -121,6 +142,35 @@ def test_a_round_of_eight_is_seven_calls_in_order_at_thirty_five_credits(ended):
     assert claimed == [{"path": "multiview"}]
 
 
+@pytest.mark.parametrize(
+    ("name", "images", "provider"), [("page", 4, "gemini-banana"), ("by flux", 2, "comfyui")]
+)
+def test_a_page_is_made_by_the_engine_that_its_model_asks_for(ended, gpu, name, images, provider):
+    row, member = ended.row(name), ended.members[name]
+    assert (row["job_status"], row["completed_images"], row["total_images"]) == ("completed", images, images)
+    assert row["error_message"] is None
+    assert ended.paths(name) == [
+        f"generated-images/user-{member}/generated_{ended.jobs[name]}_{number:03d}.webp"
+        for number in range(images)
+    ]
+    ledger = ended.ledger(name)
+    assert [(line["amount"], line["description"], line["api_provider"]) for line in ledger] == [
+        (-PRICE, "Landing Template Generated", provider)
+    ] * images
+    assert member_balance(ended.pipeline.studio, member) == 100 - images * PRICE
+    production = production_of(ended.pipeline.studio, ended.jobs[name])
+    assert production["attach_ids"] == row["generated_attach_ids"]
+    if provider == "comfyui":
+        assert len(gpu.runs()) == images
+        assert ended.calls(name) == []
+        return
+    calls = ended.calls(name)
+    assert [len(call.pictures) for call in calls] == [2] * images
+    assert len({call.seed for call in calls}) == len({call.prompt for call in calls}) == images
+    assert all(f"«a loft, {ended.token} {name}.»" in call.prompt for call in calls)
+    assert {call.aspect_ratio for call in calls} == {"16:9"}
+
+
 def test_the_source_is_stored_as_webp_in_its_own_shape_and_says_nothing_of_being_generated(ended):
     own, other = (
         Image.open(io.BytesIO(ended.pipeline.studio.storage.get(path))) for path in ended.paths("in the row")
@@ -151,6 +201,7 @@ def test_a_picture_in_the_row_stands_in_no_other_row_log_or_message(ended):
         ("words", 'angles[0] must be whole degrees, but it is "front"'),
         ("too many", "total_images is 400, but a job may hold at most 100"),
         ("two for one", "90° has a reference already"),
+        ("by others", 'modelId "runware:101@1" is a model that quel does not make images with'),
     ],
 )
 def test_what_cannot_be_made_is_failed_with_a_sentence_and_nobody_pays(ended, name, says):
@@ -170,6 +221,7 @@ def test_the_audit_finds_no_difference_and_statistics_know_the_path(ended):
     answer = run_quel(ended.pipeline.environment(), "stats", "--json")
     told = {line["key"]: line for line in json.loads(answer.stdout)}
     assert (told["multiview"]["images_stored"], told["multiview"]["credits"]) == (10, 40)
+    assert (told["landing"]["images_stored"], told["landing"]["credits"]) == (6, 30)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +294,9 @@ def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_
     assert own_audit(studio, objects=True, starting_balances={member: 100}) == []
 
 
-@pytest.mark.parametrize("file", sorted(ROWS.glob("multiview*.json")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", sorted([*ROWS.glob("multiview*.json"), *ROWS.glob("landing*.json")]), ids=lambda file: file.stem
+)
 def test_plan_takes_a_row_as_the_front_end_writes_it(pipeline, file):
     answer = run_quel(pipeline.environment(), "plan", str(file), "--json")
     assert answer.returncode == 0, answer.stderr

@@ -20,7 +20,6 @@ VIDEO = {"imageBase64": "data:image/png;base64,iVBO", "prompt": "waves", "userId
 MANY = {f"key {number:05}": number for number in range(5_000)}
 FOREIGN = {
     "video": (None, VIDEO),
-    "landing": ("landing", {"prompt": "a loft"}),
     "unknown": ("eats", MANY),
 }
 

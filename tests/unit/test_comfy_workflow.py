@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_unused_pictures_go_with_their_links_and_only_our_output_is_left():
     assert workflow.variants[0].nodes["11"]["inputs"]["image"] == "example.png", (
         "the file itself is not changed"
     )
+
+
+def test_steps_and_scale_are_filled_in_where_there_are_slots_and_asked_for():
+    def sampling(nodes):
+        nodes["8"]["_meta"]["title"] += " quel:steps quel:cfg"
+
+    def sampler(workflow, **asked):
+        bound = bind(workflow, replace(filling(), **asked), is_optional)
+        assert isinstance(bound, Bound)
+        return bound.graph["8"]["inputs"]["steps"], bound.graph["8"]["inputs"]["cfg"]
+
+    own = sampler(shipped("text_to_image.json"), steps=9, cfg=-1.0)
+    slots = shipped("text_to_image.json", sampling)
+    assert sampler(slots, steps=9, cfg=-1.0) == (9, -1.0)
+    assert sampler(slots) == own != (9, -1.0)
 
 
 def test_roles_come_before_places_and_a_picture_without_a_place_does_not_fit():

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choose_payer
 from quel.core.engines import ONE_SIZE, Capability, Routing
-from quel.core.job import JobPlan, JobStatus, Problem
+from quel.core.job import JobPlan, JobStatus, Problem, Replaced
 from quel.core.kind import MADE_HERE, Kind, kind_of
 from quel.core.kinds import BY_PATH, KINDS, read_input
+from quel.core.model_choice import NoEngine, choose_maker
 from quel.core.models import SIZES, SizeClass, size_for
 from quel.core.object_path import result_owner
 from quel.core.plan import make_plan
@@ -126,9 +127,13 @@ class Defer:
 
 @dataclass(frozen=True)
 class Foreign:
-    """Pass the job on to whoever makes its kind, or refuse it: it is none of quel's."""
+    """Pass the job on to whoever makes its kind, or refuse it: it is none of quel's.
+
+    `why` is a sentence, where it is not the kind but the model that quel does not make images with.
+    """
 
     kind: Kind
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,9 @@ def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
     plan = _plan(facts, policy)
     if not isinstance(plan, JobPlan):
         return Refuse("bad_input", " ".join(problem.message for problem in plan[:_MOST_PROBLEMS]))
-    routed = replace(plan, route=policy.routing.route(choice.path))
+    routed = with_maker(plan, choice.path, policy.routing)
+    if isinstance(routed, NoEngine):
+        return Foreign(facts.kind, routed.reason)
     return _with_payer(facts, policy, choice, routed)
 
 
@@ -211,6 +218,17 @@ def _plan(facts: JobFacts, policy: IntakePolicy) -> JobPlan | tuple[Problem, ...
     )
 
 
+def with_maker(plan: JobPlan, path: str, routing: Routing) -> JobPlan | NoEngine:
+    """The plan with what makes its images, by the path and the model that the job names."""
+    chosen = choose_maker(plan.request.wish, path, routing)
+    if isinstance(chosen, NoEngine):
+        return chosen
+    request = plan.request
+    if chosen.warning:
+        request = replace(request, replaced=(*request.replaced, Replaced("modelId", chosen.warning)))
+    return replace(plan, request=request, route=chosen.route, model=chosen.model)
+
+
 def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: JobPlan) -> Decision:
     stored = facts.stored_attach_ids[: len(plan.images)]
     user_id = as_uuid(plan.request.user_id)
@@ -219,7 +237,8 @@ def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: J
         return Refuse("no_payer", payer.reason)
     if _needs_user(path.path) and not result_owner(plan.request.user_id, facts.member_id):
         return Refuse("bad_input", "userId must name whose pictures these are, and the job has no member.")
-    price = policy.price_of(plan.request.image_size, policy.routing.capability(plan.route.maker))
+    capability = policy.routing.capability(plan.route.maker, plan.model)
+    price = policy.price_of(plan.request.image_size, capability)
     refusal = cannot_afford(payer, charged_images(plan, len(stored)), price)
     if refusal:
         return Refuse("no_credit", refusal)

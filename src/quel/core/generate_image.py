@@ -48,6 +48,9 @@ class ClaimedImage:
     turned_down: TurnedDown | None = None
     temperature: float | None = None
     as_given: bool = False
+    model: str = ""
+    steps: int | None = None
+    cfg: float | None = None
     series: int | None = None
     lead: int | None = None
 

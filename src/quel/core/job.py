@@ -98,6 +98,15 @@ class Area:
 
 
 @dataclass(frozen=True)
+class EngineWish:
+    """The model that a job names, by whatever id, and how it is to sample; empty where it names none."""
+
+    model_id: str = ""
+    steps: int | None = None
+    cfg: float | None = None
+
+
+@dataclass(frozen=True)
 class StageRequest:
     """The images that share references, prompt and aspect ratio.
 
@@ -114,6 +123,7 @@ class StageRequest:
     series: int | None = None
     areas: tuple[Area, ...] = ()
     view: View | None = None
+    wish: EngineWish | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,11 @@ class JobRequest:
     user_id: str | None
     replaced: tuple[Replaced, ...] = ()
     image_size: str | None = None
+
+    @property
+    def wish(self) -> EngineWish | None:
+        """The model it names, if it names one."""
+        return next((stage.wish for stage in self.stages if stage.wish), None)
 
     @property
     def is_text_only(self) -> bool:
@@ -182,10 +197,11 @@ class ImagePlan:
 class JobPlan:
     """Every image a job will make, in order; `ordered` is the total_images the customer sees.
 
-    `route` is its path's as it was when the job was claimed.
+    `route` is its path's as it was when the job was claimed; `model` is Gemini's where the job has its own.
     """
 
     request: JobRequest
     images: tuple[ImagePlan, ...]
     ordered: int
     route: Route = field(default_factory=Route)
+    model: str = ""

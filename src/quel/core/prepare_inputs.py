@@ -105,6 +105,7 @@ class ReadyImage:
     `labels` are said right before the pictures, one each; the prompt says all that matters without them too.
     `temperature` None leaves it to the model. With `as_given` the first picture is the image itself.
     `takes_lead` says that there is room for one more picture, of the image it follows in its series.
+    `model` is Gemini's where the job has its own; `steps` and `cfg` are for workflows with slots for them.
     """
 
     image_no: int
@@ -120,6 +121,9 @@ class ReadyImage:
     takes_lead: bool = False
     temperature: float | None = None
     as_given: bool = False
+    model: str = ""
+    steps: int | None = None
+    cfg: float | None = None
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -136,6 +140,9 @@ class ReadyImage:
             "takes_lead": self.takes_lead,
             "temperature": self.temperature,
             "as_given": self.as_given,
+            "model": self.model,
+            "steps": self.steps,
+            "cfg": self.cfg,
         }
 
 

@@ -202,7 +202,7 @@ def _as_fetched(services: OperatorServices, job: MeantJob, facts: JobFacts) -> J
     if not isinstance(decision, Start):  # its path is switched off: it waits
         return _as_planned(services, job)
     size, maker = decision.plan.request.image_size, decision.plan.route.maker
-    capability = policy.routing.capability(maker)
+    capability = policy.routing.capability(maker, decision.plan.model)
     images = len(decision.plan.images) - len(decision.stored_attach_ids)
     payer = decision.payer.kind, decision.payer.account_id
     return JobCost(

@@ -276,7 +276,7 @@ def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, .
 def _call(
     services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot, pictures: Sequence[PictureBytes]
 ) -> Outcome:
-    capability = services.rules.capability(lane.maker)
+    capability = services.rules.capability(lane.maker, claimed.model)
     emit(
         Event.PROVIDER_CALLED,
         model=capability.model if capability else str(lane.maker),
@@ -293,6 +293,9 @@ def _call(
         claimed.labels,
         claimed.image_size,
         claimed.temperature,
+        claimed.model,
+        claimed.steps,
+        claimed.cfg,
     )
     call = Call(
         job_id=claimed.job_id,

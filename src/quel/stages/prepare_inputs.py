@@ -8,7 +8,7 @@ that prepare look for them.
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
-from quel.core.engines import Capability, Maker
+from quel.core.engines import GEMINI, Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.kinds import BY_PATH
@@ -210,7 +210,7 @@ class _Work:
             self.failed.append(FailedImage(image.image_no, "no_references", references.problem))
             return
         maker = self.preparation.maker(image.image_no)
-        capability = self.services.rules.capability(maker)
+        capability = self.services.rules.capability(maker, self.preparation.plan.model)
         if capability is None:
             self.failed.append(FailedImage(image.image_no, "engine_gone", _engine_gone(maker)))
             return
@@ -239,6 +239,9 @@ class _Work:
                 takes_lead=takes_lead,
                 temperature=self._kind.temperature,
                 as_given=item.as_given,
+                model=self.preparation.plan.model if maker.engine == GEMINI else "",
+                steps=stage.wish.steps if stage.wish else None,
+                cfg=stage.wish.cfg if stage.wish else None,
             )
         )
 
@@ -258,7 +261,7 @@ class _Work:
     def _smaller_than_asked(self) -> tuple[str, ...]:
         """A sentence where the job asks for larger images than its maker makes."""
         maker = self.preparation.plan.route.maker
-        capability = self.services.rules.capability(maker)
+        capability = self.services.rules.capability(maker, self.preparation.plan.model)
         asked = self.preparation.plan.request.image_size
         return smaller_than_asked(asked, self._size(capability), capability.model) if capability else ()
 

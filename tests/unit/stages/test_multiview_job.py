@@ -2,9 +2,11 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 
+from quel.core.engines import Capability, Maker, Route, Routing
 from quel.core.errors import ServiceUnavailable
 from quel.core.job import JobStatus
 from quel.core.outcome import Refused
@@ -250,6 +252,21 @@ def test_a_view_near_its_source_is_no_echo_but_the_source_given_back_is(services
     run(studio, worker, job_id)
     assert_completed(studio, job_id, 1)
     assert services.tables.images[job_id, 0].request.may_stay_near
+
+
+def test_the_source_is_nobodys_work_at_a_workflow_either(services, studio, worker, order):
+    edit = Maker("comfyui", "edit")
+    routing = Routing(
+        by_path={"multiview": Route(edit)},
+        capabilities={**services.rules.routing.capabilities, edit: Capability("edit", 3)},
+    )
+    services.rules = replace(services.rules, intake=replace(services.rules.intake, routing=routing))
+    gpu = services.add_lane(edit)
+    job_id = order(angles=[0, 90])
+    run(studio, worker, job_id)
+    assert_completed(studio, job_id, 2)
+    assert [len(request.pictures) for request in gpu.engine.requests] == [1]
+    assert {entry.api_provider for entry in services.tables.ledger} == {"comfyui"}
 
 
 def test_a_paused_path_holds_turn_arounds_alone(services, studio, worker, order, job):

@@ -217,6 +217,9 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         lead=row.lead if row.request.get("takes_lead") else None,
         temperature=row.request.get("temperature"),
         as_given=row.request.get("as_given", False),
+        model=row.request.get("model", ""),
+        steps=row.request.get("steps"),
+        cfg=row.request.get("cfg"),
     )
 
 

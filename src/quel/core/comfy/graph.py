@@ -24,6 +24,8 @@ class SlotKind(StrEnum):
     PROMPT = "prompt"
     NEGATIVE = "negative"
     SEED = "seed"
+    STEPS = "steps"
+    CFG = "cfg"
     WIDTH = "width"
     HEIGHT = "height"
     SIZE = "size"  # stands for both on a node that has both
@@ -36,6 +38,8 @@ _INPUTS: dict[SlotKind, tuple[str, ...]] = {
     SlotKind.PROMPT: ("text", "prompt", "value"),
     SlotKind.NEGATIVE: ("text", "prompt", "value"),
     SlotKind.SEED: ("seed", "noise_seed", "value"),
+    SlotKind.STEPS: ("steps", "value"),
+    SlotKind.CFG: ("cfg", "value"),
     SlotKind.WIDTH: ("width", "value"),
     SlotKind.HEIGHT: ("height", "value"),
     SlotKind.PICTURE: ("image",),

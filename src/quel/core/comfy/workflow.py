@@ -74,7 +74,10 @@ class Workflow:
 
 @dataclass(frozen=True)
 class Filling:
-    """What one image puts into the slots. `pictures` are (role, name on the server) in sending order."""
+    """What one image puts into the slots. `pictures` are (role, name on the server) in sending order.
+
+    What is empty or None leaves the file's own value.
+    """
 
     prompt: str
     negative: str
@@ -82,6 +85,8 @@ class Filling:
     size_px: tuple[int, int]
     pictures: Sequence[tuple[str, str]]
     prefix: str
+    steps: int | None = None
+    cfg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,8 @@ def _bind(workflow: Workflow, variant: Graph, filling: Filling, is_optional: IsO
     if (reason := _leave_out(graph, unused, variant.output, is_optional)) is not None:
         return Unfit(f"{variant.file}: {reason}")
     for slot in variant.slots:
-        if slot.kind is SlotKind.NEGATIVE and not filling.negative:
-            continue  # what the file itself avoids stays
+        if slot.kind in _left_to_the_file(filling):
+            continue
         if slot.node in graph:
             value = placed.get(slot.node) if slot.kind in _PICTURES else None
             graph[slot.node]["inputs"][slot.input] = value or _value(workflow, variant, slot.kind, filling)
@@ -133,6 +138,15 @@ def _bind(workflow: Workflow, variant: Graph, filling: Filling, is_optional: IsO
     return Bound(graph, variant.output, {node: name for node, name in placed.items() if node in kept})
 
 
+def _left_to_the_file(filling: Filling) -> frozenset[SlotKind]:
+    given = {
+        SlotKind.NEGATIVE: bool(filling.negative),
+        SlotKind.STEPS: filling.steps is not None,
+        SlotKind.CFG: filling.cfg is not None,
+    }
+    return frozenset(kind for kind, is_given in given.items() if not is_given)
+
+
 def _value(workflow: Workflow, variant: Graph, kind: SlotKind, filling: Filling) -> object:
     escapes = workflow.escape_weights
     if escapes is None:
@@ -142,6 +156,8 @@ def _value(workflow: Workflow, variant: Graph, kind: SlotKind, filling: Filling)
         SlotKind.PROMPT: escaped(filling.prompt) if escapes else filling.prompt,
         SlotKind.NEGATIVE: escaped(filling.negative) if escapes else filling.negative,
         SlotKind.SEED: filling.seed,
+        SlotKind.STEPS: filling.steps,
+        SlotKind.CFG: filling.cfg,
         SlotKind.WIDTH: filling.size_px[0],
         SlotKind.HEIGHT: filling.size_px[1],
         SlotKind.OUTPUT: filling.prefix,

@@ -11,12 +11,16 @@ from quel.core import credits, object_path
 from quel.core.image_kind import ImageKind
 from quel.core.job import JobRequest, Problem
 from quel.core.kind import Kind
-from quel.core.kinds import modify, multiview
+from quel.core.kinds import landing, modify, multiview
 from quel.core.paths import PATHS
 from quel.core.prompting.rules import ProductionPath
 from quel.core.request import parse_request
 
-_MODULES: Mapping[Kind, ModuleType] = {Kind.MULTIVIEW: multiview, Kind.MODIFY: modify}
+_MODULES: Mapping[Kind, ModuleType] = {
+    Kind.MULTIVIEW: multiview,
+    Kind.LANDING: landing,
+    Kind.MODIFY: modify,
+}
 
 KINDS: Mapping[Kind, ImageKind] = MappingProxyType({kind: module.KIND for kind, module in _MODULES.items()})
 """The kinds that have a path of their own, whose name is the kind's."""

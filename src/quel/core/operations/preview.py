@@ -12,10 +12,19 @@ from uuid import UUID
 
 from quel.core.engines import GEMINI, Capability
 from quel.core.errors import InvalidInput
-from quel.core.fetch_job import IntakePolicy, JobFacts, PathChoice, as_uuid, choose_path, given_path
+from quel.core.fetch_job import (
+    IntakePolicy,
+    JobFacts,
+    PathChoice,
+    as_uuid,
+    choose_path,
+    given_path,
+    with_maker,
+)
 from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
 from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
 from quel.core.kinds import ALL_PATHS, BY_PATH, read_input
+from quel.core.model_choice import NoEngine
 from quel.core.models import Model
 from quel.core.operations.submit_job import as_submitted, picture_files, with_attachments
 from quel.core.plan import make_plan
@@ -151,7 +160,10 @@ def preview(subject: Subject, policy: IntakePolicy, model: Model, *, fail_on_mis
     )
     if not isinstance(plan, JobPlan):
         return _impossible(subject, model, choice.path, plan)
-    return _possible(plan, choice, policy, model, fail_on_missing)
+    routed = with_maker(plan, choice.path, policy.routing)
+    if isinstance(routed, NoEngine):
+        return _impossible(subject, model, choice.path, [Problem("modelId", routed.reason)])
+    return _possible(routed, choice, policy, model, fail_on_missing)
 
 
 def _impossible(subject: Subject, model: Model, path: str | None, problems: Collection[Problem]) -> Preview:
@@ -165,8 +177,8 @@ def _possible(
     plan: JobPlan, choice: PathChoice, policy: IntakePolicy, model: Model, fail_on_missing: bool
 ) -> Preview:
     path = ALL_PATHS[choice.path]
-    maker = policy.routing.route(choice.path).maker
-    capability = policy.routing.capability(maker) or Capability(
+    maker = plan.route.maker
+    capability = policy.routing.capability(maker, plan.model) or Capability(
         model.id, model.max_pictures, sizes=model.sizes
     )
     sorted_ = [sort_references(path, stage.references) for stage in plan.request.stages]

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
-from quel.core.fetch_job import Decision, IntakePolicy, JobFacts, Refuse, Start, decide
+from quel.core.fetch_job import Decision, Foreign, IntakePolicy, JobFacts, Refuse, Start, decide
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobPlan, JobStatus
+from quel.core.kind import not_made_here
 from quel.core.pipeline import ImageState
 
 
@@ -141,6 +142,8 @@ def decide_anew(facts: JobFacts, policy: IntakePolicy) -> Decision | Objection:
     decision = decide(replace(facts, status=JobStatus.PENDING), policy)
     if isinstance(decision, Refuse):
         return Objection(decision.reason)
+    if isinstance(decision, Foreign):
+        return Objection(decision.why or not_made_here(decision.kind))
     if isinstance(decision, Start) and len(decision.stored_attach_ids) >= len(decision.plan.images):
         return Objection("No image of the job is missing.", is_well=True)
     return decision

@@ -279,6 +279,9 @@ class GenerateImageRows:
             lead=self._lead(image) if request.takes_lead else None,
             temperature=request.temperature,
             as_given=request.as_given,
+            model=request.model,
+            steps=request.steps,
+            cfg=request.cfg,
         )
 
 
