@@ -1,0 +1,322 @@
+"""`quel serve` as a process: its guard on every route, the old polling loop, orders through kills."""
+
+import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from quel.core.operations.api_tokens import Role
+from quel.operations.api_tokens import make_token
+from quel.sandbox.processes import QuelProcess
+from quel.sandbox.servers.ports import free_port
+from tests.integration.harness import until
+from tests.integration.quel_command import run_quel
+
+SECRET_PROMPT = "a-prompt-nobody-may-see"
+
+
+class Api:
+    """One `quel serve`, and a caller of each role."""
+
+    def __init__(self, pipeline, folder):
+        self.pipeline, self.studio = pipeline, pipeline.studio
+        self.member = self.studio.member(10_000)
+        self.org, self.other_org = (self.studio.organization(self.member, 10_000) for _ in range(2))
+        self.tokens = {
+            "viewer": make_token("watcher", Role.VIEWER, None),
+            "client": make_token("studio", Role.CLIENT, self.org),
+            "operator": make_token("ops", Role.OPERATOR, None),
+        }
+        self.file = folder / "tokens"
+        self.file.write_text("\n".join(token.line for token in self.tokens.values()))
+        self.port = free_port()
+        self.log = folder / "serve.log"
+        self.process = QuelProcess(["quel", "serve"], {}, self.log)
+
+    def start(self, **settings):
+        """Starts the process, and waits until it answers."""
+        place = {"QUEL_API_PORT": self.port, "QUEL_API_TOKENS_FILE": self.file, "QUEL_API_RATE": 1_000_000}
+        environment = self.pipeline.environment(**place | settings)
+        self.process = QuelProcess(["quel", "serve"], environment, self.log).start()
+        until(self.answers, "quel serve answers")
+
+    def answers(self):
+        """Whether it answers now. Raises AssertionError where it has ended."""
+        assert self.process.exit_code is None, self.log.read_text()[-2_000:]
+        try:
+            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def as_(self, role):
+        """What lets a role in."""
+        return {"Authorization": f"Bearer {self.tokens[role].token}"}
+
+    def ask(self, method, path, role="client", **more):
+        """An answer."""
+        headers = (self.as_(role) if role else {}) | more.pop("headers", {})
+        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, **more)
+
+    def row(self, **more):
+        """A job's row."""
+        data = {"prompt": f"{SECRET_PROMPT} {uuid4().hex}"}
+        row = {"job_type": "simple_general", "total_images": 1, "job_input_data": data}
+        return row | {"quel_member_id": str(self.member)} | more
+
+    def job(self, org=None, **columns):
+        """A job of an organization, written as the front end does."""
+        data = {"prompt": SECRET_PROMPT}
+        return self.studio.job(
+            "simple_general", data, total_images=1, member=self.member, org=org or self.org, **columns
+        )
+
+
+@pytest.fixture
+def api(pipeline, tmp_path):
+    own = Api(pipeline, tmp_path)
+    own.start()
+    yield own
+    own.process.kill()
+
+
+def routes_of(api, job_id):
+    """Method and address of every route of the OpenAPI, its job the one that is given."""
+    described = httpx.get(f"{api.url}/openapi.json").json()
+    for path, methods in described["paths"].items():
+        for method in methods:
+            filled = path.replace("{job_id}", str(job_id)).replace("{bulk_id}", str(uuid4()))
+            yield method.upper(), filled.replace("{path}", "fashion").replace("{letter_id}", "abcdef")
+
+
+def test_every_route_holds_its_guard_and_nothing_sent_makes_a_500(api):
+    theirs = api.job(api.other_org)
+    routes = list(routes_of(api, theirs))
+    assert len(routes) > 25
+    hostile = ("?limit=x", "?cursor=e30", "?since=9999999h", "?x=%00", "?status=" + "a" * 2_000)
+    bodies = (b"", b"{", b"[]", b'{"job_id": "\\u0000"}', b'{"images": [99999999999999999999]}', b"[" * 9_000)
+    for method, path in routes:
+        assert api.ask(method, path, None).status_code == 401, (method, path)
+        wrong = api.ask(method, path, None, headers={"Authorization": "Bearer quel_wrong"})
+        assert (wrong.status_code, wrong.headers["content-type"]) == (401, "application/problem+json")
+        if method == "GET":
+            for query in ("", *hostile):
+                if path.endswith("/events") and not query:
+                    continue
+                assert api.ask(method, path + query, "operator").status_code < 500, (path, query)
+        else:
+            assert api.ask(method, path, "viewer", json={}).status_code == 403, (method, path)
+            for body in bodies:
+                kind = {"Content-Type": "application/json"}
+                answer = api.ask(method, path, "operator", content=body, headers=kind)
+                assert answer.status_code < 500, (method, path, body[:30], answer.text)
+        if str(theirs) in path:
+            assert api.ask(method, path, "client", json={}).status_code == 404, (method, path)
+    assert api.studio.job_row(theirs)["job_status"] in ("pending", "user_cancelled")
+
+
+def test_the_old_front_end_s_loop_finds_its_end(api, pipeline):
+    job = api.job()
+    pushed = api.ask("POST", "/enqueue", json={"job_id": str(job)}).json()
+    assert (pushed["success"], pushed["queue"], pushed["queuePosition"]) == (True, "jobs:queue", 1)
+    pipeline.workers()
+    seen, etag = [], ""
+
+    def ended():
+        nonlocal etag
+        answer = api.ask("GET", f"/api/modify/status/{job}", headers={"If-None-Match": etag})
+        etag = answer.headers["etag"]
+        if answer.status_code == 200:
+            seen.append(answer.json())
+        return seen[-1]["job_status"] == "completed"
+
+    until(ended, "the old loop sees the end")
+    last, row = seen[-1], api.studio.job_row(job)
+    assert last["generated_attach_ids"] == row["generated_attach_ids"]
+    assert (last["completed_images"], last["total_images"], last["job_id"]) == (1, 1, str(job))
+    cancelled = api.ask("POST", f"/api/jobs/{job}/cancel").json()
+    assert cancelled == {
+        "success": False,
+        "message": "Job already completed",
+        "job_id": str(job),
+        "job_status": "completed",
+        "completed_images": 1,
+    }
+    told = api.ask("GET", f"/api/v1/jobs/{job}").json()
+    assert (told["images"][0]["state"], told["charged"]) == ("stored", 5)
+    assert told["images"][0]["prompt"] is None
+    assert SECRET_PROMPT not in api.ask("GET", f"/api/v1/jobs/{job}", "viewer").text
+    shown = api.ask("GET", f"/api/v1/jobs/{job}?prompts=true", "operator").json()
+    assert SECRET_PROMPT in shown["images"][0]["prompt"]
+    figures = api.ask("GET", "/api/v1/usage?since=1h").json()["items"]
+    assert [(each["payer_id"], each["credits"]) for each in figures] == [(str(api.org), 5)]
+    booked = api.ask("GET", "/api/v1/ledger").json()["items"]
+    assert [line["amount"] for line in booked] == [-5]
+    for path in ("stats?since=1h", "queues", "quota", "workers", "pauses", "checks"):
+        assert api.ask("GET", f"/api/v1/{path}", "viewer").status_code == 200, path
+
+
+def test_twenty_keys_make_twenty_jobs_whatever_is_killed_between(api):
+    rows = {f"key-{number}": api.row(org_id=str(api.org)) for number in range(20)}
+    left = [key for key in rows for _ in range(5)]
+    lock = threading.Lock()
+    made: dict[str, set[str]] = {}
+
+    def submit():
+        while True:
+            with lock:
+                if not left:
+                    return
+                key = left.pop()
+            while True:
+                try:
+                    headers = {"Idempotency-Key": key}
+                    answer = api.ask("POST", "/api/v1/jobs", json=rows[key], headers=headers)
+                except httpx.TransportError:
+                    time.sleep(0.05)
+                    continue
+                if answer.status_code == 201:
+                    made.setdefault(key, set()).add(answer.json()["job_id"])
+                    break
+                assert answer.status_code in (409, 503), answer.text
+                time.sleep(0.05)
+
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(submit) for _ in range(6)]
+        try:
+            for _ in range(2):
+                enough = max(1, len(left) - 15)
+                until(lambda enough=enough: len(left) < enough, "some are submitted")  # type: ignore[misc]
+                api.process.kill()
+                api.start()
+        finally:
+            for each in asked:
+                each.result(120)
+    assert sorted(made) == sorted(rows)
+    assert all(len(ids) == 1 for ids in made.values())
+    written = {str(row["job_id"]) for row in api.studio.rows("SELECT job_id FROM quel_production_jobs")}
+    assert written == {job_id for ids in made.values() for job_id in ids}
+    assert api.studio.rows("SELECT count(*) FROM quel_production_photo")[0]["count"] == 20
+    waiting = {UUID(entry.decode()) for entry in api.studio.redis.lrange("jobs:queue", 0, -1)}
+    assert waiting == {UUID(job_id) for job_id in written}
+    other = api.row(org_id=str(api.org))
+    answer = api.ask("POST", "/api/v1/jobs", json=other, headers={"Idempotency-Key": "key-1"})
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:quel:problem:key-reused")
+
+
+def test_a_list_is_walked_in_the_database_s_order_while_jobs_are_added(api):
+    jobs = [api.job() for _ in range(7)]
+    api.job(api.other_org)
+    seen, cursor = [], ""
+    while True:
+        page = api.ask("GET", f"/api/v1/jobs?limit=3{cursor}").json()
+        seen += [each["job_id"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        api.job()
+        cursor = f"&cursor={page['next']}"
+    assert seen == [str(job) for job in reversed(jobs)]
+    back = api.ask("GET", f"/api/v1/jobs?limit=3&cursor={page['prev']}").json()
+    assert [each["job_id"] for each in back["items"]] == seen[3:6]
+    statement = "UPDATE quel_production_jobs SET error_message = %s WHERE job_id = %s"
+    api.studio.rows(statement, "100%_sure", jobs[0])
+    found = api.ask("GET", "/api/v1/jobs?q=0%25_s").json()["items"]
+    assert [each["job_id"] for each in found] == [str(jobs[0])]
+    assert api.ask("GET", "/api/v1/jobs?q=0%25xs").json()["items"] == []
+
+
+@contextmanager
+def raw_connection(api):
+    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as connection:
+        yield connection
+
+
+def test_who_is_slow_or_sends_too_much_holds_nothing_up(api):
+    token = api.tokens["client"].token
+    head = f"POST /enqueue HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+    with raw_connection(api) as silent, raw_connection(api) as large:
+        silent.sendall(head.encode())  # and no end of the headers
+        large.sendall(f"{head}Content-Length: 99999999\r\n\r\n".encode())
+        assert b" 413 " in large.recv(4_000)
+        began = time.monotonic()
+        assert silent.recv(10) == b""
+        assert 5 < time.monotonic() - began < 25
+    assert api.answers()
+
+
+def test_who_did_what_is_on_record_and_no_secret_is_anywhere(api):
+    row = api.row()
+    made = api.ask("POST", "/api/v1/jobs", json=row, headers={"X-Request-Id": "r-1", "Idempotency-Key": "k"})
+    job = made.json()["job_id"]
+    assert api.ask("POST", f"/api/v1/jobs/{job}/cancel").status_code == 202
+    assert api.ask("PUT", "/api/v1/pauses/eats", "operator", json={"why": "a test"}).status_code == 200
+    assert api.ask("DELETE", "/api/v1/pauses/all", "operator").status_code == 200
+    api.ask("POST", "/api/v1/jobs", json=row | {"total_images": "many"})
+    acts = api.ask("GET", "/api/v1/actions", "operator").json()["items"]
+    assert [(each["actor"], each["channel"], each["verb"]) for each in acts] == [
+        ("ops", "api", "resume"),
+        ("ops", "api", "pause"),
+        ("studio", "api", "cancel"),
+        ("studio", "api", "submit"),
+    ]
+    recorded = api.studio.rows("SELECT request_id FROM quel.action WHERE verb = 'submit'")
+    assert recorded[0]["request_id"] == "r-1"
+    kept = json.dumps(
+        api.studio.rows("SELECT * FROM quel.action") + api.studio.rows("SELECT * FROM quel.submission"),
+        default=str,
+    )
+    redis = api.studio.redis
+    values = [key + (redis.dump(key) or b"") for key in redis.scan_iter()]
+    everything = api.log.read_text() + kept + b"".join(values).decode("latin-1")
+    secrets = [SECRET_PROMPT, *(token.token for token in api.tokens.values())]
+    environment = api.pipeline.environment()
+    secrets += [environment["SUPABASE_SERVICE_KEY"], environment["DATABASE_URL"]]
+    assert [secret for secret in secrets if secret in everything] == []
+    assert '"request_id": "r-1"' in api.log.read_text()
+
+
+def test_a_neighbour_that_is_away_is_told_and_redis_holds_nobody_to_a_rate(api):
+    api.process.kill()
+    api.start(REDIS_URL="redis://127.0.0.1:1/0", QUEL_BROKER_REDIS_URL="redis://127.0.0.1:1/1")
+    job = api.job()
+    assert api.ask("GET", f"/api/v1/jobs/{job}").status_code == 200
+    pushed = api.ask("POST", "/enqueue", json={"job_id": str(job)})
+    assert (pushed.status_code, pushed.json()["success"]) == (503, False)
+    assert api.ask("POST", "/api/v1/jobs", json=api.row()).status_code == 503
+    assert "api.rate_unchecked" in api.log.read_text()
+
+
+def test_one_rate_holds_for_all_replicas(api, tmp_path):
+    second = Api(api.pipeline, tmp_path)
+    second.tokens, second.file, second.log = api.tokens, api.file, tmp_path / "second.log"
+    api.file.write_text("\n".join(token.line for token in api.tokens.values()))
+    api.process.kill()
+    api.start(QUEL_API_RATE=60)
+    second.start(QUEL_API_RATE=60)
+    try:
+        began = time.monotonic()
+        codes = [
+            each.ask("GET", f"/api/jobs/{uuid4()}").status_code for _ in range(60) for each in (api, second)
+        ]
+        spent_s = time.monotonic() - began
+    finally:
+        second.process.kill()
+    assert 60 <= codes.count(404) <= 60 + spent_s + 1
+    assert codes.count(429) == 120 - codes.count(404)
+
+
+def test_it_ends_when_it_is_told_to_and_refuses_to_start_open_to_others(api):
+    began = time.monotonic()
+    assert api.process.terminate(30) == 0
+    assert time.monotonic() - began < 10
+    refused = run_quel(api.pipeline.environment(QUEL_API_HOST="0.0.0.0"), "serve")
+    assert (refused.returncode, "QUEL_API_TOKENS_FILE" in refused.stderr) == (2, True)
