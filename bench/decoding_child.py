@@ -1,4 +1,4 @@
-"""`python -m bench.decoding_child FILE [webp]`: works on one picture and prints how the process grew.
+"""`python -m bench.decoding_child FILE [webp|mask]`: works on one picture and prints how the process grew.
 
 A fresh process each, since freed memory does not always go back to the system.
 """
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from quel.adapters.imaging import PillowImaging
-from quel.adapters.imaging.cost import cost_bytes
+from quel.adapters.imaging.cost import MASK_RESULT, RESULT, cost_bytes
 from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.opening import open_picture
 from quel.adapters.imaging.reference import fitting_size
@@ -30,12 +30,14 @@ def main() -> None:
 
     What a process takes in which the picture is tried counts as grown: its own memory included.
     """
-    data, as_webp = Path(sys.argv[1]).read_bytes(), sys.argv[2:] == ["webp"]
+    data, what = Path(sys.argv[1]).read_bytes(), sys.argv[2] if sys.argv[2:] else ""
     imaging = PillowImaging()
     before = resident_bytes("VmRSS")
     try:
-        if as_webp:
+        if what == "webp":
             said = f"{len(imaging.to_webp(data, DigitalSourceType.GENERATED))} bytes"
+        elif what == "mask":
+            said = imaging.normalise_mask(data).mime_type
         else:
             said = imaging.normalise(data).mime_type
     except (ReferenceUnavailable, UnreadablePicture) as refused:
@@ -43,16 +45,17 @@ def main() -> None:
     peak = resident_bytes("VmHWM")
     tried = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     grown = {"grown_bytes": max(peak - before, tried), "peak_bytes": peak, "said": said}
-    print(json.dumps(_estimate(data, as_webp) | grown))
+    print(json.dumps(_estimate(data, what) | grown))
 
 
-def _estimate(data: bytes, as_webp: bool) -> dict[str, int]:
+def _estimate(data: bytes, what: str) -> dict[str, int]:
     try:
         picture = open_picture(to_read(data), MAX_PIXELS)
     except NotAPictureError:
         return {"pixels": 0, "estimated_bytes": 0}
-    result_px = picture.size if as_webp else fitting_size(picture.size)
-    return {"pixels": picture.width * picture.height, "estimated_bytes": cost_bytes(picture, result_px)}
+    result_px = picture.size if what == "webp" else fitting_size(picture.size)
+    estimated_bytes = cost_bytes(picture, result_px, MASK_RESULT if what == "mask" else RESULT)
+    return {"pixels": picture.width * picture.height, "estimated_bytes": estimated_bytes}
 
 
 if __name__ == "__main__":

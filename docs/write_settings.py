@@ -98,6 +98,9 @@ workflows:
 routes:
   default: {engine: gemini}
   beauty: {engine: comfyui, workflow: my-look, fallback: gemini, fallback_after_s: 5m}
+landing:                           # what makes a landing job that names a model, by its modelId
+  models:
+    flux-schnell: {engine: comfyui, workflow: my-look}
 ```
 
 `auth` is `none`, `bearer`, `basic` or `header:<name>`, and `secret` the name of the environment variable

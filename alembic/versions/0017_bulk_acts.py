@@ -7,7 +7,7 @@ from quel.adapters.postgres.schema.operator_tables import BulkAct
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 
 revision = "0017"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

@@ -10,16 +10,30 @@ from pathlib import Path
 
 from quel.core.comfy.graph import Graph, read_graph
 from quel.core.comfy.workflow import Workflow
-from quel.core.engines import COMFYUI, GEMINI, Capability, Maker, Route, Routing, named_makers
+from quel.core.engines import (
+    COMFYUI,
+    GEMINI,
+    Capability,
+    Maker,
+    Route,
+    Routing,
+    gemini_capability,
+    named_makers,
+)
 from quel.core.errors import SettingsError
-from quel.core.models import model_for
-from quel.core.paths import PATHS
+from quel.core.kinds import ALL_PATHS
+from quel.core.prompting.rules import Kind
 from quel.settings import Settings
 from quel.settings_file import RouteSection, ServerSection, WorkflowSection
 
 _DEFAULT = "default"
 _TOKEN = "QUEL_COMFY_TOKEN"  # noqa: S105 - a variable's name
-_ROLES = frozenset(category.name for path in PATHS.values() for category in path.categories)
+_ROLES = frozenset(
+    category.name
+    for path in ALL_PATHS.values()
+    for category in path.categories
+    if category.kind is not Kind.MASK  # quel:mask is a slot of its own
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class EngineSettings:
 def names_gemini(settings: Settings) -> bool:
     """Whether a path's route or its fallback names Gemini; no file is read for it."""
     default = settings.routes.get(_DEFAULT, RouteSection())
-    routes = [settings.routes.get(path, default) for path in PATHS]
+    routes = [settings.routes.get(path, default) for path in ALL_PATHS]
     return any(GEMINI in (route.engine, route.fallback) for route in routes)
 
 
@@ -45,45 +59,48 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
     workflows = {
         name: _workflow(name, section, settings, servers) for name, section in settings.workflows.items()
     }
-    model = model_for(settings.gemini_model)
-    capabilities = {Maker(GEMINI): Capability(model.id, model.max_pictures, sizes=model.sizes)} | {
+    capabilities = {Maker(GEMINI): gemini_capability(settings.gemini_model)} | {
         Maker(COMFYUI, name): Capability(
             name,
             one.max_pictures,
-            one.takes_negative,
-            one.usd_per_image,
-            one.digest,
+            takes_negative=one.takes_negative,
+            takes_mask=one.takes_mask,
+            usd_per_image=one.usd_per_image,
+            digest=one.digest,
             megapixels=one.megapixels,
             open_places=one.open_places,
         )
         for name, one in workflows.items()
     }
     routes = {
-        path: _route(path, section, capabilities) for path, section in _sections(settings.routes).items()
+        path: _route(f"routes.{path}", section, capabilities)
+        for path, section in _sections(settings.routes).items()
     }
-    routing = Routing(routes.pop(_DEFAULT, Route()), routes, capabilities)
-    named = named_makers(routing, PATHS)
+    models = {
+        name: _route(f"landing.models.{name}", section, capabilities)
+        for name, section in settings.landing.models.items()
+    }
+    routing = Routing(routes.pop(_DEFAULT, Route()), routes, capabilities, models)
+    named = named_makers(routing, ALL_PATHS)
     makers = named | {maker for maker in capabilities if maker.workflow}  # a plan may name what no route does
     return EngineSettings(routing, workflows, servers, tuple(sorted(makers)))
 
 
 def _sections(routes: Mapping[str, RouteSection]) -> Mapping[str, RouteSection]:
     for path in routes:
-        if path != _DEFAULT and path not in PATHS:
-            known = ", ".join(sorted(PATHS))
+        if path != _DEFAULT and path not in ALL_PATHS:
+            known = ", ".join(sorted(ALL_PATHS))
             raise SettingsError(f'routes names the path "{path}", which is none of {known}, or {_DEFAULT}.')
     return routes
 
 
-def _route(path: str, section: RouteSection, capabilities: Mapping[Maker, Capability]) -> Route:
-    maker = _maker(f"routes.{path}", section.engine, section.workflow, capabilities)
+def _route(key: str, section: RouteSection, capabilities: Mapping[Maker, Capability]) -> Route:
+    maker = _maker(key, section.engine, section.workflow, capabilities)
     fallback = None
     if section.fallback is not None:
-        fallback = _maker(
-            f"routes.{path}.fallback", section.fallback, section.fallback_workflow, capabilities
-        )
+        fallback = _maker(f"{key}.fallback", section.fallback, section.fallback_workflow, capabilities)
         if fallback == maker:
-            raise SettingsError(f"routes.{path}.fallback names what makes the images anyway.")
+            raise SettingsError(f"{key}.fallback names what makes the images anyway.")
     return Route(maker, fallback, section.fallback_after_s, capabilities[maker].digest)
 
 

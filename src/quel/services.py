@@ -41,6 +41,7 @@ from quel.core import ports
 from quel.core.engines import COMFYUI, GEMINI, Maker
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
+from quel.core.kinds import ALL_PATHS
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.paths import PATHS
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
@@ -397,14 +398,14 @@ class EngineLane:
 def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rules:
     """The stages' rules. Raises SettingsError where a setting names a path that does not exist."""
     engines = engines or read_engine_settings(settings)
-    known = frozenset(PATHS)
-    for name, paths in (
-        ("QUEL_DEFAULT_PATH", {settings.default_path}),
-        ("worker.modules", set(settings.path_limits)),
+    known = frozenset(ALL_PATHS)
+    for name, paths, may_be in (
+        ("QUEL_DEFAULT_PATH", {settings.default_path}, frozenset(PATHS)),
+        ("worker.modules", set(settings.path_limits), known),
     ):
-        for path in sorted(paths - known):
+        for path in sorted(paths - may_be):
             raise SettingsError(
-                f'{name} names the path "{path}", which is none of {", ".join(sorted(known))}.'
+                f'{name} names the path "{path}", which is none of {", ".join(sorted(may_be))}.'
             )
     disabled = frozenset(path for path in known if not settings.limits(path).enabled)
     limited = disabled or any(settings.limits(path).max_workers for path in known)

@@ -24,7 +24,14 @@ from quel.core.takes import Check
 from quel.core.webhooks.address import read_networks
 from quel.core.webhooks.signature import read_secrets
 from quel.core.webhooks.target import WebhookPolicy
-from quel.settings_file import ComfySection, PathLimits, RouteSection, SettingsFile, WorkflowSection
+from quel.settings_file import (
+    ComfySection,
+    LandingSection,
+    PathLimits,
+    RouteSection,
+    SettingsFile,
+    WorkflowSection,
+)
 
 DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
 _BROKER_DATABASE = 1
@@ -212,6 +219,7 @@ class Settings(BaseModel):
     comfy: ComfySection = Field(ComfySection(), alias="comfy", repr=False)
     workflows: Mapping[str, WorkflowSection] = Field(default_factory=dict, alias="workflows")
     routes: Mapping[str, RouteSection] = Field(default_factory=dict, alias="routes")
+    landing: LandingSection = Field(LandingSection(), alias="landing")
     comfy_secrets: Mapping[str, str] = Field(default_factory=dict, alias="comfy_secrets", repr=False)
     config_folder: str = Field("", alias="config_folder")
 
@@ -353,6 +361,7 @@ def _as_settings(file: SettingsFile, folder: Path) -> dict[str, Any]:
         "comfy": file.engines.comfyui,
         "workflows": file.workflows,
         "routes": file.routes,
+        "landing": file.landing,
         "config_folder": str(folder),
     }
     if worker.redis.queue_name:

@@ -107,6 +107,12 @@ class RouteSection(_Shape):
     fallback_after_s: Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_duration_s)] = 300.0
 
 
+class LandingSection(_Shape):
+    """What makes the images of landing jobs that name a model, by its id."""
+
+    models: dict[str, RouteSection] = Field(default_factory=dict)
+
+
 class SettingsFile(_Shape):
     """The whole file."""
 
@@ -114,3 +120,4 @@ class SettingsFile(_Shape):
     engines: EnginesSection = EnginesSection()
     workflows: dict[str, WorkflowSection] = Field(default_factory=dict)
     routes: dict[str, RouteSection] = Field(default_factory=dict)
+    landing: LandingSection = LandingSection()

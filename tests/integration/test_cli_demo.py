@@ -15,7 +15,7 @@ from PIL import Image
 from tests.integration.harness import PATIENCE_S, until
 from tests.integration.quel_command import QUEL, run_command, run_quel
 
-PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon"}
+PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon", "modify"}
 TYPES = {"single_batch", "pipeline_stage", "simple_general", "simple_portrait"}
 
 
@@ -86,10 +86,13 @@ def test_it_runs_every_path_and_type_proves_it_and_touches_nothing_of_the_caller
     assert heard == []
     assert "GEMINI_API_KEY is set but not used" in answer.stdout
     assert all(name in answer.stdout for name in PATHS | TYPES)
-    assert "The studio had 1000 credits and has 920" in answer.stdout
+    assert "The studio had 1000 credits and has 910" in answer.stdout
     assert "The member had 1000 credits and has 995" in answer.stdout
     pictures = sorted((tmp_path / "demo-output").glob("*.webp"))
-    assert len(pictures) == 17
+    assert len(pictures) == 19
+    assert [file.name for file in (tmp_path / "demo-output").glob("*-marked.png")] == [
+        "10-modify-in-painting-marked.png"
+    ]
     with Image.open(tmp_path / "demo-output" / "contact-sheet.png") as sheet:
         sheet.load()
         assert sheet.width > 1_000

@@ -107,7 +107,7 @@ def test_backfill_leaves_other_kinds_and_their_productions_as_they_are(world, st
         foreign(mask),
         foreign({"imageBase64": "iVBO", "prompt": "waves"}),
         foreign({"script": "none of quel's"}),
-        job(studio, None, production_path="multiview"),
+        job(studio, None, production_path="video"),
     ]
     mixed = studio.production(None)
     left.append(foreign(mask, production=mixed))

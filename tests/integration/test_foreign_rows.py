@@ -15,12 +15,7 @@ FORWARD = "jobs:go"
 def inputs(token):
     """An input of each kind that quel does not make, by kind, with the path its row has."""
     user = {"userId": str(uuid4())}
-    layers = [{"color": "#ff0000", "prompt": token, "referenceImage": PIXELS}]
     return {
-        "multiview": ("multiview", {"sourceAttachId": 7, "angles": [0, 90], "originalPrompt": token} | user),
-        "landing": (" Landing", {"prompt": token, "templatePrompt": "a loft", "modelId": "gemini:x"} | user),
-        "modify": (None, {"maskDataUrl": PIXELS, "prompt": token, "layers": layers, "quantity": 2} | user),
-        "modify of a path": ("fashion", {"maskDataUrl": PIXELS, "basePrompt": token} | user),
         "video": (None, {"imageBase64": PIXELS, "prompt": token} | user),
         "video as JSON text": (None, json.dumps({"image_base64": PIXELS, "prompt": token} | user)),
         "video by path": ("video", {"prompt": token} | user),

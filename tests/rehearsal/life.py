@@ -58,7 +58,7 @@ def live(studio: Studio, gemini: Gemini) -> None:
 
     jobs = [job(here, path=path) for path in ("fashion", "beauty", "eats", "cinema", "cartoon")]
     jobs += [job(here, gone), job(total_images=10_000)]
-    studio.push(job(path="multiview"), *jobs)
+    studio.push(job(path="video"), *jobs)
     studio.wait(jobs, timeout_s=60)
     for fault in (faults.server_error(503), faults.bad_take(BadTake.BLANK), faults.permission_denied()):
         gemini.fail_next(fault)

@@ -46,8 +46,8 @@ COMPLETED = AuditedJob(
 )
 PATHS = {number: COMPLETED.path_of(image(number)) for number in range(3)}
 ATTACHED = {
-    PATHS[0]: [Attachment(11, PATHS[0], 900, JOB, 0)],
-    PATHS[2]: [Attachment(13, PATHS[2], 800, JOB, 2)],
+    PATHS[0]: [Attachment(11, PATHS[0], 900, JOB)],
+    PATHS[2]: [Attachment(13, PATHS[2], 800, JOB)],
 }
 CHARGED = {id_: [Charge(id_, -5, 95, MEMBER, ORG, PRODUCTION)] for id_ in (11, 13)}
 SIZES = {PATHS[0]: 900, PATHS[2]: 800}
@@ -127,7 +127,7 @@ def test_cancelled_images_count_as_neither(status):
     [
         ({PATHS[2]: ATTACHED[PATHS[2]]}, CHARGED, "attachment"),
         (
-            ATTACHED | {PATHS[0]: [*ATTACHED[PATHS[0]], Attachment(12, PATHS[0], 900, JOB, 0)]},
+            ATTACHED | {PATHS[0]: [*ATTACHED[PATHS[0]], Attachment(12, PATHS[0], 900, JOB)]},
             CHARGED,
             "attachment",
         ),
@@ -145,6 +145,13 @@ def test_an_image_without_exactly_its_attachment_and_charge_is_named(attached, c
     assert (difference.kind, difference.job_id, difference.image) == (kind, JOB, 1)
 
 
+def test_a_free_image_has_no_charge_and_one_that_was_booked_for_it_is_found():
+    free = replace(COMPLETED.images[0], is_free=True)
+    job = replace(COMPLETED, images=(free, *COMPLETED.images[1:]))
+    assert kinds(check_images(job, ATTACHED, {13: CHARGED[13]})) == []
+    assert kinds(check_images(job, ATTACHED, CHARGED)) == ["ledger_rows", "ledger_amount"]
+
+
 def test_what_another_server_made_needs_no_charge_and_no_object_of_quels():
     images = (image(0, attach_id=11, adopted=True), *COMPLETED.images[1:])
     job = replace(COMPLETED, images=images)
@@ -154,10 +161,10 @@ def test_what_another_server_made_needs_no_charge_and_no_object_of_quels():
 
 
 def test_an_attachment_of_an_image_that_was_not_delivered_as_it_is_named():
-    of_the_failed = Attachment(12, PATHS[1], 700, JOB, 1)
-    beyond_the_plan = Attachment(14, "x", 700, JOB, 9)
+    of_the_failed = Attachment(12, PATHS[1], 700, JOB)
+    beyond_the_plan = Attachment(14, "x", 700, JOB)
     found = [*check_strays(COMPLETED, [of_the_failed, beyond_the_plan])]
-    assert [(one.kind, one.image) for one in found] == [("stray_attachment", 2), ("stray_attachment", 10)]
+    assert [(one.kind, one.image) for one in found] == [("stray_attachment", 2), ("stray_attachment", None)]
 
 
 @pytest.mark.parametrize(

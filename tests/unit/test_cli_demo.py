@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from quel.core.job import JobRequest
+from quel.core.kind import kind_of
+from quel.core.kinds import read_input
 from quel.core.paths import PATHS
-from quel.core.request import parse_request
 from quel.sandbox.demo.accounts import START_CREDITS, Account
 from quel.sandbox.demo.caller import forget_caller, provider_settings
 from quel.sandbox.demo.contact_sheet import SHEET_WIDTH_PX, Card, draw_contact_sheet
@@ -25,7 +26,7 @@ def all_orders():
 
 def test_the_orders_cover_every_path_and_type_and_can_be_read():
     every = all_orders()
-    assert {order.path for order in every} == set(PATHS)
+    assert {order.path for order in every} >= {*PATHS, "modify"}
     assert {order.job_type for order in every} == {
         "single_batch",
         "pipeline_stage",
@@ -33,7 +34,8 @@ def test_the_orders_cover_every_path_and_type_and_can_be_read():
         "simple_portrait",
     }
     for order in every:
-        request = parse_request(order.job_type, order.input_data, total_images=order.images)
+        kind = kind_of(order.job_type, None if order.told_by_keys else order.path, order.input_data)
+        request = read_input(kind, order.job_type, order.input_data, total_images=order.images)
         assert isinstance(request, JobRequest)
         assert request.user_id == str(USER)
 

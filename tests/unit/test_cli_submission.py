@@ -2,7 +2,7 @@
 
 import pytest
 
-from quel.core.operations.submit_job import check_row, picture_files, with_attachments
+from quel.core.operations.submit_job import check_row, picture_files, read_job, with_attachments
 
 ROW = {"job_type": "simple_general", "total_images": 1, "job_input_data": {}}
 
@@ -49,3 +49,15 @@ def test_only_files_are_replaced():
         "prompt": "a.png",
         "uploadedAttachIds": [{"attachId": 7, "type": "top"}, {"attachId": 3}],
     }
+
+
+def test_an_in_painting_is_submitted_to_be_paid_for_on_delivery():
+    data = {"mask_data_url": "data:image/png;base64,AA==", "charged_on_delivery": False, "prompt": "a hat"}
+    job = read_job(ROW | {"job_input_data": data})
+    assert job.row["job_input_data"] == {
+        "mask_data_url": "data:image/png;base64,AA==",
+        "prompt": "a hat",
+        "chargedOnDelivery": True,
+    }
+    plain = ROW | {"job_input_data": {"prompt": "a hat"}}
+    assert read_job(plain).row == plain

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,21 @@ def test_unused_pictures_go_with_their_links_and_only_our_output_is_left():
     )
 
 
+def test_steps_and_scale_are_filled_in_where_there_are_slots_and_asked_for():
+    def sampling(nodes):
+        nodes["8"]["_meta"]["title"] += " quel:steps quel:cfg"
+
+    def sampler(workflow, **asked):
+        bound = bind(workflow, replace(filling(), **asked), is_optional)
+        assert isinstance(bound, Bound)
+        return bound.graph["8"]["inputs"]["steps"], bound.graph["8"]["inputs"]["cfg"]
+
+    own = sampler(shipped("text_to_image.json"), steps=9, cfg=-1.0)
+    slots = shipped("text_to_image.json", sampling)
+    assert sampler(slots, steps=9, cfg=-1.0) == (9, -1.0)
+    assert sampler(slots) == own != (9, -1.0)
+
+
 def test_roles_come_before_places_and_a_picture_without_a_place_does_not_fit():
     def by_role(nodes):
         nodes["13"]["_meta"]["title"] = "quel:picture:model"
@@ -66,6 +82,25 @@ def test_roles_come_before_places_and_a_picture_without_a_place_does_not_fit():
     unfit = bind(workflow, filling(*[("products", "p")] * 3), is_optional)
     assert isinstance(unfit, Unfit)
     assert '"products"' in unfit.reason
+
+
+def test_a_mask_has_a_place_of_its_own_and_pictures_keep_theirs():
+    workflow = shipped("modify_picture.json")
+    assert (workflow.takes_mask, workflow.max_pictures) == (True, 3)
+
+    bound = bind(workflow, filling(("original", "o"), ("layer", "r"), ("mask", "m")), is_optional)
+    assert isinstance(bound, Bound)
+    assert bound.pictures == {"11": "o", "12": "r", "16": "m"}
+    assert "image3" not in bound.graph["5"]["inputs"]
+    assert {bound.graph[node]["inputs"]["width"] for node in ("14", "19")} == {1024}
+
+    without = bind(workflow, filling(("original", "o")), is_optional)
+    assert isinstance(without, Unfit)
+    edit = shipped("edit_pictures.json")
+    assert not edit.takes_mask
+    nowhere = bind(edit, filling(("original", "o"), ("mask", "m")), is_optional)
+    assert isinstance(nowhere, Unfit)
+    assert 'no node is titled "quel:mask"' in nowhere.reason
 
 
 def test_the_first_variant_that_runs_without_what_is_missing_is_taken():
@@ -103,8 +138,16 @@ def _nodes(change):
     return broken
 
 
+def _titles(titles):
+    def rename(nodes):
+        for node, title in titles.items():
+            nodes[node]["_meta"]["title"] = title
+
+    return _nodes(rename)
+
+
 def _title(node, title):
-    return _nodes(lambda nodes: nodes[node]["_meta"].update(title=title))
+    return _titles({node: title})
 
 
 @pytest.mark.parametrize(
@@ -119,6 +162,7 @@ def _title(node, title):
         (_title("10", "Save"), 'no node is titled "quel:output"'),
         (_title("5", "x"), '"quel:prompt"'),
         (_title("11", "quel:picture:hat"), 'node 11 (LoadImage) takes a picture of the role "hat"'),
+        (_titles({"12": "quel:mask", "13": "quel:mask"}), 'two nodes are titled "quel:mask"'),
         (_title("11", "quel:pictures"), 'node 11 (LoadImage) names the slot "quel:pictures"'),
         (_title("8", "quel:seed=noise"), "node 8 (KSampler) has no input noise"),
         (_title("12", "quel:picture:1"), "two nodes"),

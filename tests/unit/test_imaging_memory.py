@@ -27,10 +27,10 @@ SIZE_PX = (4896, 3672)  # 18 megapixels
 MB = 1_000_000
 
 
-def worked_on(directory, data):
+def worked_on(directory, data, *what):
     path = directory / "picture"
     path.write_bytes(data)
-    command = [sys.executable, "-m", "bench.decoding_child", str(path)]
+    command = [sys.executable, "-m", "bench.decoding_child", str(path), *what]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     return json.loads(result.stdout)
 
@@ -51,6 +51,12 @@ def test_a_large_picture_takes_little_more_than_its_pixels_as_decoded(tmp_path, 
     done = worked_on(tmp_path, WORST[name](SIZE_PX))
     assert done["said"] == "image/jpeg"
     assert done["grown_bytes"] < done["pixels"] * bytes_a_pixel + 75 * MB  # 28 MB of them the result
+    assert done["grown_bytes"] < done["estimated_bytes"]
+
+
+def test_a_mask_takes_no_more_than_was_reckoned_for_one_that_packs_badly(tmp_path):
+    done = worked_on(tmp_path, WORST["PNG, RGBA"](SIZE_PX), "mask")
+    assert done["said"] == "image/png"
     assert done["grown_bytes"] < done["estimated_bytes"]
 
 

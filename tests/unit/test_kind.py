@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from quel.core.job import JobType
 from quel.core.kind import COMMON_KEYS, MADE_HERE, READ_KEYS, TELLING_KEYS, Kind, foreign_reason, kind_of
+from quel.core.kinds import KINDS
 from quel.core.request import parse_request
 from quel.core.request.spelling import Spellings
 
@@ -74,7 +75,14 @@ def test_every_row_is_of_one_kind(job_type, path, keys):
 @pytest.mark.parametrize("file", sorted(ROWS.glob("fixtures/*.json")), ids=lambda file: file.stem)
 def test_rows_of_the_front_end_are_made_here(file):
     row = json.loads(file.read_text("utf-8"))
-    assert kind_of(row["job_type"], row["quel_production_path"], row["job_input_data"]) is Kind.IMAGES
+    kind = kind_of(row["job_type"], row["quel_production_path"], row["job_input_data"])
+    assert kind in MADE_HERE
+    assert kind == file.stem.split("_")[0] or kind is Kind.IMAGES
+
+
+def test_what_is_made_here_is_what_has_a_file():
+    assert {Kind.IMAGES, *KINDS} == MADE_HERE
+    assert {kind.path.name for kind in KINDS.values()} == {kind.value for kind in KINDS}
 
 
 def test_the_keys_that_are_read_are_those_a_kind_is_told_by(monkeypatch):

@@ -3,9 +3,9 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 
 from quel.core.errors import ServiceUnavailable
+from quel.core.kinds import ALL_PATHS
 from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog, WebhookBacklog
 from quel.core.operator_fault import OperatorFault
-from quel.core.paths import PATHS
 from quel.core.quota import QuotaUse
 from quel.observe.backlog_collector import STATE_GAUGES, BacklogCollector
 from quel.observe.metrics import samples
@@ -61,14 +61,14 @@ def test_every_path_has_a_series_and_a_name_nobody_knows_is_summed_as_unknown() 
         for labels, count in samples("quel_open_jobs", told(backlog))
         if labels["state"] == "pending"
     }
-    assert pending == dict.fromkeys(PATHS, 0) | {"fashion": 3, "unknown": 1}
+    assert pending == dict.fromkeys(ALL_PATHS, 0) | {"fashion": 3, "unknown": 1}
 
 
 def test_a_pause_is_told_for_its_path_alone() -> None:
     backlog = collector()
     backlog.look()
     paused = {labels["path"]: value for labels, value in samples("quel_paused", told(backlog))}
-    assert paused == dict.fromkeys(["*", *PATHS], 0) | {"eats": 1}
+    assert paused == dict.fromkeys(["*", *ALL_PATHS], 0) | {"eats": 1}
 
 
 def test_what_an_operator_must_mend_is_told_under_its_fixed_name() -> None:

@@ -128,3 +128,10 @@ def test_seeds_stay_distinct_when_hashes_collide(monkeypatch):
 def test_seeds_fit_a_positive_31_bit_integer():
     assert all(1 <= image.seed <= LARGEST_SEED for image in plan(batch(None), 100).images)
     assert LARGEST_SEED == 2**31 - 1
+
+
+def test_what_an_item_says_of_price_and_view_is_frozen_in_each_of_its_images():
+    items = (ItemRequest("0", "", 1, degrees=0, is_free=True), ItemRequest("45", "", 2, degrees=45))
+    stage = StageRequest("x", DEFAULT_ASPECT_RATIO, (), items)
+    made = plan(JobRequest(JobType.SIMPLE_GENERAL, (stage,), None), 3)
+    assert [(image.degrees, image.is_free) for image in made.images] == [(0, True), (45, False), (45, False)]

@@ -152,7 +152,7 @@ def test_every_row_ends_as_it_says_or_waits_for_the_world(file):
         assert found.problems
     elif expect["failed_by"] is None:
         assert found.problems == ()
-        assert len([image for image in found.images if image.prompt]) == expect["images"]
+        assert len([image for image in found.images if image.prompt or image.as_given]) == expect["images"]
 
 
 def test_a_path_of_another_engine_is_told_as_that_would_make_it():

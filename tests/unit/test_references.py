@@ -20,7 +20,7 @@ def asked(*given: tuple[int | None, str | None]) -> list[RequestedReference]:
 
 
 def kept(path: str, *given: tuple[int | None, str | None]) -> list[tuple[int, str]]:
-    return [(r.attach_id, r.category) for r in sort_references(PATHS[path], asked(*given)).kept]
+    return [(r.attach_id or 0, r.category) for r in sort_references(PATHS[path], asked(*given)).kept]
 
 
 def left_out(path: str, *given: tuple[int | None, str | None]) -> tuple[str, ...]:

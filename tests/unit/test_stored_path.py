@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quel.core.object_key import UnsafePathError, logged_key, quoted, shown_name
-from quel.core.stored_path import Bucket, reference_keys
+from quel.core.stored_path import Bucket, public_key, reference_keys
 
 HOST = "https://project.example"
 BASE = f"{HOST}/storage/v1/object/public/attachments/"
@@ -186,3 +186,34 @@ def test_no_path_makes_a_url_outside_the_bucket(path):
                 "/storage/v1/object/public/attachments/"
             )
             decoded = unquote(decoded)
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        (f"{BASE}upload-1.png", "upload-1.png"),
+        (f"  {BASE}uploads/my%20photo.png?width=300#top ", "uploads/my photo.png"),
+        (f"{BASE.replace('https', 'http')}a.png", "a.png"),
+        (f"{BASE.replace('.example', '.example:443')}a.png", "a.png"),
+    ],
+)
+def test_a_public_address_of_the_bucket_names_its_object(address, key):
+    assert public_key(address, BUCKET) == key
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "a.png", "uploads/a.png", BASE, "data:image/png;base64,iVBO", "file:///etc/passwd"),
+        *("https://other.example/a.png", f"https://other.example/?{BASE}a.png", f"//{HOST[8:]}/a.png"),
+        BASE.replace("project.example", "project.example.evil.test") + "a.png",
+        BASE.replace("project.example", "project.example@evil.test") + "a.png",
+        BASE.replace("project.example", "project.example:8443") + "a.png",
+        *(f"{BASE}../secret/a.png", f"{BASE}..%2f..%2fsecret", f"{BASE}%252e%252e/a", f"{BASE}a\\..\\b"),
+        f"{HOST}/storage/v1/object/public/secrets/a.png",
+        f"{HOST}/storage/v1/object/sign/attachments/a.png?token=x",
+        *("https://[::1/x", "ftp://project.example/storage/v1/object/public/attachments/a.png"),
+    ],
+)
+def test_every_other_address_names_nothing(address):
+    assert public_key(address, BUCKET) is None

@@ -82,6 +82,14 @@ def test_where_a_near_copy_was_ordered_only_the_very_same_picture_is_an_echo():
     assert faults(untouched, may_stay_near=True) == faults(retouched) == (Reason.ECHO,)
 
 
+def test_near_copies_of_one_reference_look_alike_and_are_told_to_change_it():
+    double, echo = signs_of(Reason.DOUBLE), TurnedDown(Reason.ECHO, 1, "digest")
+    assert (faults(double), faults(double, may_stay_near=True)) == ((Reason.DOUBLE,), ())
+    again = retake(JOB, 0, Retake("A hat.", 11), 1, echo, may_stay_near=True).prompt
+    assert again.startswith("Carry out the change that is asked for: image 1 came back as it was.")
+    assert "another camera" not in again
+
+
 @pytest.mark.parametrize(
     ("budget", "images", "most"),
     [(0.25, 1, 1), (0.25, 4, 1), (0.25, 5, 2), (0.25, 100, 25), (0.07, 100, 7), (0.0, 9, 0), (2.0, 3, 6)],

@@ -11,6 +11,7 @@ from typing import IO
 
 from quel.core.errors import ServiceUnavailable
 from quel.core.outcome import PictureBytes
+from quel.core.prompting.picture import PictureId
 
 _IN_MEMORY_BYTES = 8 * 1024 * 1024  # what most jobs show needs no disk
 
@@ -29,9 +30,9 @@ class PictureFile:
         self._file = file
         self._lock = Lock()
         self._end = 0
-        self._places: dict[int, tuple[int, int, str]] = {}  # number -> first byte, bytes, MIME type
+        self._places: dict[PictureId, tuple[int, int, str]] = {}  # which -> first byte, bytes, MIME type
 
-    def add(self, number: int, picture: PictureBytes) -> None:
+    def add(self, which: PictureId, picture: PictureBytes) -> None:
         """Keeps a picture. Raises ServiceUnavailable where the disk is full or not to be written."""
         with self._lock:
             try:
@@ -42,18 +43,18 @@ class PictureFile:
                 raise ServiceUnavailable(
                     f"The folder for temporary files takes no more pictures ({error.strerror})."
                 ) from None
-            self._places[number] = (self._end, len(picture.data), picture.mime_type)
+            self._places[which] = (self._end, len(picture.data), picture.mime_type)
             self._end += len(picture.data)
 
-    def __contains__(self, number: int) -> bool:
-        return number in self._places
+    def __contains__(self, which: PictureId) -> bool:
+        return which in self._places
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, number: int) -> PictureBytes:
+    def __getitem__(self, which: PictureId) -> PictureBytes:
         """The picture, read anew. Raises KeyError."""
-        at, size_bytes, mime_type = self._places[number]
+        at, size_bytes, mime_type = self._places[which]
         with self._lock:
             self._file.seek(at)
             return PictureBytes(self._file.read(size_bytes), mime_type)

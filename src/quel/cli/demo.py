@@ -130,7 +130,12 @@ def _clear_output() -> None:
     """Makes room for new results; of an older run only what the demo itself wrote is removed."""
     logs = _OUTPUT / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    for old in (*_OUTPUT.glob("*.webp"), *_OUTPUT.glob("contact-sheet.png"), *logs.glob("*.log")):
+    for old in (
+        *_OUTPUT.glob("*.webp"),
+        *_OUTPUT.glob("contact-sheet.png"),
+        *_OUTPUT.glob("*-marked.png"),
+        *logs.glob("*.log"),
+    ):
         old.unlink()
 
 
@@ -148,9 +153,10 @@ def _follow(show: "Show") -> None:
 
 def _save(show: "Show") -> dict[UUID, list[Path]]:
     from quel.sandbox.demo.contact_sheet import Card, draw_contact_sheet
-    from quel.sandbox.demo.proof import save_results
+    from quel.sandbox.demo.proof import save_beside, save_results
 
     saved = save_results(show.studio, show.jobs, _OUTPUT)
+    shown = save_beside(show.jobs, saved)
     cards = [
         Card(
             f"{order.path}: {order.title}",
@@ -158,7 +164,7 @@ def _save(show: "Show") -> dict[UUID, list[Path]]:
             files,
         )
         for job_id, order in show.jobs.items()
-        if (files := saved[job_id])
+        if (files := shown[job_id])
     ]
     images = sum(len(files) for files in saved.values())
     heading = f"quel demo: {len(show.jobs)} jobs, {images} images"

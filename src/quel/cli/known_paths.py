@@ -2,7 +2,7 @@
 
 import typer
 
-from quel.core.paths import PATHS
+from quel.core.kinds import ALL_PATHS
 
 
 def known_path(path: str | None) -> str | None:
@@ -10,6 +10,6 @@ def known_path(path: str | None) -> str | None:
     if path is None:
         return None
     name = path.strip().lower()
-    if name not in PATHS:
-        raise typer.BadParameter(f'There is no path "{path}"; the paths are {", ".join(sorted(PATHS))}.')
+    if name not in ALL_PATHS:
+        raise typer.BadParameter(f'There is no path "{path}"; the paths are {", ".join(sorted(ALL_PATHS))}.')
     return name

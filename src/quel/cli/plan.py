@@ -12,6 +12,7 @@ from quel.cli.console import out, remark, say, stop
 from quel.cli.tables import show_json, show_table
 from quel.core.operations.job_list import id_range
 from quel.core.operations.preview import Preview, PreviewImage
+from quel.core.prompting.picture import Reference
 from quel.core.request import decode_input
 from quel.operations.job_list import job_ids_named
 from quel.operations.preview import preview_job, preview_row
@@ -100,12 +101,15 @@ def _row(image: PreviewImage, files: Mapping[int, str]) -> tuple[object, ...]:
     )
 
 
+def _named(reference: Reference, files: Mapping[int, str]) -> object:
+    if reference.attach_id is None:
+        return reference.where
+    return files.get(reference.attach_id, reference.attach_id)
+
+
 def _pictures(image: PreviewImage, files: Mapping[int, str]) -> str:
     shown = []
     for number, picture in enumerate(image.pictures, start=1):
-        ids = ", ".join(
-            f"{files.get(each.attach_id, each.attach_id)} {each.type or 'untyped'}"
-            for each in picture.references
-        )
+        ids = ", ".join(f"{_named(each, files)} {each.type or 'untyped'}" for each in picture.references)
         shown.append(f"{number} {picture.category}{' grid' if picture.is_grid else ''} ({ids})")
-    return "; ".join(shown) or "text alone"
+    return ("; ".join(shown) or "text alone") + (", stored as it is" if image.as_given else "")

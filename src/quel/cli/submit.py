@@ -35,9 +35,9 @@ def submit(
 ) -> None:
     """Create production, attachments and job, upload the pictures, push the id; prints the job's id.
 
-    An attachId, mergedAttachId or mergedImageAttachId may be the name of a picture file: relative to FILE,
-    or to the current folder with -. Ids and status in the file are ignored, new ones are made. Exits 1, and
-    writes nothing, where `quel plan FILE` has a problem.
+    An attachId, mergedAttachId, mergedImageAttachId, sourceAttachId or originalAttachId may be the name of a
+    picture file: relative to FILE, or to the current folder with -. Ids and status in the file are ignored,
+    new ones are made. Exits 1, and writes nothing, where `quel plan FILE` has a problem.
     """
     row, folder = _read(file)
     job = read_job(row, member_id=member, org_id=org)

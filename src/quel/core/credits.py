@@ -14,6 +14,8 @@ TRANSACTION_TYPE = "DEDUCT"
 API_PROVIDERS = {GEMINI: "gemini-banana", COMFYUI: "comfyui"}
 """What the ledger calls each engine; whatever counts quel's charges counts all of them."""
 
+DESCRIPTION = "Generated image {number} ({path})"
+
 
 class PayerKind(StrEnum):
     """Whose balance pays."""
@@ -102,9 +104,9 @@ def ran_dry(kind: PayerKind, price: int) -> str:
     return f"The {kind}'s balance ran out of credits: it no longer covers the {price} credits of an image."
 
 
-def ledger_description(image_no: int, path: str) -> str:
-    """What the ledger row says of an image."""
-    return f"Generated image {image_no + 1} ({path})"
+def ledger_description(image_no: int, path: str, wording: str = DESCRIPTION) -> str:
+    """What the ledger row says of an image; `wording` is that of another kind of image."""
+    return wording.format(number=image_no + 1, path=path)
 
 
 def _plural(count: int, noun: str) -> str:

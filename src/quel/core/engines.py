@@ -6,7 +6,7 @@ A route is chosen by a job's path when the job is claimed, and stays in its plan
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from quel.core.models import SIZES, SizeClass
+from quel.core.models import SIZES, SizeClass, model_for
 
 GEMINI = "gemini"
 COMFYUI = "comfyui"
@@ -48,14 +48,16 @@ class Capability:
     """What a maker can be shown and told. `model` is its name in events, `usd_per_image` what it asks beside
     the seconds of a GPU.
 
-    `takes_negative`: what to avoid has a place of its own, and is no part of the prompt. `sizes` are smallest
-    first; a workflow has the one that it is written for. `megapixels` are those of its smallest size.
-    `open_places` are those of its pictures that may show anything, all of them where it is None.
+    `takes_negative`: what to avoid has a place of its own, and is no part of the prompt; `takes_mask`: so has
+    a mask, and the picture that it marks comes as it is. `sizes` are smallest first; a workflow has the one
+    that it is written for. `megapixels` are those of its smallest size. `open_places` are those of its
+    pictures that may show anything, all of them where it is None.
     """
 
     model: str
     max_pictures: int
     takes_negative: bool = False
+    takes_mask: bool = False
     usd_per_image: float = 0.0
     digest: str = ""
     sizes: tuple[SizeClass, ...] = ONE_SIZE
@@ -72,13 +74,23 @@ class Capability:
         return self.beside_another if in_series and self.beside_another > 0 else self.max_pictures
 
 
+def gemini_capability(model_id: str) -> Capability:
+    """What a model of Gemini's can do."""
+    model = model_for(model_id)
+    return Capability(model.id, model.max_pictures, sizes=model.sizes)
+
+
 @dataclass(frozen=True)
 class Routing:
-    """The routes of the paths, and what each maker that is configured can do."""
+    """The routes of the paths, and what each maker that is configured can do.
+
+    `models` are the routes of jobs that name a model by its id.
+    """
 
     default: Route = Route()
     by_path: Mapping[str, Route] = field(default_factory=dict)
     capabilities: Mapping[Maker, Capability] = field(default_factory=dict)
+    models: Mapping[str, Route] = field(default_factory=dict)
 
     def route(self, path: str) -> Route:
         """The path's route as it is now."""
@@ -92,9 +104,13 @@ class Routing:
         routes = (self.default, *self.by_path.values())
         return any(route.maker == maker and route.fallback is not None for route in routes)
 
-    def capability(self, maker: Maker) -> Capability | None:
-        """What the maker can do; None where it is not configured any more."""
-        return self.capabilities.get(maker)
+    def capability(self, maker: Maker, model: str = "") -> Capability | None:
+        """What the maker can do; None where it is not configured any more.
+
+        `model` is Gemini's, where a job has its own.
+        """
+        configured = self.capabilities.get(maker)
+        return gemini_capability(model) if configured and model and maker.engine == GEMINI else configured
 
 
 def named_makers(routes: Routing, paths: Collection[str]) -> frozenset[Maker]:

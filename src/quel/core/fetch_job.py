@@ -7,11 +7,13 @@ from uuid import UUID
 
 from quel.core.credits import NoPayer, Organization, Payer, cannot_afford, choose_payer
 from quel.core.engines import ONE_SIZE, Capability, Routing
-from quel.core.job import JobPlan, JobStatus, Problem
+from quel.core.job import JobPlan, JobStatus, Problem, Replaced
 from quel.core.kind import MADE_HERE, Kind, kind_of
+from quel.core.kinds import BY_PATH, KINDS, read_input
+from quel.core.model_choice import NoEngine, choose_maker
 from quel.core.models import SIZES, SizeClass, size_for
+from quel.core.object_path import result_owner
 from quel.core.plan import make_plan
-from quel.core.request import parse_request
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ class Start:
     payer: Payer
     stored_attach_ids: tuple[int, ...]
 
+    @property
+    def charged_images(self) -> int:
+        """How many images of the plan are still to be paid for."""
+        return charged_images(self.plan, len(self.stored_attach_ids))
+
 
 @dataclass(frozen=True)
 class Refuse:
@@ -120,9 +127,13 @@ class Defer:
 
 @dataclass(frozen=True)
 class Foreign:
-    """Pass the job on to whoever makes its kind, or refuse it: it is none of quel's."""
+    """Pass the job on to whoever makes its kind, or refuse it: it is none of quel's.
+
+    `why` is a sentence, where it is not the kind but the model that quel does not make images with.
+    """
 
     kind: Kind
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,7 @@ def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
             return Skip(facts.status)
     if facts.kind not in MADE_HERE:
         return Foreign(facts.kind)
-    choice = choose_path((facts.job_path, facts.production_path), policy)
+    choice = choose_path((facts.job_path, facts.production_path), policy, facts.kind)
     if isinstance(choice, Problem):
         return Refuse("unknown_path", choice.message)
     if choice.path in policy.disabled_paths:
@@ -164,19 +175,28 @@ def decide(facts: JobFacts, policy: IntakePolicy) -> Decision:
     plan = _plan(facts, policy)
     if not isinstance(plan, JobPlan):
         return Refuse("bad_input", " ".join(problem.message for problem in plan[:_MOST_PROBLEMS]))
-    routed = replace(plan, route=policy.routing.route(choice.path))
+    routed = with_maker(plan, choice.path, policy.routing)
+    if isinstance(routed, NoEngine):
+        return Foreign(facts.kind, routed.reason)
     return _with_payer(facts, policy, choice, routed)
 
 
 _MOST_PROBLEMS = 5  # enough to mend an input by; a hostile one could name thousands
 
 
-def choose_path(names: Collection[str | None], policy: IntakePolicy) -> PathChoice | Problem:
-    """The first name that is not blank, if it is known; else the default, or a problem (SPEC 7)."""
+def choose_path(
+    names: Collection[str | None], policy: IntakePolicy, kind: Kind = Kind.IMAGES
+) -> PathChoice | Problem:
+    """The first name that is not blank, if it is known; else the default, or a problem (SPEC 7).
+
+    A kind of its own runs on its own path, whatever the row says.
+    """
+    if kind in KINDS:
+        return PathChoice(KINDS[kind].path.name)
     named = given_path(names)
     if named is None:
         return PathChoice(policy.default_path)
-    if named.lower() in policy.known_paths:
+    if named.lower() in policy.known_paths and named.lower() not in list(KINDS):
         return PathChoice(named.lower())
     if policy.reject_unknown_paths:
         known = ", ".join(sorted(policy.known_paths))
@@ -190,12 +210,23 @@ def given_path(names: Collection[str | None]) -> str | None:
 
 
 def _plan(facts: JobFacts, policy: IntakePolicy) -> JobPlan | tuple[Problem, ...]:
-    request = parse_request(facts.job_type, facts.input_data, total_images=facts.total_images)
+    request = read_input(facts.kind, facts.job_type, facts.input_data, total_images=facts.total_images)
     if isinstance(request, tuple):
         return request
     return make_plan(
         request, total_images=facts.total_images, job_id=facts.job_id, max_images=policy.max_images
     )
+
+
+def with_maker(plan: JobPlan, path: str, routing: Routing) -> JobPlan | NoEngine:
+    """The plan with what makes its images, by the path and the model that the job names."""
+    chosen = choose_maker(plan.request.wish, path, routing)
+    if isinstance(chosen, NoEngine):
+        return chosen
+    request = plan.request
+    if chosen.warning:
+        request = replace(request, replaced=(*request.replaced, Replaced("modelId", chosen.warning)))
+    return replace(plan, request=request, route=chosen.route, model=chosen.model)
 
 
 def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: JobPlan) -> Decision:
@@ -204,11 +235,23 @@ def _with_payer(facts: JobFacts, policy: IntakePolicy, path: PathChoice, plan: J
     payer = choose_payer(facts.organization, facts.member_id, user_id, facts.members)
     if isinstance(payer, NoPayer):
         return Refuse("no_payer", payer.reason)
-    price = policy.price_of(plan.request.image_size, policy.routing.capability(plan.route.maker))
-    refusal = cannot_afford(payer, len(plan.images) - len(stored), price)
+    if _needs_user(path.path) and not result_owner(plan.request.user_id, facts.member_id):
+        return Refuse("bad_input", "userId must name whose pictures these are, and the job has no member.")
+    capability = policy.routing.capability(plan.route.maker, plan.model)
+    price = policy.price_of(plan.request.image_size, capability)
+    refusal = cannot_afford(payer, charged_images(plan, len(stored)), price)
     if refusal:
         return Refuse("no_credit", refusal)
     return Start(path, plan, payer, stored)
+
+
+def _needs_user(path: str) -> bool:
+    return path in BY_PATH and BY_PATH[path].needs_user
+
+
+def charged_images(plan: JobPlan, stored: int) -> int:
+    """How many images are still to be paid for, where the first `stored` are there already."""
+    return sum(not image.is_free for image in plan.images[stored:])
 
 
 def as_uuid(value: str | None) -> UUID | None:

@@ -21,6 +21,7 @@ class ImageEnd:
     """One image as it stands: `attach_id` where it is stored, `reason` where it failed.
 
     `picture_keys` are those of the pictures it was prepared with; `is_paid` says that a provider made it.
+    One that `is_free` costs its customer nothing.
     """
 
     image_no: int
@@ -29,6 +30,7 @@ class ImageEnd:
     reason: str | None = None
     picture_keys: tuple[str, ...] = ()
     is_paid: bool = False
+    is_free: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class ClosingFacts:
     path: str | None = None
     price: int = 0
     input_images: int = 0
+
+    @property
+    def credits(self) -> int:
+        """What the images that were delivered cost."""
+        stored = (image for image in self.images if image.state is ImageState.STORED)
+        return self.price * sum(not image.is_free for image in stored)
 
 
 @dataclass(frozen=True)

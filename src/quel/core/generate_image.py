@@ -20,7 +20,8 @@ class ClaimedImage:
     is the owner token that proves the hold. `starts` counts how often it was claimed since that last ended in
     order, this time included. `submission` is what was last handed to a server for it. `may_stay_near` says
     that a near copy of a reference was ordered; `rerolls` counts the bad takes so far, the last of which is
-    `turned_down`. `series` is that of its plan, `lead` the attachment of the image it follows.
+    `turned_down`. With `as_given` the first picture is the image itself, and nobody makes one. `series` is
+    that of its plan, `lead` the attachment of the image it follows.
     """
 
     job_id: UUID
@@ -45,6 +46,11 @@ class ClaimedImage:
     may_stay_near: bool = False
     rerolls: int = 0
     turned_down: TurnedDown | None = None
+    temperature: float | None = None
+    as_given: bool = False
+    model: str = ""
+    steps: int | None = None
+    cfg: float | None = None
     series: int | None = None
     lead: int | None = None
 

@@ -22,7 +22,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-MADE_HERE: frozenset[Kind] = frozenset({Kind.IMAGES})
+MADE_HERE: frozenset[Kind] = frozenset({Kind.IMAGES, Kind.MULTIVIEW, Kind.LANDING, Kind.MODIFY})
 """The kinds quel makes. Any other is passed on or refused, and never made as something else."""
 
 TELLING_KEYS = frozenset(
@@ -53,6 +53,9 @@ READ_KEYS = TELLING_KEYS | {
 
 COMMON_KEYS = frozenset({"userId", "aspect-ratio", "imageSize", "consistent"})
 """Keys that quel reads and that jobs of every kind carry: they tell nothing."""
+
+CHARGED_ON_DELIVERY = "chargedOnDelivery"
+"""True in an in-painting that quel's own submit wrote; what the old server charged at submit lacks it."""
 
 _TELLING = frozenset(map(plain_key, TELLING_KEYS))
 _READ = frozenset(map(plain_key, READ_KEYS))
@@ -89,9 +92,9 @@ def _says_nothing_known(names: frozenset[str]) -> bool:
     return bool(names - _COMMON) and not names & _READ
 
 
-def foreign_reason(kind: Kind) -> str:
-    """Why a job of a kind that is not made here is refused, for the customer."""
-    return f"{not_made_here(kind)} Nothing was made of it, and quel charged nothing."
+def foreign_reason(kind: Kind, why: str = "") -> str:
+    """Why a job that is not made here is refused, for the customer: `why` (a sentence), else its kind."""
+    return f"{why or not_made_here(kind)} Nothing was made of it, and quel charged nothing."
 
 
 def not_made_here(kind: Kind) -> str:

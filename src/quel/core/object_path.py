@@ -6,18 +6,28 @@ Storing an image twice therefore replaces the object instead of leaving a second
 import re
 from uuid import UUID
 
+OBJECT_NAME = "generated-images/user-{owner}/generated_{job_id}_{image_no:03d}.webp"
+
 _MAX_USER_LENGTH = 64  # a UUID has 36 characters; the whole path stays far below the 1,024 of an object key
 
 
-def result_path(user_id: str | None, member_id: object, job_id: UUID | str, image_no: int) -> str:
-    """`generated-images/user-{user}/generated_{job_id}_{image_no}.webp`, relative to the bucket.
+def result_path(
+    user_id: str | None,
+    member_id: object,
+    job_id: UUID | str,
+    image_no: int,
+    *,
+    degrees: int | None = None,
+    name: str = OBJECT_NAME,
+) -> str:
+    """`generated-images/user-{owner}/generated_{job_id}_{image_no}.webp`, relative to the bucket.
 
-    `user` keeps only letters, digits, `_` and `-` of user_id (SPEC 1.5); where nothing is left it is
-    `member_id` (a UUID, text or None), else `unknown`. `image_no` counts from 0. Raises ValueError where
-    job_id is no UUID.
+    `name` is that of another kind of image, which may name `degrees` as well. `owner` keeps only letters,
+    digits, `_` and `-` of user_id (SPEC 1.5); where nothing is left it is `member_id` (a UUID, text or None),
+    else `unknown`. `image_no` counts from 0. Raises ValueError where job_id is no UUID.
     """
-    user = result_owner(user_id, member_id) or "unknown"
-    return f"generated-images/user-{user}/generated_{UUID(str(job_id))}_{image_no:03d}.webp"
+    owner = result_owner(user_id, member_id) or "unknown"
+    return name.format(owner=owner, job_id=UUID(str(job_id)), image_no=image_no, degrees=degrees)
 
 
 def result_owner(user_id: str | None, member_id: object) -> str:

@@ -24,7 +24,8 @@ class GenerateRequest:
 
     `roles` are the pictures' categories; `negative_prompt` is empty where the prompt says what to avoid.
     `labels` are said right before the pictures, one each; none where the release before prepared the image.
-    `image_size` is one of SIZES.
+    `image_size` is one of SIZES; `temperature` None leaves it to the model.
+    `model` is Gemini's where the job has its own; `steps` and `cfg` None leave them to the workflow.
     """
 
     prompt: str
@@ -35,6 +36,10 @@ class GenerateRequest:
     roles: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     image_size: str = SIZES[0]
+    temperature: float | None = None
+    model: str = ""
+    steps: int | None = None
+    cfg: float | None = None
 
     @property
     def text(self) -> str:

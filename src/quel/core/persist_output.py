@@ -8,6 +8,7 @@ from quel.core.engines import GEMINI
 from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
+from quel.core.provenance import DigitalSourceType, source_type
 
 LEASE_S = 60.0
 """For how long a message has an image to itself; a dead worker's messages come back no earlier (Dramatiq)."""
@@ -27,12 +28,13 @@ ENCODED = "image/webp; encoded=quel"
 
 @dataclass(frozen=True)
 class OutputToPersist:
-    """An image and everything its storing and charging needs. `price` is in credits.
+    """An image and everything its storing and charging needs. `price` is in credits, 0 where it `is_free`.
 
     `begun` says that it is this message's to store: no other one is at it, and its pause is over. `starts`
     counts the messages that began since the last orderly end, this one included. `object_bytes` is the size
     of an object that is stored already. `age_s` counts from when the image was planned. `references_shown`
-    counts the pictures the engine was shown. `series` is that of its plan.
+    counts the pictures the engine was shown; `as_given` says that the image is one of them, and no engine's.
+    `series` is that of its plan.
     """
 
     job_id: UUID
@@ -55,6 +57,13 @@ class OutputToPersist:
     age_s: float = 0.0
     engine: str = GEMINI
     series: int | None = None
+    is_free: bool = False
+    as_given: bool = False
+
+    @property
+    def source_type(self) -> DigitalSourceType | None:
+        """What the picture says of its origin; nothing where it was not generated."""
+        return None if self.as_given else source_type(self.references_shown)
 
     def outlasts(self, fault: str, pause_s: float) -> bool:
         """Whether a picture that is too large has waited long enough, with pauses as long as they get."""
@@ -64,13 +73,13 @@ class OutputToPersist:
 
 @dataclass(frozen=True)
 class Delivered:
-    """Stored, charged and counted. `balance` is the payer's after this very deduction.
+    """Stored, charged and counted. `balance` is the payer's after this very deduction, None without one.
 
     `may_begin` are images that waited for this one, the first of their series to be stored.
     """
 
     attach_id: int
-    balance: int
+    balance: int | None
     progress: Progress
     may_begin: tuple[int, ...] = ()
 

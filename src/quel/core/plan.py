@@ -84,9 +84,17 @@ def _images(request: JobRequest, counts: list[int], job_id: uuid.UUID) -> tuple[
     seeds = _seeds(job_id, len(numbered))
     series = _series([request.stages[stage].series for stage, *_ in numbered])
     return tuple(
-        ImagePlan(image_no, *place, seeds[image_no], series[image_no])
+        _image(request, image_no, place, seeds[image_no], series[image_no])
         for image_no, place in enumerate(numbered)
     )
+
+
+def _image(
+    request: JobRequest, image_no: int, place: tuple[int, int, int], seed: int, series: int | None
+) -> ImagePlan:
+    stage, item, _ = place
+    asked = request.stages[stage].items[item]
+    return ImagePlan(image_no, *place, seed, series=series, is_free=asked.is_free, degrees=asked.degrees)
 
 
 def _series(ordered: list[int | None]) -> list[int | None]:

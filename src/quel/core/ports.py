@@ -33,6 +33,7 @@ from quel.core.prepare_inputs import (
     ReadyImage,
     SetBack,
 )
+from quel.core.prompting.picture import PictureId
 from quel.core.provenance import DigitalSourceType
 from quel.core.quota import CallResult, Later, Slot
 from quel.core.submission import Submission
@@ -67,15 +68,15 @@ class MemoryBudget(Protocol):
 
 
 class PictureFile(Protocol):
-    """Pictures of one job kept out of memory, each under a number."""
+    """Pictures of one job kept out of memory, each under what it is."""
 
-    def add(self, number: int, picture: PictureBytes) -> None:
+    def add(self, which: PictureId, picture: PictureBytes) -> None:
         """Keeps a picture. Raises ServiceUnavailable where the disk is full."""
 
-    def __contains__(self, number: int) -> bool:
-        """Whether a picture is kept under this number."""
+    def __contains__(self, which: PictureId) -> bool:
+        """Whether a picture is kept under this id."""
 
-    def __getitem__(self, number: int) -> PictureBytes:
+    def __getitem__(self, which: PictureId) -> PictureBytes:
         """The picture, read anew. Raises KeyError."""
 
     def __len__(self) -> int:
@@ -90,6 +91,12 @@ class ObjectStorage(Protocol):
 
         Raises ReferenceUnavailable (with a sentence) when it cannot be had for good, ServiceUnavailable when
         a later try may succeed.
+        """
+
+    def public_key(self, address: str) -> str | None:
+        """The key of the object that has this public address, which `read_reference` takes as a path.
+
+        None for every other address: nothing is ever fetched from there.
         """
 
     def write_result(self, path: str, data: bytes) -> None:
@@ -126,8 +133,20 @@ class Imaging(Protocol):
         They are taken one at a time.
         """
 
-    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
-        """A provider's answer as WebP, quality 90, with sRGB's profile and its source type.
+    def normalise_mask(self, data: bytes) -> PictureBytes:
+        """A mask as a PNG with transparency: upright, sRGB, at its own size or the pixel limit's.
+
+        Raises ReferenceUnavailable as `normalise` does.
+        """
+
+    def mark(self, original: PictureBytes, mask: PictureBytes) -> PictureBytes:
+        """A normalised picture with a normalised mask laid over it, scaled to its size."""
+
+    def scale_mask(self, mask: PictureBytes, original: PictureBytes) -> PictureBytes:
+        """A normalised mask at the size of a normalised picture, its transparency kept."""
+
+    def to_webp(self, data: bytes, source_type: DigitalSourceType | None) -> bytes:
+        """A provider's answer as WebP, quality 90, with sRGB's profile and its source type, if it has one.
 
         Raises UnreadablePicture.
         """
@@ -193,6 +212,9 @@ class PrepareInputsRows(Protocol):
 
     def attachment_paths(self, attach_ids: Sequence[int]) -> dict[int, AttachmentPath | None]:
         """Where each attachment that has a row is stored; None where the row names no path."""
+
+    def input_data(self, job_id: UUID) -> object:
+        """The job's input as decoded JSON, for the pictures that stand in it; None where there is none."""
 
     def finish(
         self,

@@ -103,7 +103,9 @@ class ReadyImage:
     """Everything a provider call needs, the pictures by the keys their bytes are kept under.
 
     `labels` are said right before the pictures, one each; the prompt says all that matters without them too.
+    `temperature` None leaves it to the model. With `as_given` the first picture is the image itself.
     `takes_lead` says that there is room for one more picture, of the image it follows in its series.
+    `model` is Gemini's where the job has its own; `steps` and `cfg` are for workflows with slots for them.
     """
 
     image_no: int
@@ -117,6 +119,11 @@ class ReadyImage:
     image_size: str = SIZES[0]
     may_stay_near: bool = False
     takes_lead: bool = False
+    temperature: float | None = None
+    as_given: bool = False
+    model: str = ""
+    steps: int | None = None
+    cfg: float | None = None
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -131,6 +138,11 @@ class ReadyImage:
             "roles": list(self.roles),
             "may_stay_near": self.may_stay_near,
             "takes_lead": self.takes_lead,
+            "temperature": self.temperature,
+            "as_given": self.as_given,
+            "model": self.model,
+            "steps": self.steps,
+            "cfg": self.cfg,
         }
 
 

@@ -37,6 +37,6 @@ class Rules:
         """Which engine makes which path's images."""
         return self.intake.routing
 
-    def capability(self, maker: Maker) -> Capability | None:
-        """What a maker can do; None where it is not configured."""
-        return self.routing.capability(maker)
+    def capability(self, maker: Maker, model: str = "") -> Capability | None:
+        """What a maker can do, with a job's own model of Gemini's; None where it is not configured."""
+        return self.routing.capability(maker, model)

@@ -45,6 +45,22 @@ def reference_keys(path: str, bucket: Bucket) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def public_key(address: str, bucket: Bucket) -> str | None:
+    """The key of an object by its public address, which begins with `public_url`; None for any other text."""
+    parts, public = _split(address.strip()), _split(bucket.public_url)
+    if parts is None or public is None or parts.scheme not in ("http", "https"):
+        return None
+    if _host(parts) != _host(public):
+        return None
+    folder = public.path.rstrip("/") + "/"
+    if not parts.path.startswith(folder):
+        return None
+    try:
+        return checked_key(_decoded(parts.path.removeprefix(folder)))
+    except UnsafePathError:
+        return None
+
+
 def _readings(path: str, bucket: Bucket) -> Iterator[str]:
     for text in (path, path.strip()):
         addressed = _addressed(text, bucket)

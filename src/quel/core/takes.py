@@ -142,16 +142,25 @@ class GiveUpTake:
 TakeDecision = Keep | Reroll | GiveUpTake
 
 
-def faults(signs: Signs, *, may_stay_near: bool = False, least_px: float = LEAST_PX) -> tuple[Reason, ...]:
+def faults(
+    signs: Signs,
+    *,
+    may_stay_near: bool = False,
+    least_px: float = LEAST_PX,
+    same_picture: float = SAME_PICTURE,
+) -> tuple[Reason, ...]:
     """Everything that is wrong, the certain kinds first.
 
-    Where a near copy was ordered (`may_stay_near`) only the very same picture is an echo.
+    Where a near copy was ordered (`may_stay_near`) only the very same picture is an echo, one that differs by
+    less than `same_picture` levels, and takes may look alike.
     """
     found = {reason for reason, limit in LIMITS.items() if signs.scores.get(reason, 0.0) > limit}
     if signs.scores.get(Reason.SIZE, float(least_px)) < least_px:
         found.add(Reason.SIZE)
-    if may_stay_near and signs.difference >= SAME_PICTURE:
+    if may_stay_near and signs.difference >= same_picture:
         found.discard(Reason.ECHO)
+    if may_stay_near:
+        found.discard(Reason.DOUBLE)
     return tuple(reason for reason in Reason if reason in found)
 
 
@@ -161,10 +170,16 @@ def least_pixels(megapixels: float, image_size: str) -> float:
 
 
 def judge(
-    signs: Signs, rules: TakeRules, *, rerolls: int, may_stay_near: bool = False, least_px: float = LEAST_PX
+    signs: Signs,
+    rules: TakeRules,
+    *,
+    rerolls: int,
+    may_stay_near: bool = False,
+    least_px: float = LEAST_PX,
+    same_picture: float = SAME_PICTURE,
 ) -> TakeDecision:
-    """What becomes of a take whose image was made again `rerolls` times."""
-    found = faults(signs, may_stay_near=may_stay_near, least_px=least_px)
+    """What becomes of a take whose image was made again `rerolls` times (see `faults`)."""
+    found = faults(signs, may_stay_near=may_stay_near, least_px=least_px, same_picture=same_picture)
     worst = next((reason for reason in found if rules.of(reason) is Check.REROLL), None)
     if worst is None:
         return Keep(found)
@@ -186,17 +201,27 @@ class Retake:
     seed: int
 
 
-def retake(job_id: UUID, image_no: int, planned: Retake, rerolls: int, last: TurnedDown | None) -> Retake:
+def retake(
+    job_id: UUID,
+    image_no: int,
+    planned: Retake,
+    rerolls: int,
+    last: TurnedDown | None,
+    *,
+    may_stay_near: bool = False,
+) -> Retake:
     """What was planned; after bad takes another seed, and first a sentence on what the `last` one lacked."""
     if not rerolls:
         return planned
-    hint = correction(last) if last else None
+    hint = correction(last, may_stay_near=may_stay_near) if last else None
     prompt = f"{hint}\n\n{planned.prompt}" if hint else planned.prompt
     return Retake(prompt, seed_of(job_id, image_no, rerolls))
 
 
-def correction(last: TurnedDown) -> str | None:
+def correction(last: TurnedDown, *, may_stay_near: bool = False) -> str | None:
     """One sentence to put first, said as what to do; None where only chance went wrong."""
+    if last.reason is Reason.ECHO and may_stay_near:
+        return f"Carry out the change that is asked for: image {last.nearest or 1} came back as it was."
     if last.reason is Reason.ECHO:
         return _CORRECTIONS[Reason.ECHO].format(n=last.nearest or 1)
     return _CORRECTIONS.get(last.reason)

@@ -12,9 +12,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from quel.core.errors import QuelError
+from quel.core.kinds import ALL_PATHS
 from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog
 from quel.core.operator_fault import OperatorFault
-from quel.core.paths import PATHS
 
 T = TypeVar("T")
 
@@ -141,10 +141,10 @@ def _tell_rows(rows: JobBacklog) -> Iterator[GaugeMetricFamily]:
 def _by_path(backlogs: Iterable[Backlog], states: Labels) -> dict[Labels, tuple[int, float]]:
     """Count and age by (path, state): zero where nothing waits, so that no series comes and goes."""
     found: dict[Labels, tuple[int, float]] = {
-        (path, state): (0, 0.0) for path in sorted(PATHS) for state in states
+        (path, state): (0, 0.0) for path in sorted(ALL_PATHS) for state in states
     }
     for backlog in backlogs:
-        labels = (backlog.path if backlog.path in PATHS else "unknown", backlog.state)
+        labels = (backlog.path if backlog.path in ALL_PATHS else "unknown", backlog.state)
         count, oldest_s = found.get(labels, (0, 0.0))
         found[labels] = count + backlog.count, max(oldest_s, backlog.oldest_s)
     return found
@@ -157,7 +157,7 @@ def _tell_lists(lists: QueueBacklog) -> Iterator[GaugeMetricFamily]:
     if lists.swept_at is not None:
         yield SWEPT.family([((), lists.swept_at)])
     yield REJECTED.family([((), lists.rejected)])
-    yield PAUSED.family(((path,), float(path in lists.paused_paths)) for path in ("*", *sorted(PATHS)))
+    yield PAUSED.family(((path,), float(path in lists.paused_paths)) for path in ("*", *sorted(ALL_PATHS)))
     yield BLOCKED.family([((), lists.blocked_for_s)])
     yield PROVIDER_FAULT.family(
         ((fault.value,), float(fault is lists.provider_fault)) for fault in OperatorFault

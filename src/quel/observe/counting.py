@@ -7,7 +7,7 @@ from typing import Any
 
 from quel.core.engines import GEMINI
 from quel.core.job import JobStatus
-from quel.core.paths import PATHS
+from quel.core.kinds import ALL_PATHS
 from quel.core.takes import Reason
 from quel.observe import metrics
 from quel.observe.events import Event
@@ -55,7 +55,7 @@ def count(event: Event, told: Fields) -> None:
 
 def _path(told: Fields) -> str:
     path = str(told.get("path"))
-    return path if path in PATHS else UNKNOWN  # a label must not grow with what customers write
+    return path if path in ALL_PATHS else UNKNOWN  # a label must not grow with what customers write
 
 
 def _engine(told: Fields) -> str:

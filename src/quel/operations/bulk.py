@@ -183,7 +183,7 @@ def _as_planned(services: OperatorServices, job: MeantJob) -> JobCost:
     policy = services.rules.intake
     price = policy.price if job.price is None else job.price
     usd = policy.usd_of(job.image_size, policy.routing.capability(job.maker))
-    return JobCost(job.job_id, job.images, price, usd, job.payer)
+    return JobCost(job.job_id, job.images, price, usd, job.payer, free=job.free)
 
 
 def _wordless(services: OperatorServices, job: MeantJob, facts: JobFacts) -> JobCost:
@@ -202,9 +202,14 @@ def _as_fetched(services: OperatorServices, job: MeantJob, facts: JobFacts) -> J
     if not isinstance(decision, Start):  # its path is switched off: it waits
         return _as_planned(services, job)
     size, maker = decision.plan.request.image_size, decision.plan.route.maker
-    capability = policy.routing.capability(maker)
+    capability = policy.routing.capability(maker, decision.plan.model)
     images = len(decision.plan.images) - len(decision.stored_attach_ids)
     payer = decision.payer.kind, decision.payer.account_id
     return JobCost(
-        job.job_id, images, policy.price_of(size, capability), policy.usd_of(size, capability), payer
+        job.job_id,
+        images,
+        policy.price_of(size, capability),
+        policy.usd_of(size, capability),
+        payer,
+        free=images - decision.charged_images,
     )

@@ -104,7 +104,7 @@ def _plan_again(
     if problem:
         raise Conflict(problem)
     unsent = services.send([StepMessage(Step.PREPARE_INPUTS, job.job_id)])
-    return PlannedAgain(tuple(image_no + 1 for image_no in chosen), len(chosen) * job.price, unsent)
+    return PlannedAgain(tuple(image_no + 1 for image_no in chosen), job.charged(chosen) * job.price, unsent)
 
 
 def _fetch_anew(services: OperatorServices, facts: JobFacts) -> FetchedAnew | NothingMissing:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.retry_job import RetryJobRows
     from quel.adapters.postgres.operations.statistics import StatisticsRows
     from quel.adapters.postgres.operations.submit_job import SubmitJobRows
+    from quel.adapters.postgres.operations.submit_modify import SubmitModifyRows
     from quel.adapters.postgres.operations.tally import TallyRows
     from quel.adapters.postgres.operations.webhooks import WebhookListRows
     from quel.adapters.redis.cancellations import Cancellations
@@ -111,6 +112,11 @@ class OperatorServices:
     def storage(self) -> "ports.ObjectStorage":
         """The bucket. Raises SettingsError."""
         return self._of_steps.storage
+
+    @cached_property
+    def imaging(self) -> "ports.Imaging":
+        """The picture codec."""
+        return self._of_steps.imaging
 
     @cached_property
     def take_checker(self) -> "ports.TakeChecker":
@@ -276,6 +282,13 @@ class OperatorServices:
         from quel.adapters.postgres.operations.webhooks import WebhookListRows
 
         return WebhookListRows(self.database)
+
+    @cached_property
+    def submit_modify(self) -> "SubmitModifyRows":
+        """New in-paintings."""
+        from quel.adapters.postgres.operations.submit_modify import SubmitModifyRows
+
+        return SubmitModifyRows(self.database)
 
     @cached_property
     def audit(self) -> "AuditRows":

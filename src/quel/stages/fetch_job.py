@@ -39,7 +39,7 @@ def fetch_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     facts = services.fetch_job.load(job_id)
     if facts is None:
         raise UnknownJob
-    choice = choose_path((facts.job_path, facts.production_path), services.rules.intake)
+    choice = choose_path((facts.job_path, facts.production_path), services.rules.intake, facts.kind)
     path = choice.path if isinstance(choice, PathChoice) and facts.kind in MADE_HERE else None
     with log_context(path=path):
         return _decide(services, facts)
@@ -56,8 +56,8 @@ def _decide(services: Services, facts: Facts) -> tuple[StepMessage, ...]:
             return _start(services, facts, decision)
         case Refuse():
             return _refuse(services, job_id, decision)
-        case Foreign(kind):
-            return _leave_to_others(services, job_id, kind)
+        case Foreign(kind, why):
+            return _leave_to_others(services, job_id, kind, why)
         case Defer(path):
             services.fetch_job.defer(job_id)
             emit(Event.JOB_PARKED, path=path)
@@ -85,7 +85,7 @@ def _start(services: Services, facts: Facts, start: Start) -> tuple[StepMessage,
     if start.path.fell_back_from is not None:
         emit(Event.PATH_FALLBACK, unknown_path=start.path.fell_back_from)
     owner = result_owner(start.plan.request.user_id, facts.member_id)
-    capability = services.rules.capability(start.plan.route.maker)
+    capability = services.rules.capability(start.plan.route.maker, start.plan.model)
     price = services.rules.intake.price_of(start.plan.request.image_size, capability)
     match services.fetch_job.claim(facts, start, price=price, result_owner=owner):
         case Claimed():
@@ -111,11 +111,11 @@ def _tell_plan(facts: Facts, start: Start) -> None:
     )
 
 
-def _leave_to_others(services: Services, job_id: UUID, kind: Kind) -> tuple[StepMessage, ...]:
+def _leave_to_others(services: Services, job_id: UUID, kind: Kind, why: str) -> tuple[StepMessage, ...]:
     """Passes a job on to the program that makes its kind, or refuses it where no such program is known."""
     forward_list = services.forward_list
     if forward_list is None:
-        return _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind)))
+        return _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind, why)))
     forward_list.pass_on(job_id)
     emit(Event.JOB_FORWARDED, kind=kind.value, list=forward_list.name)
     return ()

@@ -211,12 +211,17 @@ def _ask(
     shown = [(key, picture) for key, picture in zip(claimed.picture_keys, pictures, strict=True) if picture]
     if answer is not None:  # a worker died between keeping the bytes and saying so
         lane.quota.give_back(slot)
+        if claimed.as_given:
+            return _made(services, claimed, cost_usd=0.0)
         return _judged(services, lane, claimed, shown, answer)
     if len(shown) < len(pictures):
         lane.quota.give_back(slot)
         emit(Event.INPUTS_LOST)
         services.generate_image.reset(claimed)
         return (StepMessage(Step.PREPARE_INPUTS, claimed.job_id),)
+    if claimed.as_given:
+        lane.quota.give_back(slot)
+        return _take_as_given(services, claimed, shown[0][1])
     begun = lane.quota.begin(slot)
     if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
         _reschedule(services, claimed, 0.0)
@@ -224,6 +229,17 @@ def _ask(
         return ()
     outcome = _call(services, lane, claimed, begun, [picture for _, picture in shown])
     return _Answered(begun, outcome, shown)
+
+
+def _take_as_given(
+    services: Services, claimed: ClaimedImage, picture: PictureBytes
+) -> tuple[StepMessage, ...]:
+    """The image is a picture that is there: kept like any answer, and nobody is asked or paid for it."""
+    try:
+        keep_answer(services, claimed, picture)
+    except UnreadablePicture as error:
+        return _give_up(services, claimed, error.code, str(error))
+    return _made(services, claimed, cost_usd=0.0)
 
 
 def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage, ...]:
@@ -260,7 +276,7 @@ def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, .
 def _call(
     services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot, pictures: Sequence[PictureBytes]
 ) -> Outcome:
-    capability = services.rules.capability(lane.maker)
+    capability = services.rules.capability(lane.maker, claimed.model)
     emit(
         Event.PROVIDER_CALLED,
         model=capability.model if capability else str(lane.maker),
@@ -276,6 +292,10 @@ def _call(
         claimed.roles,
         claimed.labels,
         claimed.image_size,
+        claimed.temperature,
+        claimed.model,
+        claimed.steps,
+        claimed.cfg,
     )
     call = Call(
         job_id=claimed.job_id,

@@ -13,10 +13,12 @@ from functools import partial
 from quel.core.engines import Maker
 from quel.core.errors import QuelError, TakeUnchecked
 from quel.core.generate_image import ClaimedImage
+from quel.core.kinds import BY_PATH
 from quel.core.outcome import PictureBytes
 from quel.core.services import Services
 from quel.core.takes import (
     LEAST_PX,
+    SAME_PICTURE,
     SLOW_S,
     Keep,
     Reroll,
@@ -49,8 +51,14 @@ def judge_take(
     rules = services.rules.takes
     capability = services.rules.capability(maker)
     least_px = least_pixels(capability.megapixels, claimed.image_size) if capability else LEAST_PX
+    kind = BY_PATH.get(claimed.path)  # rows may be of a path that is no more
     decision = judge(
-        signs, rules, rerolls=claimed.rerolls, may_stay_near=claimed.may_stay_near, least_px=least_px
+        signs,
+        rules,
+        rerolls=claimed.rerolls,
+        may_stay_near=claimed.may_stay_near,
+        least_px=least_px,
+        same_picture=kind.same_picture if kind else SAME_PICTURE,
     )
     if isinstance(decision, Reroll):
         take = TurnedDown(decision.reason, signs.nearest, digest_of(answer))

@@ -4,7 +4,6 @@ from quel.core.errors import DatabaseError, NoRoom, ServiceUnavailable, Settings
 from quel.core.generate_image import ClaimedImage
 from quel.core.outcome import PictureBytes
 from quel.core.pipeline import FINAL_STATES, ImageState
-from quel.core.provenance import source_type
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 
@@ -50,7 +49,7 @@ def _store_at_once(services: Services, claimed: ClaimedImage, picture: PictureBy
         delivery = services.persist_output.load(claimed.job_id, claimed.image_no)
         if delivery is None or delivery.state in {ImageState.MADE, *FINAL_STATES}:
             return True
-        webp = services.imaging.to_webp(picture.data, source_type(delivery.references_shown))
+        webp = services.imaging.to_webp(picture.data, delivery.source_type)
         services.storage.write_result(delivery.result_path, webp)
     except (ServiceUnavailable, StorageRefused, DatabaseError, SettingsError) as error:
         emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))

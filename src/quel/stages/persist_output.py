@@ -20,7 +20,6 @@ from quel.core.job import JobStatus
 from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED, TOO_LARGE, Delivered, OutputToPersist, Stale
 from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
-from quel.core.provenance import source_type
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
@@ -83,7 +82,7 @@ def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage
 def _encoded(services: Services, delivery: OutputToPersist, answer: PictureBytes) -> bytes:
     if answer.mime_type == ENCODED:
         return answer.data
-    return services.imaging.to_webp(answer.data, source_type(delivery.references_shown))
+    return services.imaging.to_webp(answer.data, delivery.source_type)
 
 
 def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) -> None:

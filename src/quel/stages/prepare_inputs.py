@@ -8,12 +8,12 @@ that prepare look for them.
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
-from quel.core.engines import Capability, Maker
+from quel.core.engines import GEMINI, Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
+from quel.core.kinds import BY_PATH
 from quel.core.near_copy import may_stay_near
 from quel.core.open_paths import names_of, without_paused
-from quel.core.paths import PATHS
 from quel.core.pipeline import MOST_STARTS, WHOEVER, Step, StepMessage, next_steps
 from quel.core.ports import PictureFile
 from quel.core.prepare_inputs import (
@@ -28,9 +28,7 @@ from quel.core.prepare_inputs import (
     series_unkept,
     smaller_than_asked,
 )
-from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import Arrangement, PictureSpec
-from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange
 from quel.core.services import Services
 from quel.observe.events import Event, emit
@@ -197,7 +195,8 @@ class _Work:
     _arranged: dict[tuple[int, int, Maker], tuple[Arrangement, tuple[str, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._path = PATHS[self.preparation.path]
+        self._kind = BY_PATH[self.preparation.path]
+        self._path = self._kind.path
 
     @property
     def picture_keys(self) -> tuple[str, ...]:
@@ -211,7 +210,7 @@ class _Work:
             self.failed.append(FailedImage(image.image_no, "no_references", references.problem))
             return
         maker = self.preparation.maker(image.image_no)
-        capability = self.services.rules.capability(maker)
+        capability = self.services.rules.capability(maker, self.preparation.plan.model)
         if capability is None:
             self.failed.append(FailedImage(image.image_no, "engine_gone", _engine_gone(maker)))
             return
@@ -224,29 +223,45 @@ class _Work:
         takes_lead = image.series is not None and len(arrangement.pictures) <= capability.beside_another
         if image.series is not None and not takes_lead:
             self._unkept[capability.model] = None
+        item = stage.items[image.item]
         self.ready.append(
             ReadyImage(
                 image.image_no,
-                self._prompt(image, told, arrangement.pictures),
+                "" if item.as_given else self._prompt(image, told, arrangement.pictures),
                 keys,
                 stage.aspect_ratio,
                 image.seed,
                 negative_prompt=negative,
                 roles=tuple(picture.category for picture in arrangement.pictures),
-                labels=write_labels(self._path, arrangement.pictures),
+                labels=() if item.as_given else self._kind.labels(self._path, arrangement.pictures, stage),
                 image_size=self._size(capability),
-                may_stay_near=may_stay_near(self._path, arrangement.pictures, stage),
+                may_stay_near=item.stays_near or may_stay_near(self._path, arrangement.pictures, stage),
                 takes_lead=takes_lead,
+                temperature=self._kind.temperature,
+                as_given=item.as_given,
+                model=self.preparation.plan.model if maker.engine == GEMINI else "",
+                steps=stage.wish.steps if stage.wish else None,
+                cfg=stage.wish.cfg if stage.wish else None,
             )
         )
 
     def warnings(self) -> tuple[str, ...]:
         """Sentences on what the job asks for and its makers cannot do."""
-        return (*self._smaller_than_asked(), *map(series_unkept, self._unkept))
+        return (
+            *self._left_out(),
+            *self._smaller_than_asked(),
+            *map(series_unkept, self._unkept),
+        )
+
+    def _left_out(self) -> tuple[str, ...]:
+        """A sentence for each reference that the maker has no room for."""
+        arranged = (arrangement for arrangement, _ in self._arranged.values())
+        return tuple(dict.fromkeys(reason for each in arranged for reason in each.left_out))
 
     def _smaller_than_asked(self) -> tuple[str, ...]:
+        """A sentence where the job asks for larger images than its maker makes."""
         maker = self.preparation.plan.route.maker
-        capability = self.services.rules.capability(maker)
+        capability = self.services.rules.capability(maker, self.preparation.plan.model)
         asked = self.preparation.plan.request.image_size
         return smaller_than_asked(asked, self._size(capability), capability.model) if capability else ()
 
@@ -264,8 +279,13 @@ class _Work:
         item = (image.stage, image.item, maker)
         if item not in self._arranged:
             shot = stage.items[image.item].shot
-            most = capability.pictures_for(in_series=image.series is not None)
-            arrangement = arrange(self._path, references.usable, shot, max_pictures=most)
+            arrangement = arrange(
+                self._path,
+                references.usable,
+                shot,
+                max_pictures=capability.pictures_for(in_series=image.series is not None),
+                takes_mask=capability.takes_mask,
+            )
             keys = tuple(self.pictures.key(picture, stage.aspect_ratio) for picture in arrangement.pictures)
             self._arranged[item] = arrangement, keys
         return self._arranged[item]
@@ -276,4 +296,6 @@ class _Work:
             for other in self.preparation.plan.images
             if (other.stage, other.item) == (image.stage, image.item)
         )
-        return write_prompt(self._path, pictures, stage, stage.items[image.item], number=image.number, of=of)
+        return self._kind.brief(
+            self._path, pictures, stage, stage.items[image.item], number=image.number, of=of
+        )

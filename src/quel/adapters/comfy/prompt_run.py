@@ -63,6 +63,8 @@ class PromptRun:
             size_px=take.workflow.size_px(request.aspect_ratio),
             pictures=list(zip(_roles(take), names, strict=True)),
             prefix=f"{take.folder}/{take.submission.prompt_id}",
+            steps=request.steps,
+            cfg=request.cfg,
         )
         bound = bind(take.workflow, filling, lambda kind, name: self._is_optional(server, kind, name))
         if isinstance(bound, UnfitImage):

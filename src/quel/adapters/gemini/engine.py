@@ -21,7 +21,7 @@ from quel.adapters.gemini.single_request import SingleRequestTransport
 from quel.adapters.http_settings import header_secret, http_url
 from quel.adapters.imaging import Workbench, check_readable
 from quel.core.call import Call
-from quel.core.models import API_VERSION, model_for
+from quel.core.models import API_VERSION, Model, model_for
 from quel.core.outcome import GenerateRequest, Outcome
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class GeminiEngine:
 
     def generate(self, request: GenerateRequest, call: Call | None = None) -> Outcome:  # noqa: ARG002
         """One call to the provider within its deadline; never raises for anything the provider does."""
+        model = self._model_of(request)
         pictures = InlinePictures(request.pictures)
         answer = self._requests.reply_to(
             lambda headers: self._send(request, pictures.words, headers), pictures.put_into
@@ -87,10 +88,13 @@ class GeminiEngine:
             return answer
         secrets = (self._api_key, request.prompt)
         if not answer.is_success:
-            return judge_error(answer, self.model.id, secrets)
+            return judge_error(answer, model.id, secrets)
         with self._reading:  # one a CPU: more at once would only hold more memory, some 6 MB each
-            price_usd = self.model.size_for(request.image_size).price_usd
-            return judge_answer(answer, self.model, self._inspect, secrets, price_usd=price_usd)
+            price_usd = model.size_for(request.image_size).price_usd
+            return judge_answer(answer, model, self._inspect, secrets, price_usd=price_usd)
+
+    def _model_of(self, request: GenerateRequest) -> Model:
+        return model_for(request.model) if request.model else self.model
 
     def _send(self, request: GenerateRequest, words: Sequence[bytes], headers: dict[str, str]) -> None:
         from google.genai import types
@@ -100,7 +104,7 @@ class GeminiEngine:
             parts += [types.Part.from_text(text=label) for label in request.labels[number : number + 1]]
             parts.append(types.Part.from_bytes(data=word, mime_type=picture.mime_type))
         self._client.models.generate_content(
-            model=self.model.id,
+            model=self._model_of(request).id,
             contents=types.Content(role="user", parts=[*parts, types.Part.from_text(text=request.prompt)]),
             config=self._config(request, headers),
         )
@@ -108,14 +112,15 @@ class GeminiEngine:
     def _config(self, request: GenerateRequest, headers: dict[str, str]) -> "types.GenerateContentConfig":
         from google.genai import types
 
+        model = self._model_of(request)
         return types.GenerateContentConfig(
             http_options=types.HttpOptions(headers=headers),
-            temperature=self.model.temperature,
+            temperature=model.temperature if request.temperature is None else request.temperature,
             seed=request.seed,
             response_modalities=["IMAGE"],
             image_config=types.ImageConfig(
                 aspect_ratio=str(request.aspect_ratio),
-                image_size=self.model.size_for(request.image_size).name if self.model.takes_size else None,
+                image_size=model.size_for(request.image_size).name if model.takes_size else None,
             ),
             # The SDK would otherwise announce its function calling at info level, once an image.
             automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),

@@ -25,15 +25,16 @@ _OTHER = 20
 
 _FLAT = ("PNG", "GIF", "BMP")  # a palette, grey or black-and-white picture of theirs takes one byte a pixel
 
-_RESULT = 10  # RGB drawn, turned, and what the encoder holds
+RESULT = 10  # bytes a pixel: RGB drawn, turned, and what the encoder holds
+MASK_RESULT = 16  # the same with transparency, and a PNG that does not get smaller than its pixels
 _FIXED_BYTES = 24_000_000  # tiles, tables, the decoder itself
 
 
-def cost_bytes(picture: Image.Image, result_px: Size) -> int:
-    """For an opened picture that is not decoded yet, drawn at `result_px`."""
+def cost_bytes(picture: Image.Image, result_px: Size, result: int = RESULT) -> int:
+    """For an opened picture that is not decoded yet, drawn at `result_px` at `result` bytes a pixel."""
     decoding = _DECODING.get(picture.format or "", _OTHER)
     if picture.format in _FLAT and picture.mode in ("1", "L", "P"):
         decoding = 1
     if picture.info.get("progressive"):
         decoding = _WAVES
-    return picture.width * picture.height * decoding + result_px[0] * result_px[1] * _RESULT + _FIXED_BYTES
+    return picture.width * picture.height * decoding + result_px[0] * result_px[1] * result + _FIXED_BYTES

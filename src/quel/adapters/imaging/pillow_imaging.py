@@ -6,8 +6,10 @@ object (seen in Pillow 11.3 and 13.0).
 
 from collections.abc import Collection
 
+from quel.adapters.imaging.cost import MASK_RESULT
 from quel.adapters.imaging.formats import NotAPictureError
 from quel.adapters.imaging.grid import grid_picture
+from quel.adapters.imaging.mask import marked, normalised_mask, scaled
 from quel.adapters.imaging.reference import fitting_size, normalised
 from quel.adapters.imaging.webp import webp
 from quel.adapters.imaging.workbench import Workbench
@@ -38,7 +40,29 @@ class PillowImaging:
         except NotAPictureError as problem:
             raise ReferenceUnavailable(f"A picture of the grid {problem}.") from None
 
-    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
+    def normalise_mask(self, data: bytes) -> PictureBytes:
+        """A mask as a PNG with transparency, else as `normalise`. Raises ReferenceUnavailable."""
+        try:
+            with self._bench.opened(data, fitting_size, MASK_RESULT) as picture:
+                return normalised_mask(picture)
+        except NotAPictureError as problem:
+            raise ReferenceUnavailable(f"The mask {problem}.") from None
+
+    def mark(self, original: PictureBytes, mask: PictureBytes) -> PictureBytes:
+        """The picture with the mask laid over it, both normalised. Raises ReferenceUnavailable."""
+        try:
+            return marked(original, mask, self._bench)
+        except NotAPictureError as problem:
+            raise ReferenceUnavailable(f"The marked picture {problem}.") from None
+
+    def scale_mask(self, mask: PictureBytes, original: PictureBytes) -> PictureBytes:
+        """The mask at the picture's size, both normalised. Raises ReferenceUnavailable."""
+        try:
+            return scaled(mask, original, self._bench)
+        except NotAPictureError as problem:
+            raise ReferenceUnavailable(f"The mask {problem}.") from None
+
+    def to_webp(self, data: bytes, source_type: DigitalSourceType | None) -> bytes:
         """A provider's answer as WebP that says how it was made. Raises UnreadablePicture, a sentence."""
         try:
             with self._bench.opened(data, lambda size_px: size_px) as picture:

@@ -37,7 +37,7 @@ def normalised(picture: Image.Image, data: bytes) -> PictureBytes:
     picture.load()
     if fits and _is_fine(picture, data) and len(sent := to_send(data).data) <= MAX_SENT_BYTES:
         return PictureBytes(sent, mime_type_of(sent) or "")
-    return PictureBytes(_jpeg(upright_rgb(picture, fitting_size(picture.size))), "image/jpeg")
+    return PictureBytes(jpeg(upright_rgb(picture, fitting_size(picture.size))), "image/jpeg")
 
 
 def fitting_size(size_px: Size) -> Size:
@@ -57,7 +57,8 @@ def _is_fine(picture: Image.Image, data: bytes) -> bool:
     )
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def jpeg(picture: Image.Image) -> bytes:
+    """A picture in mode RGB as it is sent."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
     if buffer.tell() > MAX_SENT_BYTES:

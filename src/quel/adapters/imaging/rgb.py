@@ -1,4 +1,4 @@
-"""Brings any decoded picture to upright 8-bit sRGB without transparency."""
+"""Brings any decoded picture to upright 8-bit sRGB, without transparency or with it."""
 
 import math
 import struct
@@ -51,6 +51,30 @@ def upright_rgb(picture: Image.Image, size_px: Size | None = None) -> Image.Imag
     return upright
 
 
+def upright_rgba(picture: Image.Image, size_px: Size) -> Image.Image:
+    """As `upright_rgb`, with the picture's transparency as it is; one that has none is opaque everywhere."""
+    orientation = orientation_of(picture)
+    eight_bit, conversion = _eight_bit(picture), to_srgb(picture) or _as_it_is
+
+    def plain(tile: Image.Image) -> Image.Image:
+        tile = eight_bit(tile)
+        return tile if tile.mode == "CMYK" else _straight(tile).convert("RGBA")
+
+    def finish(tile: Image.Image) -> Image.Image:
+        coloured = conversion(tile).convert("RGBA")
+        if tile.mode == "RGBA":
+            coloured.putalpha(tile.getchannel("A"))
+        return coloured
+
+    layer = drawn(picture, size_px, plain, finish, "RGBA")
+    return layer.transpose(_TURNS[orientation]) if orientation != 1 else layer
+
+
+def _straight(tile: Image.Image) -> Image.Image:
+    """Grey whose light was multiplied by its alpha, as every other mode has it."""
+    return tile.convert("LA") if tile.mode == "La" else tile
+
+
 def _plain(picture: Image.Image) -> Change:
     """Makes a tile of the picture 8 bits deep, without transparency or palette."""
     eight_bit = _eight_bit(picture)
@@ -86,8 +110,7 @@ def _eight_bit(picture: Image.Image) -> Change:
 
 def _on_white(tile: Image.Image) -> Image.Image:
     """Grey stays grey, so that a profile for greys still fits."""
-    if tile.mode == "La":
-        tile = tile.convert("LA")
+    tile = _straight(tile)
     mode, with_alpha = ("L", "LA") if tile.mode in GREYS else ("RGB", "RGBA")
     layered = tile.convert(with_alpha)
     flat = Image.new(mode, layered.size, "white")

@@ -13,12 +13,14 @@ _TILE_EDGE_PX = 1024  # of the source; with all its copies a tile takes about 15
 _REACH = 3  # LANCZOS looks so many pixels of the result to each side
 
 
-def drawn(picture: Image.Image, size_px: Size, plain: Change, finish: Change) -> Image.Image:
-    """The picture as mode RGB at `size_px`: each tile made `plain`, resampled, and given its last `finish`.
+def drawn(
+    picture: Image.Image, size_px: Size, plain: Change, finish: Change, mode: str = "RGB"
+) -> Image.Image:
+    """The picture in `mode` at `size_px`: each tile made `plain`, resampled, and given its last `finish`.
 
-    `plain` returns any mode that can be resampled, `finish` mode RGB; neither changes the size.
+    `plain` returns any mode that can be resampled, `finish` the result's; neither changes the size.
     """
-    result = Image.new("RGB", size_px)
+    result = Image.new(mode, size_px)
     across, down = picture.width / size_px[0], picture.height / size_px[1]
     for top, bottom in _spans(size_px[1], max(1, int(_TILE_EDGE_PX / down))):
         upper, lower = _source(top, bottom, down, picture.height)

@@ -16,10 +16,13 @@ _QUALITY = 90  # SPEC 1.5
 _METHOD = 2
 
 
-def webp(picture: Image.Image, source_type: DigitalSourceType) -> bytes:
-    """An opened picture encoded anew, with sRGB's profile and its source type. Raises what decoders raise."""
+def webp(picture: Image.Image, source_type: DigitalSourceType | None) -> bytes:
+    """An opened picture encoded anew, with sRGB's profile and its source type, if it has one.
+
+    Raises what decoders raise.
+    """
     picture.load()
     buffer = io.BytesIO()
-    notes = {"icc_profile": srgb_profile(), "xmp": xmp(source_type)}
+    notes = {"icc_profile": srgb_profile()} | ({"xmp": xmp(source_type)} if source_type else {})
     upright_rgb(picture).save(buffer, "WEBP", quality=_QUALITY, method=_METHOD, **notes)
     return buffer.getvalue()

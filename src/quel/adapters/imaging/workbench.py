@@ -1,13 +1,13 @@
 """Where pictures are worked on: within a pixel limit, a memory budget and the CPUs there are."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from threading import BoundedSemaphore
 
 from PIL import Image
 
 from quel.adapters.cpus import usable_cpus
-from quel.adapters.imaging.cost import cost_bytes
+from quel.adapters.imaging.cost import RESULT, cost_bytes
 from quel.adapters.imaging.opening import check_every_row, open_picture, pillow_errors
 from quel.adapters.imaging.tiles import Size
 from quel.adapters.imaging.trial import check_memory
@@ -31,21 +31,39 @@ class Workbench:
         self._budget = budget
 
     @contextmanager
-    def opened(self, data: bytes, result_size: Callable[[Size], Size]) -> Iterator[Image.Image]:
+    def opened(
+        self, data: bytes, result_size: Callable[[Size], Size], result: int = RESULT
+    ) -> Iterator[Image.Image]:
         """The picture, not decoded yet, while there is memory for decoding it and drawing the result.
 
-        `result_size` tells the result's size from the picture's. Raises NotAPictureError, also for whatever
-        Pillow raises in the block.
+        `result_size` tells the result's size from the picture's, `result` its bytes a pixel. Raises
+        NotAPictureError, also for whatever Pillow raises in the block.
         """
-        with self._turns:  # before anything is copied: those that wait hold what they were given and no more
-            part = to_read(data)
-            with open_picture(part, self._max_pixels) as picture:
-                wanted_bytes = cost_bytes(picture, result_size(picture.size))
-                with self._budget.share(wanted_bytes):
+        with self.opened_together([data], result_size, result) as (picture,):
+            yield picture
+
+    @contextmanager
+    def opened_together(
+        self, data: Sequence[bytes], result_size: Callable[[Size], Size], result: int = RESULT
+    ) -> Iterator[list[Image.Image]]:
+        """As `opened`, for pictures that are worked on at once: each is drawn at the size that
+        `result_size` tells from the first one's.
+        """
+        with (
+            self._turns,  # before anything is copied: those that wait hold what they were given and no more
+            ExitStack() as stack,
+        ):
+            parts = [to_read(one) for one in data]
+            pictures = [stack.enter_context(open_picture(part, self._max_pixels)) for part in parts]
+            result_px = result_size(pictures[0].size)
+            costs = [cost_bytes(picture, result_px, result) for picture in pictures]
+            with self._budget.share(sum(costs)):
+                for part, picture, wanted_bytes in zip(parts, pictures, costs, strict=True):
                     check_memory(part, picture, wanted_bytes)
-                    with pillow_errors():
+                with pillow_errors():
+                    for part in parts:
                         check_every_row(part)
-                        yield picture
+                    yield pictures
 
     def verify(self, data: bytes) -> None:
         """Holds the checksums of a PNG's chunks against them; decodes nothing. Raises NotAPictureError."""

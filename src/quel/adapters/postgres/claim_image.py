@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, TextClause, text
 
-from quel.adapters.postgres.held_credits import BALANCE
+from quel.adapters.postgres.held_credits import BALANCE, PRICE
 from quel.adapters.postgres.image_state import CLAIM, ONE_IMAGE, PUT_BACK_UNPAID, move
 from quel.adapters.postgres.provider_calls import record_call
 from quel.core.aspect import AspectRatio
@@ -31,15 +31,15 @@ LEASE_S = 30
 _BALANCE = BALANCE.format(kind="q.payer_kind", payer="q.payer_id")
 
 # What the payer's images cost that are being made or wait to be stored, but for the one in hand.
-_ON_THEIR_WAY = """
-(SELECT coalesce(sum(b.price), 0) FROM (
-    SELECT job_id, image_no FROM quel.image WHERE state = 'generating'
-    UNION ALL SELECT job_id, image_no FROM quel.image WHERE state = 'made') o
+_ON_THEIR_WAY = f"""
+(SELECT coalesce(sum({PRICE.format(image="o", job="b")}), 0) FROM (
+    SELECT job_id, image_no, is_free FROM quel.image WHERE state = 'generating'
+    UNION ALL SELECT job_id, image_no, is_free FROM quel.image WHERE state = 'made') o
  JOIN quel.job b ON b.job_id = o.job_id
  JOIN public.quel_production_jobs c ON c.job_id = o.job_id AND c.job_status = 'processing'
  WHERE b.payer_kind = q.payer_kind AND b.payer_id = q.payer_id
-   AND (o.job_id, o.image_no) <> ({this}))
-"""
+   AND (o.job_id, o.image_no) <> ({{this}}))
+"""  # noqa: S608 - a constant of ours
 
 # Materialized: the planner may otherwise run the choice anew for each row it joins, and claim several.
 _CLAIM = """
@@ -52,14 +52,19 @@ RETURNING i.job_id, i.image_no, i.path, i.stage, i.item, i.request, i.attempts, 
           i.rerolls, i.turned_down, i.lease_owner, i.submission, i.starts, i.series,
           (SELECT min(s.attach_id) FROM quel.image s
            WHERE s.job_id = i.job_id AND s.series = i.series AND s.state = 'stored') AS lead,
-          coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id, before.moved_at,
-          {balance} AS balance, {on_their_way} AS on_their_way
+          coalesce(j.job_status, 'pending') AS job_status, {price} AS price, q.payer_kind, q.payer_id,
+          before.moved_at, {balance} AS balance, {on_their_way} AS on_their_way
 """
 
 
 def _claim(chosen: str) -> TextClause:
     on_their_way = _ON_THEIR_WAY.format(this="i.job_id, i.image_no")
-    return text(_CLAIM.format(claim=CLAIM.set, chosen=chosen, balance=_BALANCE, on_their_way=on_their_way))
+    price = PRICE.format(image="i", job="q")
+    return text(
+        _CLAIM.format(
+            claim=CLAIM.set, chosen=chosen, price=price, balance=_BALANCE, on_their_way=on_their_way
+        )
+    )
 
 
 # Claims of other processes that have not committed yet are not seen: with fewer credits than all of them
@@ -154,7 +159,7 @@ def claim_image(
     if row is None:
         return None
     unpayable = _unpayable(connection, row)
-    if unpayable is None:
+    if unpayable is None and not row.request.get("as_given"):
         record_call(connection, lease, maker.engine)
     return unpayable or _claimed(row)
 
@@ -183,7 +188,8 @@ def _unpayable(connection: Connection, row: Row[Any]) -> Unpayable | None:
 def _claimed(row: Row[Any]) -> ClaimedImage:
     turned_down = _turned_down(row.turned_down)
     planned = Retake(row.request["prompt"], row.request["seed"])
-    asked = retake(row.job_id, row.image_no, planned, row.rerolls, turned_down)
+    may_stay_near = row.request.get("may_stay_near", False)
+    asked = retake(row.job_id, row.image_no, planned, row.rerolls, turned_down, may_stay_near=may_stay_near)
     return ClaimedImage(
         job_id=row.job_id,
         image_no=row.image_no,
@@ -204,11 +210,16 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         labels=tuple(row.request.get("labels", ())),
         image_size=row.request.get("image_size", SIZES[0]),
         item=row.item,
-        may_stay_near=row.request.get("may_stay_near", False),
+        may_stay_near=may_stay_near,
         rerolls=row.rerolls,
         turned_down=turned_down,
         series=row.series,
         lead=row.lead if row.request.get("takes_lead") else None,
+        temperature=row.request.get("temperature"),
+        as_given=row.request.get("as_given", False),
+        model=row.request.get("model", ""),
+        steps=row.request.get("steps"),
+        cfg=row.request.get("cfg"),
     )
 
 

@@ -81,12 +81,13 @@ _FREEZE = (
 _INSERT_IMAGES = text(f"""
 INSERT INTO quel.image AS i
     (job_id, image_no, path, customer, turn, text_only, engine, workflow, stage, item, number, seed, series,
-     state, attach_id)
+     state, attach_id, is_free, degrees)
 SELECT :job_id, r.image_no, :path, :customer, CAST(:turn AS bigint) + r.position, :text_only,
-       :engine, :workflow, r.stage, r.item, r.number, r.seed, r.series, r.state, r.attach_id
+       :engine, :workflow, r.stage, r.item, r.number, r.seed, r.series, r.state, r.attach_id,
+       r.is_free, r.degrees
 FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(
     image_no int, position int, stage int, item int, number int, seed bigint, series int, state text,
-    attach_id bigint)
+    attach_id bigint, is_free boolean, degrees int)
 ON CONFLICT (job_id, image_no) DO UPDATE SET {PLAN_ANEW.set} WHERE {PLAN_ANEW.applies()}
 """)  # noqa: S608 - constants of ours
 
@@ -183,8 +184,7 @@ def _unaffordable(connection: Connection, job_id: UUID, start: Start, price: int
     if balance is None:
         return account_gone(payer.kind)
     held = read_held(connection, payer.kind, payer.account_id, but_for=job_id)
-    missing = len(start.plan.images) - len(start.stored_attach_ids)
-    return cannot_afford(replace(payer, balance=balance), missing, price, held=held)
+    return cannot_afford(replace(payer, balance=balance), start.charged_images, price, held=held)
 
 
 def _customer(start: Start, facts: JobFacts) -> str:
@@ -206,6 +206,8 @@ def _image_rows(plan: JobPlan, stored: tuple[int, ...]) -> list[dict[str, object
             "series": image.series,
             "state": ImageState.STORED if image.image_no < len(stored) else ImageState.PLANNED,
             "attach_id": stored[image.image_no] if image.image_no < len(stored) else None,
+            "is_free": image.is_free,
+            "degrees": image.degrees,
         }
         for image in plan.images
     ]

@@ -64,6 +64,7 @@ _IMAGES = (
         col(PipelineImage.reason),
         col(PipelineImage.request)["picture_keys"].label("picture_keys"),
         col(PipelineImage.cost_usd).is_not(None).label("is_paid"),
+        col(PipelineImage.is_free),
     )
     .where(col(PipelineImage.job_id) == bindparam("job_id"))
     .order_by(col(PipelineImage.image_no))
@@ -166,7 +167,7 @@ class FinalizeJobRows:
             end=end,
             path=facts.path,
             seconds=float(seconds),
-            credits=facts.price * end.completed_images,
+            credits=facts.credits,
             leftovers=leftovers(images, webhooks=webhooks),
             merged=merged,
             given_up=ended if isinstance(intent, GiveUpJob) else 0,
@@ -212,6 +213,7 @@ def _images(connection: Connection, job_id: UUID) -> tuple[ImageEnd, ...]:
             reason=row.reason,
             picture_keys=tuple(row.picture_keys or ()),
             is_paid=row.is_paid,
+            is_free=row.is_free,
         )
         for row in connection.execute(_IMAGES, {"job_id": job_id})
     )

@@ -13,6 +13,7 @@ from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance
 from quel.adapters.postgres.image_history import IS_PAID, noted
 from quel.adapters.postgres.image_state import (
+    CHARGED_OF_JOB,
     FAIL_TO_GENERATE,
     FAIL_UNPAYABLE,
     MAKE,
@@ -36,7 +37,7 @@ from quel.core.ports import GEMINI_MAKER
 from quel.core.submission import Submission
 from quel.core.takes import TakeRules, TurnedDown
 
-_FAIL_UNPAYABLE = move(FAIL_UNPAYABLE, OF_JOB)
+_FAIL_UNPAYABLE = move(FAIL_UNPAYABLE, CHARGED_OF_JOB)
 
 _PAYER = select(col(PipelineJob.payer_kind), col(PipelineJob.payer_id), col(PipelineJob.price)).where(
     col(PipelineJob.job_id) == bindparam("job_id")

@@ -13,6 +13,9 @@ from quel.adapters.postgres.image_state import is_open
 from quel.adapters.postgres.schema.product_tables import Member, Organization
 from quel.core.credits import PayerKind
 
+PRICE = "CASE WHEN {image}.is_free THEN 0 ELSE {job}.price END"
+"""What an image costs its customer, as an expression."""
+
 BALANCE = """
 CASE {kind} WHEN 'organization' THEN (SELECT coalesce(org_credit, 0) FROM public.quel_organization
                                       WHERE org_id = {payer})
@@ -35,7 +38,7 @@ _LOCK_BALANCE = {
 }
 
 _HELD = text(f"""
-SELECT coalesce(sum(q.price), 0)
+SELECT coalesce(sum({PRICE.format(image="i", job="q")}), 0)
 FROM quel.image i
 JOIN quel.job q ON q.job_id = i.job_id
 JOIN public.quel_production_jobs j ON j.job_id = i.job_id

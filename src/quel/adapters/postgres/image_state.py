@@ -88,12 +88,13 @@ def is_open(alias: str) -> str:
 
 
 OF_JOB = "i.job_id = :job_id"
+CHARGED_OF_JOB = f"{OF_JOB} AND NOT i.is_free"
 ONE_IMAGE = f"{OF_JOB} AND i.image_no = :image_no"
 SOME_IMAGES = f"{OF_JOB} AND i.image_no = ANY(:image_nos)"
 
 
 def move(transition: Transition, which: str) -> TextClause:
-    """Moves those of OF_JOB, ONE_IMAGE or SOME_IMAGES that are in a state they may be taken from."""
+    """Moves those of OF_JOB, CHARGED_OF_JOB, ONE_IMAGE or SOME_IMAGES that may be taken from their state."""
     return text(
         f"UPDATE quel.image i SET {transition.set} WHERE {which} AND {transition.applies()}"  # noqa: S608
     )

@@ -13,7 +13,7 @@ from quel.core.kind import KNOWN, Kind, kind_of
 from quel.core.request import read_once_more
 
 LONGEST_TEXT_CHARACTERS = 400_000
-"""Of an input that stands as JSON text: a longer one holds pictures, which no job of quel's does."""
+"""Of an input that stands as JSON text: a longer one holds pictures, and fetch_job alone tells its kind."""
 
 KIND_COLUMNS = """
     j.job_type, j.quel_production_path AS job_path, p.quel_production_path AS production_path,

@@ -12,9 +12,9 @@ from sqlmodel import col
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.image_state import (
     BEGIN_TO_STORE,
+    CHARGED_OF_JOB,
     FAIL_TO_STORE,
     MAKE_AGAIN,
-    OF_JOB,
     ONE_IMAGE,
     POSTPONE,
     RUN_DRY,
@@ -29,7 +29,7 @@ from quel.core import credits
 from quel.core.credits import PayerKind
 from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
-from quel.core.object_path import result_path
+from quel.core.kinds import ledger_description, result_path
 from quel.core.persist_output import (
     FIRST_PAUSE_S,
     LEASE_S,
@@ -50,8 +50,9 @@ _IMAGE = """
 SELECT {starts} AS starts, extract(epoch FROM now() - i.created_at)::float8 AS age_s,
        i.object_bytes, i.state, i.path, i.stage, i.broken_answers, i.engine, i.series,
        coalesce(jsonb_array_length(i.request -> 'picture_keys'), 0) AS references_shown,
+       coalesce(CAST(i.request ->> 'as_given' AS boolean), false) AS as_given,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
-       q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
+       q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner, i.is_free, i.degrees
 FROM quel.image i
 JOIN quel.job q ON q.job_id = i.job_id
 JOIN public.quel_production_jobs j ON j.job_id = i.job_id
@@ -92,22 +93,26 @@ _PAY = {
     .returning(col(Member.quel_member_credit)),
 }
 
-_RECORD = text(f"""
+_ATTACHED = """
 WITH attached AS (
     INSERT INTO public.quel_attach (attach_original_name, attach_file_name, attach_file_path,
                                     attach_directory, attach_file_size, attach_file_type, attach_storage_type)
     VALUES (:name, :name, :path, :path, :size_bytes, 'image/webp', 'supabase')
     RETURNING attach_id
-), booked AS (
+)"""
+_STORED = f"""
+UPDATE quel.image i SET {STORE.set} FROM attached WHERE {ONE_IMAGE} AND {STORE.applies()}
+RETURNING attached.attach_id
+"""  # noqa: S608 - constants of ours
+
+_ATTACH = text(_ATTACHED + _STORED)
+_RECORD = text(f"""{_ATTACHED}, booked AS (
     INSERT INTO public.quel_credits (user_id, transaction_type, amount, balance_after, description,
                                      attach_idx, production_idx, org_id, used_by_member_id, api_provider)
     SELECT :member_id, :transaction_type, -:price, least(:balance, :max_balance_after), :description,
            attach_id, :production_id, :org_id, :used_by, :api_provider
     FROM attached
-)
-UPDATE quel.image i SET {STORE.set} FROM attached WHERE {ONE_IMAGE} AND {STORE.applies()}
-RETURNING attached.attach_id
-""")  # noqa: S608 - constants of ours
+){_STORED}""")  # noqa: S608 - constants of ours
 
 _FOLLOWERS = text("""
 SELECT image_no FROM quel.image i
@@ -117,7 +122,7 @@ WHERE job_id = :job_id AND series = :series AND state = 'ready' AND NOT EXISTS (
 ORDER BY image_no
 """)
 
-_RUN_DRY = move(RUN_DRY, OF_JOB)
+_RUN_DRY = move(RUN_DRY, CHARGED_OF_JOB)
 _FAIL = move(FAIL_TO_STORE, ONE_IMAGE)
 _MAKE_AGAIN = move(MAKE_AGAIN, ONE_IMAGE)
 _POSTPONE = text(f"""
@@ -161,8 +166,8 @@ class PersistOutputRows:
             payer_kind=PayerKind(row.payer_kind),
             payer_id=row.payer_id,
             ledger_member_id=row.ledger_member_id,
-            price=row.price,
-            result_path=result_path(row.result_owner, None, job_id, image_no),
+            price=0 if row.is_free else row.price,
+            result_path=result_path(row.path, row.result_owner, job_id, image_no, row.degrees),
             references_shown=row.references_shown,
             begun=row.starts is not None,
             starts=row.starts or 0,
@@ -170,6 +175,8 @@ class PersistOutputRows:
             age_s=row.age_s,
             engine=row.engine,
             series=row.series,
+            is_free=row.is_free,
+            as_given=row.as_given,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
@@ -227,6 +234,9 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
         return Stale(ImageState.MADE)
     if row.job_status != JobStatus.PROCESSING:
         return Stale(ImageState.CANCELLED)
+    if delivery.is_free:
+        attach_id = connection.scalar(_ATTACH, _record(delivery, None, size_bytes))
+        return Delivered(int(attach_id or 0), None, _progress(connection, delivery))
     payment = {"the_payer": delivery.payer_id, "the_price": delivery.price}
     balance = connection.scalar(_PAY[delivery.payer_kind], payment)
     if balance is None:
@@ -251,7 +261,7 @@ def _progress(connection: Connection, delivery: OutputToPersist) -> Progress:
     return progress
 
 
-def _record(delivery: OutputToPersist, balance: int, size_bytes: int) -> dict[str, Any]:
+def _record(delivery: OutputToPersist, balance: int | None, size_bytes: int) -> dict[str, Any]:
     organization = delivery.payer_id if delivery.payer_kind is PayerKind.ORGANIZATION else None
     return _keys(delivery) | {
         "name": delivery.result_path.rsplit("/", 1)[-1],
@@ -262,7 +272,7 @@ def _record(delivery: OutputToPersist, balance: int, size_bytes: int) -> dict[st
         "price": delivery.price,
         "balance": balance,
         "max_balance_after": credits.MAX_BALANCE_AFTER,
-        "description": credits.ledger_description(delivery.image_no, delivery.path),
+        "description": ledger_description(delivery.path, delivery.image_no),
         "production_id": delivery.production_id,
         "org_id": organization,
         "used_by": delivery.ledger_member_id if organization else None,

@@ -40,6 +40,8 @@ _ATTACHMENTS = select(
     col(Attach.attach_id), col(Attach.attach_file_path), col(Attach.attach_directory)
 ).where(col(Attach.attach_id).in_(bindparam("ids", expanding=True)))
 
+_INPUT = select(col(Job.job_input_data)).where(col(Job.job_id) == bindparam("job_id"))
+
 _READY = text(f"""
 UPDATE quel.image i SET {PREPARE.set}
 FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(image_no int, request jsonb)
@@ -126,6 +128,10 @@ class PrepareInputsRows:
             )
             for row in rows
         }
+
+    def input_data(self, job_id: UUID) -> object:
+        """The job's input as decoded JSON, for the pictures that stand in it; None where there is none."""
+        return self._database.run(lambda connection: connection.scalar(_INPUT, {"job_id": job_id}))
 
     def finish(
         self,

@@ -27,7 +27,7 @@ from quel.core.bucket_settings import BucketSettings
 from quel.core.errors import ReferenceUnavailable, ServiceUnavailable, StorageRefused
 from quel.core.object_key import UnsafePathError, quoted, safe_key, shown_name
 from quel.core.retry import RetryPolicy, pause_s
-from quel.core.stored_path import Bucket, reference_keys
+from quel.core.stored_path import Bucket, public_key, reference_keys
 
 _PATIENCE = RetryPolicy(max_attempts=4, first_pause_s=0.1, longest_pause_s=1.0)
 
@@ -106,6 +106,10 @@ class SupabaseStorage:
                 raise for_the_operator(shown_name(path), answer.status, why)
             raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({answer.status}).")
         return body
+
+    def public_key(self, address: str) -> str | None:
+        """The key of the object that has this public address; None for any other address."""
+        return public_key(address, self._named)
 
     def _read(self, key: str) -> tuple[StorageAnswer, bytes]:
         answer, body = self._send("GET", f"{self._public_url}/{key}", {})

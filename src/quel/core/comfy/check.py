@@ -16,6 +16,8 @@ _SLOT_TYPES: dict[SlotKind, frozenset[str]] = {
     SlotKind.NEGATIVE: _TEXT,
     SlotKind.OUTPUT: _TEXT,
     SlotKind.SEED: _WHOLE,
+    SlotKind.STEPS: _WHOLE,
+    SlotKind.CFG: frozenset({"FLOAT"}),
     SlotKind.WIDTH: _WHOLE,
     SlotKind.HEIGHT: _WHOLE,
 }

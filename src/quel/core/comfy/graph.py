@@ -14,6 +14,9 @@ from quel.core.errors import SettingsError
 
 Nodes = Mapping[str, Mapping[str, Any]]
 
+MASK_ROLE = "mask"
+"""The role of the picture that `quel:mask` gets."""
+
 
 class SlotKind(StrEnum):
     """What quel puts into a slot."""
@@ -21,10 +24,13 @@ class SlotKind(StrEnum):
     PROMPT = "prompt"
     NEGATIVE = "negative"
     SEED = "seed"
+    STEPS = "steps"
+    CFG = "cfg"
     WIDTH = "width"
     HEIGHT = "height"
     SIZE = "size"  # stands for both on a node that has both
     PICTURE = "picture"
+    MASK = "mask"  # of an in-painting, as a picture with transparency
     OUTPUT = "output"
 
 
@@ -32,16 +38,19 @@ _INPUTS: dict[SlotKind, tuple[str, ...]] = {
     SlotKind.PROMPT: ("text", "prompt", "value"),
     SlotKind.NEGATIVE: ("text", "prompt", "value"),
     SlotKind.SEED: ("seed", "noise_seed", "value"),
+    SlotKind.STEPS: ("steps", "value"),
+    SlotKind.CFG: ("cfg", "value"),
     SlotKind.WIDTH: ("width", "value"),
     SlotKind.HEIGHT: ("height", "value"),
     SlotKind.PICTURE: ("image",),
+    SlotKind.MASK: ("image",),
     SlotKind.OUTPUT: ("filename_prefix",),
 }
 
 
 @dataclass(frozen=True)
 class Slot:
-    """An input of a node that quel fills; `role` is a picture's: a category, or its place from 1."""
+    """An input of a node that quel fills; `role` is a picture's: category, place from 1, or MASK_ROLE."""
 
     kind: SlotKind
     node: str
@@ -160,6 +169,8 @@ def _slot(
             f'{file}: node {_named(node, nodes)} takes a picture of the role "{role}", which no path knows:'
             f" the roles are {', '.join(sorted(roles))}, or a place from 1."
         )
+    if kind is SlotKind.MASK:
+        role = MASK_ROLE
     kinds = (SlotKind.WIDTH, SlotKind.HEIGHT) if kind is SlotKind.SIZE else (kind,)
     for one in kinds:
         yield Slot(one, node, _input(file, nodes, node, one, input_name), role)
@@ -190,6 +201,8 @@ def _check_slots(file: str, slots: tuple[Slot, ...]) -> None:
     for role in roles:
         if roles.count(role) > 1:
             raise SettingsError(f'{file}: two nodes are titled "quel:picture:{role}".')
+    if sum(slot.kind is SlotKind.MASK for slot in slots) > 1:
+        raise SettingsError(f'{file}: two nodes are titled "quel:mask".')
 
 
 def _named(node: str, nodes: Nodes) -> str:

@@ -3,17 +3,19 @@
 import copy
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from quel.core.aspect import GRID_SIZES_PX, AspectRatio
-from quel.core.comfy.graph import Graph, SlotKind, link_of
+from quel.core.comfy.graph import MASK_ROLE, Graph, Slot, SlotKind, link_of
 
 IsOptional = Callable[[str, str], bool]
 """Whether a class of nodes runs without an input: asked of (class_type, input)."""
 
 BoundGraph = dict[str, dict[str, Any]]
+
+_PICTURES = (SlotKind.PICTURE, SlotKind.MASK)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Workflow:
         )
 
     @property
+    def takes_mask(self) -> bool:
+        """Whether every variant has a place for the mask of an in-painting."""
+        return all(graph.of(SlotKind.MASK) for graph in self.variants)
+
+    @property
     def takes_negative(self) -> bool:
         """Whether every variant has a place for what to avoid."""
         return all(graph.of(SlotKind.NEGATIVE) for graph in self.variants)
@@ -67,7 +74,10 @@ class Workflow:
 
 @dataclass(frozen=True)
 class Filling:
-    """What one image puts into the slots. `pictures` are (role, name on the server) in sending order."""
+    """What one image puts into the slots. `pictures` are (role, name on the server) in sending order.
+
+    What is empty or None leaves the file's own value.
+    """
 
     prompt: str
     negative: str
@@ -75,6 +85,8 @@ class Filling:
     size_px: tuple[int, int]
     pictures: Sequence[tuple[str, str]]
     prefix: str
+    steps: int | None = None
+    cfg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -109,14 +121,14 @@ def _bind(workflow: Workflow, variant: Graph, filling: Filling, is_optional: IsO
     if isinstance(placed, Unfit):
         return placed
     graph = copy.deepcopy({node: dict(body) for node, body in variant.nodes.items()})
-    unused = [slot.node for slot in variant.of(SlotKind.PICTURE) if slot.node not in placed]
+    unused = [slot.node for slot in _for_pictures(variant) if slot.node not in placed]
     if (reason := _leave_out(graph, unused, variant.output, is_optional)) is not None:
         return Unfit(f"{variant.file}: {reason}")
     for slot in variant.slots:
-        if slot.kind is SlotKind.NEGATIVE and not filling.negative:
-            continue  # what the file itself avoids stays
+        if slot.kind in _left_to_the_file(filling):
+            continue
         if slot.node in graph:
-            value = placed.get(slot.node) if slot.kind is SlotKind.PICTURE else None
+            value = placed.get(slot.node) if slot.kind in _PICTURES else None
             graph[slot.node]["inputs"][slot.input] = value or _value(workflow, variant, slot.kind, filling)
     kept = _leading_to(variant.output, graph)
     if not any(slot.node in kept for slot in variant.of(SlotKind.PROMPT)):
@@ -124,6 +136,15 @@ def _bind(workflow: Workflow, variant: Graph, filling: Filling, is_optional: IsO
     for node in set(graph) - kept:
         del graph[node]
     return Bound(graph, variant.output, {node: name for node, name in placed.items() if node in kept})
+
+
+def _left_to_the_file(filling: Filling) -> frozenset[SlotKind]:
+    given = {
+        SlotKind.NEGATIVE: bool(filling.negative),
+        SlotKind.STEPS: filling.steps is not None,
+        SlotKind.CFG: filling.cfg is not None,
+    }
+    return frozenset(kind for kind, is_given in given.items() if not is_given)
 
 
 def _value(workflow: Workflow, variant: Graph, kind: SlotKind, filling: Filling) -> object:
@@ -135,6 +156,8 @@ def _value(workflow: Workflow, variant: Graph, kind: SlotKind, filling: Filling)
         SlotKind.PROMPT: escaped(filling.prompt) if escapes else filling.prompt,
         SlotKind.NEGATIVE: escaped(filling.negative) if escapes else filling.negative,
         SlotKind.SEED: filling.seed,
+        SlotKind.STEPS: filling.steps,
+        SlotKind.CFG: filling.cfg,
         SlotKind.WIDTH: filling.size_px[0],
         SlotKind.HEIGHT: filling.size_px[1],
         SlotKind.OUTPUT: filling.prefix,
@@ -148,9 +171,13 @@ def escaped(text: str) -> str:
     return re.sub(r"(?i)embedding:", lambda found: found[0][:-1] + " :", without_weights)
 
 
+def _for_pictures(variant: Graph) -> Iterator[Slot]:
+    return (slot for slot in variant.slots if slot.kind in _PICTURES)
+
+
 def _placed(variant: Graph, pictures: Sequence[tuple[str, str]]) -> dict[str, str] | Unfit:
-    """The picture of each node: by role first, what is left by place."""
-    slots = variant.of(SlotKind.PICTURE)
+    """The picture of each node: by role first, what is left by place. A mask has a place of its own."""
+    slots = tuple(_for_pictures(variant))
     by_role = {slot.role: slot.node for slot in slots if not slot.role.isdecimal()}
     by_place = [slot.node for slot in sorted(slots, key=_place) if slot.role.isdecimal()]
     placed: dict[str, str] = {}
@@ -161,6 +188,8 @@ def _placed(variant: Graph, pictures: Sequence[tuple[str, str]]) -> dict[str, st
             rest.append((role, name))
         else:
             placed[node] = name
+    if any(role == MASK_ROLE for role, _ in rest):
+        return Unfit(f'{variant.file} has no place for a mask: no node is titled "quel:mask".')
     if len(rest) > len(by_place):
         return Unfit(f'{variant.file} has no place for a picture of "{rest[len(by_place)][0]}".')
     return placed | {node: name for node, (_, name) in zip(by_place, rest, strict=False)}

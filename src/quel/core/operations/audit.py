@@ -12,7 +12,7 @@ from uuid import UUID
 from quel.core.credits import MAX_BALANCE_AFTER, PayerKind
 from quel.core.finalize_job import CANCELLED_STATUSES, OPEN_STATUSES, ImageEnd, settle, settle_production
 from quel.core.job import JobStatus
-from quel.core.object_path import result_path
+from quel.core.kinds import result_path
 from quel.core.pipeline import ImageState
 
 
@@ -30,7 +30,8 @@ class Difference:
 class AuditedImage:
     """An image's row. `is_adopted`: another server had made it before quel planned the job.
 
-    `has_cost` says that what its calls cost is noted, were it nothing.
+    `has_cost` says that what its calls cost is noted, were it nothing. One that `is_free` is delivered
+    without a charge; `degrees` are those of a view round a subject.
     """
 
     image_no: int
@@ -38,6 +39,8 @@ class AuditedImage:
     attach_id: int | None
     is_adopted: bool
     has_cost: bool = True
+    is_free: bool = False
+    degrees: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,15 @@ class AuditedJob:
     images: tuple[AuditedImage, ...]
     extra_attach_ids: tuple[int, ...] = ()
     ended_elsewhere: bool = False
+    path: str = ""
 
     def path_of(self, image: AuditedImage) -> str:
         """Where the image is stored in the bucket."""
-        return result_path(self.result_owner, None, self.job_id, image.image_no)
+        return result_path(self.path, self.result_owner, self.job_id, image.image_no, image.degrees)
+
+    def image_of(self, attachment: "Attachment") -> AuditedImage | None:
+        """The image that an attachment's path names."""
+        return next((image for image in self.images if self.path_of(image) == attachment.path), None)
 
     @property
     def delivered(self) -> tuple[AuditedImage, ...]:
@@ -83,7 +91,6 @@ class Attachment:
     path: str
     size_bytes: int | None
     job_id: UUID
-    image_no: int
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ def _job(job: AuditedJob, column: str, what: str) -> Difference:
 def check_images(
     job: AuditedJob, attachments: Mapping[str, Sequence[Attachment]], charges: Mapping[int, Sequence[Charge]]
 ) -> Iterator[Difference]:
-    """Each delivered image has one attachment and one charge, by its payer, at its price."""
+    """Each delivered image has one attachment and, unless it is free, one charge, by its payer."""
     for image in job.delivered:
         found = attachments.get(job.path_of(image), ())
         if [one.attach_id for one in found] != [image.attach_id]:
@@ -154,16 +161,18 @@ def check_images(
         if not image.has_cost:
             yield _image(job, image, "cost", "was delivered, but what its calls cost is noted nowhere")
         booked = charges.get(image.attach_id or 0, ())
-        if len(booked) != 1:
-            yield _image(job, image, "ledger_rows", f"has {len(booked)} ledger rows instead of one")
+        if len(booked) != (0 if image.is_free else 1):
+            wanted = "none, as it is free" if image.is_free else "one"
+            yield _image(job, image, "ledger_rows", f"has {len(booked)} ledger rows instead of {wanted}")
         for charge in booked:
             yield from _check_charge(job, image, charge)
 
 
 def _check_charge(job: AuditedJob, image: AuditedImage, charge: Charge) -> Iterator[Difference]:
     payer = job.payer_id if job.payer_kind is PayerKind.ORGANIZATION else None
-    if charge.amount != -job.price:
-        yield _image(job, image, "ledger_amount", f"was booked at {charge.amount} instead of {-job.price}")
+    price = 0 if image.is_free else job.price
+    if charge.amount != -price:
+        yield _image(job, image, "ledger_amount", f"was booked at {charge.amount} instead of {-price}")
     if (charge.org_id, charge.member_id) != (payer, job.ledger_member_id):
         yield _image(job, image, "ledger_payer", "was booked on somebody else than the job's payer")
     if charge.production_id != job.production_id:
@@ -174,14 +183,15 @@ def _check_charge(job: AuditedJob, image: AuditedImage, charge: Charge) -> Itera
 
 def check_strays(job: AuditedJob, attachments: Sequence[Attachment]) -> Iterator[Difference]:
     """No attachment, and so no charge, names an image of the job that it is not the attachment of."""
-    own = {image.image_no: image.attach_id for image in job.images if image.state is ImageState.STORED}
+    stored = {image.attach_id for image in job.images if image.state is ImageState.STORED}
     for attachment in attachments:
-        if own.get(attachment.image_no) != attachment.attach_id:
+        if attachment.attach_id not in stored:
+            named = job.image_of(attachment)
             yield Difference(
                 "stray_attachment",
                 f"Attachment {attachment.attach_id} names an image that was not delivered as it.",
                 job.job_id,
-                attachment.image_no + 1,
+                None if named is None else named.image_no + 1,
             )
 
 

@@ -14,9 +14,9 @@ from quel.core.engines import Maker
 from quel.core.errors import Conflict, InvalidInput
 from quel.core.fetch_job import as_uuid
 from quel.core.job import JobStatus, JobType
+from quel.core.kinds import ALL_PATHS
 from quel.core.operations.action_log import Actor
 from quel.core.operations.job_list import JobFilter
-from quel.core.paths import PATHS
 
 MOST_AT_ONCE = 10_000
 """Jobs of one bulk act."""
@@ -85,7 +85,7 @@ class BulkOrder:
 
 @dataclass(frozen=True)
 class MeantJob:
-    """A job as it stands: `images` of it are meant, `price` credits each.
+    """A job as it stands: `images` of it are meant, `price` credits each but for those that are `free`.
 
     Without a `price` quel has no plan of it, and `images` are those that were ordered. Without `prompts_kept`
     its plan has lost the customer's words.
@@ -98,13 +98,15 @@ class MeantJob:
     prompts_kept: bool = True
     maker: Maker = field(default_factory=Maker)
     image_size: str | None = None
+    free: int = 0
 
 
 @dataclass(frozen=True)
 class JobCost:
     """What one job comes to: `images` at `price` credits and `usd` dollars each, paid by `payer`.
 
-    Without a payer nobody is asked to pay. `objection` says why it will not be done.
+    So many are `free`, and cost no credits. Without a payer nobody is asked to pay. `objection` says why it
+    will not be done.
     """
 
     job_id: UUID
@@ -113,6 +115,12 @@ class JobCost:
     usd: float = 0.0
     payer: Account | None = None
     objection: str = ""
+    free: int = 0
+
+    @property
+    def credits(self) -> int:
+        """What the customer pays at most."""
+        return (self.images - self.free) * self.price
 
 
 @dataclass(frozen=True)
@@ -187,11 +195,11 @@ def estimate(jobs: Sequence[JobCost], rooms: Mapping[Account, int]) -> BulkEstim
             continue
         taken.append(job)
         if job.payer is not None:
-            rooms[job.payer] -= job.images * job.price
+            rooms[job.payer] -= job.credits
     return BulkEstimate(
         tuple(job.job_id for job in taken),
         sum(job.images for job in taken),
-        sum(job.images * job.price for job in taken),
+        sum(job.credits for job in taken),
         round(sum(job.images * job.usd for job in taken), 4),
         dict(declined),
         len(jobs) > MOST_AT_ONCE,
@@ -199,7 +207,7 @@ def estimate(jobs: Sequence[JobCost], rooms: Mapping[Account, int]) -> BulkEstim
 
 
 def _unpayable(job: JobCost, rooms: Mapping[Account, int]) -> str:
-    needed = job.images * job.price
+    needed = job.credits
     if job.payer is None:
         return ""
     room = rooms.get(job.payer)
@@ -238,8 +246,8 @@ def read_where(words: str) -> JobFilter:
 
 
 def _path(value: str) -> str:
-    if value.lower() not in PATHS:
-        raise InvalidInput(f'There is no path "{value}"; the paths are {", ".join(sorted(PATHS))}.')
+    if value.lower() not in ALL_PATHS:
+        raise InvalidInput(f'There is no path "{value}"; the paths are {", ".join(sorted(ALL_PATHS))}.')
     return value.lower()
 
 

@@ -12,19 +12,27 @@ from uuid import UUID
 
 from quel.core.engines import GEMINI, Capability
 from quel.core.errors import InvalidInput
-from quel.core.fetch_job import IntakePolicy, JobFacts, PathChoice, as_uuid, choose_path, given_path
+from quel.core.fetch_job import (
+    IntakePolicy,
+    JobFacts,
+    PathChoice,
+    as_uuid,
+    choose_path,
+    given_path,
+    with_maker,
+)
 from quel.core.job import ImagePlan, JobPlan, JobRequest, JobType, Problem, StageRequest
 from quel.core.kind import MADE_HERE, Kind, kind_of, not_made_here
+from quel.core.kinds import ALL_PATHS, BY_PATH, read_input
+from quel.core.model_choice import NoEngine
 from quel.core.models import Model
-from quel.core.operations.submit_job import picture_files, with_attachments
-from quel.core.paths import PATHS
+from quel.core.operations.submit_job import as_submitted, picture_files, with_attachments
 from quel.core.plan import make_plan
 from quel.core.prepare_inputs import series_unkept, smaller_than_asked
-from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import PictureSpec, SortedReferences
-from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
-from quel.core.request import parse_request, read_once_more
+from quel.core.prompting.rules import ProductionPath
+from quel.core.request import read_once_more
 from quel.core.series import Told, beside_the_lead
 
 _NO_ID = UUID(int=0)
@@ -65,7 +73,8 @@ def subject_of_row(row: Mapping[str, Any]) -> Subject:
 
 
 def with_placeholders(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[int, str]]:
-    """The row with an id for each picture file that a reference names, as if all were uploaded; the names."""
+    """The row as submitted, with ids that stand for the picture files that references name; those names."""
+    row = as_submitted(row)
     data = row.get("job_input_data")
     ids = {name: _FIRST_PLACEHOLDER + n for n, name in enumerate(picture_files(data))}
     named = {**row, "job_input_data": with_attachments(data, ids.__getitem__)}
@@ -88,7 +97,9 @@ class PreviewImage:
     """One image. `image` and `stage` count from 1, as messages to customers do.
 
     `pictures` are in sending order. `prompt` is all that is said: the label of each picture, one a line, then
-    the brief. `problem` says why it would fail; then there is no prompt.
+    the brief. `problem` says why it would fail; then there is no prompt. One that `is_free` costs no credits;
+    `as_given` is the first picture itself, which nobody is asked to make. `left_out` are the references that
+    the engine has no room for.
     """
 
     image: int
@@ -103,6 +114,9 @@ class PreviewImage:
     seed: int
     prompt: str
     problem: str | None
+    is_free: bool = False
+    as_given: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,10 +147,12 @@ def preview(subject: Subject, policy: IntakePolicy, model: Model, *, fail_on_mis
     if subject.kind not in MADE_HERE and subject.job_type in list(JobType):
         foreign = Problem("job_input_data", not_made_here(subject.kind))
         return _impossible(subject, model, given_path(subject.paths), [foreign])
-    choice = choose_path(subject.paths, policy)
+    choice = choose_path(subject.paths, policy, subject.kind)
     if isinstance(choice, Problem):
         return _impossible(subject, model, None, [choice])
-    request = parse_request(subject.job_type, subject.input_data, total_images=subject.total_images)
+    request = read_input(
+        subject.kind, subject.job_type, subject.input_data, total_images=subject.total_images
+    )
     if not isinstance(request, JobRequest):
         return _impossible(subject, model, choice.path, request)
     plan = make_plan(
@@ -144,7 +160,10 @@ def preview(subject: Subject, policy: IntakePolicy, model: Model, *, fail_on_mis
     )
     if not isinstance(plan, JobPlan):
         return _impossible(subject, model, choice.path, plan)
-    return _possible(plan, choice, policy, model, fail_on_missing)
+    routed = with_maker(plan, choice.path, policy.routing)
+    if isinstance(routed, NoEngine):
+        return _impossible(subject, model, choice.path, [Problem("modelId", routed.reason)])
+    return _possible(routed, choice, policy, model, fail_on_missing)
 
 
 def _impossible(subject: Subject, model: Model, path: str | None, problems: Collection[Problem]) -> Preview:
@@ -157,14 +176,14 @@ def _impossible(subject: Subject, model: Model, path: str | None, problems: Coll
 def _possible(
     plan: JobPlan, choice: PathChoice, policy: IntakePolicy, model: Model, fail_on_missing: bool
 ) -> Preview:
-    path = PATHS[choice.path]
-    maker = policy.routing.route(choice.path).maker
-    capability = policy.routing.capability(maker) or Capability(
+    path = ALL_PATHS[choice.path]
+    maker = plan.route.maker
+    capability = policy.routing.capability(maker, plan.model) or Capability(
         model.id, model.max_pictures, sizes=model.sizes
     )
     sorted_ = [sort_references(path, stage.references) for stage in plan.request.stages]
     stage_problems = [
-        _stage_problem(stage, references, fail_on_missing)
+        _stage_problem(path, stage, references, fail_on_missing)
         for stage, references in zip(plan.request.stages, sorted_, strict=True)
     ]
     if fail_on_missing and any(stage_problems):
@@ -178,6 +197,8 @@ def _possible(
         for image in plan.images
     )  # fmt: skip
     possible = [image for image in images if image.problem is None]
+    charged = sum(not image.is_free for image in possible)
+    made = sum(not image.as_given for image in possible)
     size = policy.size_of(plan.request.image_size, capability)
     return Preview(
         path=choice.path,
@@ -185,9 +206,9 @@ def _possible(
         stages=len(plan.request.stages),
         ordered=plan.ordered,
         images=images,
-        credits=len(possible) * policy.price_of(plan.request.image_size, capability),
+        credits=charged * policy.price_of(plan.request.image_size, capability),
         model=str(maker) if maker.workflow else capability.model,
-        cost_usd=round(len(possible) * policy.usd_of(plan.request.image_size, capability), 5),
+        cost_usd=round(made * policy.usd_of(plan.request.image_size, capability), 5),
         engine=maker.engine,
         warnings=(
             *_warnings(plan.request, choice, policy, sorted_, images),
@@ -208,10 +229,15 @@ def _series_unkept(plan: JobPlan, images: Sequence[PreviewImage], capability: Ca
     return (series_unkept(capability.model),) if full else ()
 
 
-def _stage_problem(stage: StageRequest, references: SortedReferences, fail_on_missing: bool) -> str | None:
-    unreadable = any(ask.attach_id is None for ask in stage.references)
+def _stage_problem(
+    path: ProductionPath, stage: StageRequest, references: SortedReferences, fail_on_missing: bool
+) -> str | None:
+    unreadable = any(not ask.is_readable for ask in stage.references)
     if fail_on_missing and unreadable:
         return " ".join(references.left_out)
+    lacking = path.lacking(references.kept)
+    if lacking is not None:
+        return " ".join((f"Nothing can be made without {lacking}.", *references.left_out))
     if stage.references and not references.kept:
         return "None of the given references can be used. " + " ".join(references.left_out)
     return None
@@ -226,19 +252,25 @@ def _image(
     takes: int,
     stage_problem: str | None,
 ) -> PreviewImage:
-    path, stage = PATHS[choice.path], plan.request.stages[image.stage]
+    kind, stage = BY_PATH[choice.path], plan.request.stages[image.stage]
+    path = kind.path
     item = stage.items[image.item]
     in_series = image.series is not None
-    most = capability.pictures_for(in_series=in_series)
-    arrangement = arrange(path, references.kept, item.shot, max_pictures=most)
+    arrangement = arrange(
+        path,
+        references.kept,
+        item.shot,
+        max_pictures=capability.pictures_for(in_series=in_series),
+        takes_mask=capability.takes_mask,
+    )
     problem = stage_problem or arrangement.problem
     prompt = ""
-    if problem is None:
+    if problem is None and not item.as_given:
         negative = "" if capability.takes_negative else stage.negative_prompt
         asked = replace(stage, negative_prompt=negative, series=image.series)
         told = Told(
-            write_prompt(path, arrangement.pictures, asked, item, number=image.number, of=takes),
-            write_labels(path, arrangement.pictures),
+            kind.brief(path, arrangement.pictures, asked, item, number=image.number, of=takes),
+            kind.labels(path, arrangement.pictures, stage),
         )
         if image.follows and len(arrangement.pictures) <= capability.beside_another:
             told = beside_the_lead(told.prompt, told.labels, shown=len(arrangement.pictures))
@@ -257,6 +289,9 @@ def _image(
         seed=image.seed,
         prompt=prompt,
         problem=problem,
+        is_free=image.is_free,
+        as_given=item.as_given,
+        left_out=arrangement.left_out,
     )
 
 
@@ -274,5 +309,6 @@ def _warnings(
         sentences.append(f"The path {choice.path} is switched off: its jobs wait until it is on again.")
     sentences += [replaced.message for replaced in request.replaced]
     sentences += [reason for references in sorted_ for reason in references.left_out]
+    sentences += [reason for image in images for reason in image.left_out]
     sentences += [f"Image {image.image} would fail: {image.problem}" for image in images if image.problem]
     return tuple(dict.fromkeys(sentences))

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
-from quel.core.fetch_job import Decision, IntakePolicy, JobFacts, Refuse, Start, decide
+from quel.core.fetch_job import Decision, Foreign, IntakePolicy, JobFacts, Refuse, Start, decide
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobPlan, JobStatus
+from quel.core.kind import not_made_here
 from quel.core.pipeline import ImageState
 
 
@@ -17,7 +18,7 @@ class EndedJob:
 
     `is_closed` says that its end is written; `balance` is the payer's, None where that account is gone or,
     for an organization, no longer active; `held` is what its open jobs may still cost. Without `prompts_kept`
-    its plan has lost the customer's words.
+    its plan has lost the customer's words. The images of `free` cost nothing.
     """
 
     job_id: UUID
@@ -30,6 +31,11 @@ class EndedJob:
     balance: int | None
     held: int = 0
     prompts_kept: bool = True
+    free: frozenset[int] = frozenset()
+
+    def charged(self, image_nos: Sequence[int]) -> int:
+        """How many of these images are to be paid for."""
+        return len(frozenset(image_nos) - self.free)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ def images_to_make(job: EndedJob, which: Which) -> tuple[int, ...] | Objection:
             chosen = _missing(job.images, which)
     if isinstance(chosen, Objection):
         return chosen
-    return _unpayable(job, len(chosen)) or chosen
+    return _unpayable(job, job.charged(chosen)) or chosen
 
 
 def _several(images: Sequence[tuple[int, ImageState]], numbers: Sequence[int]) -> tuple[int, ...] | Objection:
@@ -136,6 +142,8 @@ def decide_anew(facts: JobFacts, policy: IntakePolicy) -> Decision | Objection:
     decision = decide(replace(facts, status=JobStatus.PENDING), policy)
     if isinstance(decision, Refuse):
         return Objection(decision.reason)
+    if isinstance(decision, Foreign):
+        return Objection(decision.why or not_made_here(decision.kind))
     if isinstance(decision, Start) and len(decision.stored_attach_ids) >= len(decision.plan.images):
         return Objection("No image of the job is missing.", is_well=True)
     return decision

@@ -9,10 +9,14 @@ from uuid import UUID
 
 from quel.core.errors import InvalidInput
 from quel.core.job import JobType
+from quel.core.kind import CHARGED_ON_DELIVERY, Kind, kind_of
+from quel.core.request.spelling import plain_key
 from quel.core.request.values import number, shown
 from quel.core.storable import why_not_storable
 
-REFERENCE_KEYS = frozenset({"attachId", "mergedAttachId", "mergedImageAttachId"})
+REFERENCE_KEYS = frozenset(
+    {"attachId", "mergedAttachId", "mergedImageAttachId", "sourceAttachId", "originalAttachId"}
+)
 """The keys of job_input_data that hold an attachment's id."""
 
 _LARGEST_INT = 2**31 - 1
@@ -104,7 +108,9 @@ def read_job(row: object, *, member_id: UUID | None = None, org_id: UUID | None 
     problem = check_row(row)
     if problem or not isinstance(row, Mapping):
         raise InvalidInput(problem or "")
-    return NewJob(row, member_id or _uuid(row, "quel_member_id"), org_id or _uuid(row, "org_id"))
+    return NewJob(
+        as_submitted(row), member_id or _uuid(row, "quel_member_id"), org_id or _uuid(row, "org_id")
+    )
 
 
 def check_row(row: object) -> str | None:
@@ -130,6 +136,21 @@ def check_row(row: object) -> str | None:
         if row.get(key) is not None and not (isinstance(row[key], str) and len(row[key]) <= longest):
             return f"{key} must be text of at most {longest} characters, or null."
     return None
+
+
+def as_submitted(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row as it is written: an in-painting says that it is paid for on delivery.
+
+    The old server's submit charged for such a job, and one that does not say so is taken for one of those.
+    """
+    data, path = row.get("job_input_data"), row.get("quel_production_path")
+    if not isinstance(data, Mapping):
+        return row
+    kind = kind_of(str(row.get("job_type")), path if isinstance(path, str) else None, list(data))
+    if kind is not Kind.MODIFY:
+        return row
+    others = {key: value for key, value in data.items() if plain_key(key) != plain_key(CHARGED_ON_DELIVERY)}
+    return {**row, "job_input_data": others | {CHARGED_ON_DELIVERY: True}}
 
 
 def _uuid(row: Mapping[str, Any], key: str) -> UUID | None:

@@ -6,11 +6,20 @@ Every reference that is given is either kept or named in a sentence; none disapp
 from collections.abc import Collection, Sequence
 
 from quel.core.job import RequestedReference
-from quel.core.prompting.picture import Arrangement, PictureSpec, Reference, SortedReferences
+from quel.core.prompting.picture import (
+    Arrangement,
+    Drawing,
+    PictureId,
+    PictureSpec,
+    Reference,
+    SortedReferences,
+)
 from quel.core.prompting.rules import Category, Keep, Kind, ProductionPath
 
 LONGEST_TYPE_SHOWN = 40
 """Characters of a type quoted in a message; a longer one is junk and would drown the sentence."""
+
+_ONE_PICTURE = "the engine is shown one picture, and that is the one to change"
 
 _ITEMS = frozenset({Kind.ITEMS})
 _NO_PLACE = frozenset({Kind.PEOPLE, Kind.ITEMS, Kind.GUIDE})
@@ -48,29 +57,29 @@ def within_limit(stages: Sequence[SortedReferences], at_most: int) -> list[Sorte
 
     The first ones given stay; each of the others is named where it was asked for.
     """
-    given = dict.fromkeys(reference.attach_id for stage in stages for reference in stage.kept)
+    given = dict.fromkeys(reference.picture for stage in stages for reference in stage.kept)
     allowed = set(list(given)[:at_most])
     return [_within(stage, allowed, at_most) for stage in stages]
 
 
-def _within(stage: SortedReferences, allowed: Collection[int], at_most: int) -> SortedReferences:
-    over = [reference for reference in stage.kept if reference.attach_id not in allowed]
+def _within(stage: SortedReferences, allowed: Collection[PictureId], at_most: int) -> SortedReferences:
+    over = [reference for reference in stage.kept if reference.picture not in allowed]
     limit = f"a job takes at most {at_most} different ones, the first ones given"
-    sentences = (f"Reference {each.attach_id} ({each.where}) was left out: {limit}." for each in over)
+    sentences = (f"{each.named} was left out: {limit}." for each in over)
     return SortedReferences(
-        kept=tuple(reference for reference in stage.kept if reference.attach_id in allowed),
+        kept=tuple(reference for reference in stage.kept if reference.picture in allowed),
         left_out=(*stage.left_out, *sentences),
     )
 
 
 def _sorted_or_reason(path: ProductionPath, ask: RequestedReference) -> Reference | str:
-    if ask.attach_id is None:
+    if not ask.is_readable:
         return f"A reference is missing: {ask.where} has no readable attachId."
     type_ = _type(ask)
     category = path.category_of(type_)
     if category is None:
         return f"{_named(ask)} was left out: {path.name} has no use for that type."
-    return Reference(ask.attach_id, type_, category.name, ask.where)
+    return Reference(ask.attach_id, type_, category.name, ask.where, ask.place, ask.address)
 
 
 def _over_the_limit(category: Category, given: list[int]) -> list[int]:
@@ -91,6 +100,8 @@ def _type(ask: RequestedReference) -> str | None:
 
 def _named(ask: RequestedReference) -> str:
     type_ = _type(ask)
+    if ask.attach_id is None:
+        return f"The picture at {ask.where}"
     if type_ is None:
         return f"Reference {ask.attach_id} ({ask.where})"
     shown = type_ if len(type_) <= LONGEST_TYPE_SHOWN else type_[: LONGEST_TYPE_SHOWN - 1] + "…"
@@ -98,14 +109,20 @@ def _named(ask: RequestedReference) -> str:
 
 
 def arrange(
-    path: ProductionPath, references: Sequence[Reference], shot: str, *, max_pictures: int
+    path: ProductionPath,
+    references: Sequence[Reference],
+    shot: str,
+    *,
+    max_pictures: int,
+    takes_mask: bool = False,
 ) -> Arrangement:
     """The pictures one item is made from, each reference its own, in sending order of the categories.
 
     `references` are the ones that could be fetched, in the order given; `shot` is the customer's word, empty
     where they ordered none; `max_pictures` is what the model takes (at least one picture is always sent), and
     what exceeds it shares pictures, as few references as possible. No references at all is no problem;
-    references of which a shot of people can show none are.
+    references of which a shot of people can show none are. With a mask, the first picture is the one that it
+    marks; a model that `takes_mask` gets the mask as a picture of its own, the last.
     """
     hidden = _hidden(path, references, shot)
     visible = [reference for reference in references if reference.type not in hidden]
@@ -120,9 +137,29 @@ def arrange(
         PictureSpec(category.name, (reference,))
         for category in path.categories
         for reference in visible
-        if reference.category == category.name
+        if reference.category == category.name and category.kind is not Kind.MASK
     ]
-    return Arrangement(tuple(_merged(path, pictures, max(1, max_pictures))))
+    masks = [r for r in visible if path.category(r.category).kind is Kind.MASK]
+    most = max(1, max_pictures)
+    if masks and pictures:
+        return _marked(path, pictures, masks[0], most, takes_mask=takes_mask)
+    return Arrangement(tuple(_merged(path, pictures, most)))
+
+
+def _marked(
+    path: ProductionPath, pictures: list[PictureSpec], mask: Reference, most: int, *, takes_mask: bool
+) -> Arrangement:
+    """The picture that is marked shares none with another; for want of room others are left out."""
+    (changed,), others = pictures[0].references, pictures[1:]
+    guides = _merged(path, others, most - 1) if most > 1 else []
+    left_out = (
+        () if guides else tuple(f"{o.references[0].named} was left out: {_ONE_PICTURE}." for o in others)
+    )
+    if takes_mask:
+        apart = PictureSpec(mask.category, (mask, changed), Drawing.MASK)
+        return Arrangement((pictures[0], *guides, apart), left_out=left_out)
+    marked = PictureSpec(changed.category, (changed, mask), Drawing.MARKED)
+    return Arrangement((marked, *guides), left_out=left_out)
 
 
 def _hidden(path: ProductionPath, references: Sequence[Reference], shot: str) -> frozenset[str]:

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from string import Formatter
+from typing import Self
+
+from quel.core.prompting.picture import Reference
 
 FACTS = {
     "people": "someone is shown in the references",
@@ -56,6 +59,7 @@ class Kind(Enum):
     PEOPLE = "who is in it"
     ITEMS = "what is in it"
     GUIDE = "how it looks; nothing of it is shown"
+    MASK = "which parts of the first picture are meant"
 
 
 class Keep(Enum):
@@ -71,7 +75,8 @@ class Category:
 
     `types` are lower case; `one` and `many` name its references in the prompt ("garment", "garments");
     `note` is a clause of the label on what is taken from them; `at_most` None means no limit. Where the model
-    takes too few pictures, the `small` ones are the first to share one.
+    takes too few pictures, the `small` ones are the first to share one. Without a picture of a `required`
+    category nothing is made.
     """
 
     name: str
@@ -83,6 +88,7 @@ class Category:
     small: bool = False
     at_most: int | None = None
     keep: Keep = Keep.FIRST
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,11 @@ class BriefRules:
     fx: Rules = ()
     kept_as: str = "Kept exactly as shown"
 
+    @classmethod
+    def none(cls) -> Self:
+        """Of a path whose briefs are written by a function of its own."""
+        return cls("", (), (), (), (), (), "", (), (), (), (), ())
+
     def __iter__(self) -> Iterator[Rule]:
         for section in (
             *(self.subject, self.medium, self.angle, self.framing, self.fx, self.cast, self.scene),
@@ -215,6 +226,12 @@ class ProductionPath:
             return self.category(self.untyped)
         mapped = next((category for category in self.categories if type_ in category.types), None)
         return mapped or (self.category(self.unknown) if self.unknown else None)
+
+    def lacking(self, usable: Iterable[Reference]) -> str | None:
+        """The required pictures that are not among the usable, in words."""
+        shown = {reference.category for reference in usable}
+        missing = [f"the {c.one}" for c in self.categories if c.required and c.name not in shown]
+        return " and ".join(missing) or None
 
     def category(self, name: str) -> Category:
         """The category of that name. Raises KeyError for a name the path does not have."""

@@ -111,6 +111,14 @@ class Fields:
             message = f"{key} cannot be read as {wanted} (it is {values.shown(value)}): {used} was used."
             self._findings.replaced.append(Replaced(key, message))
 
+    def fault(self, name: str, sentence: str) -> None:
+        """Notes why the input cannot be run: a sentence that names the key."""
+        self._findings.problems.append(Problem(self.key(name), sentence))
+
+    def remark(self, name: str, sentence: str) -> None:
+        """Notes what the job goes on without."""
+        self._findings.replaced.append(Replaced(self.key(name), sentence))
+
     def image_size(self) -> str | None:
         """The class of output size; None where the key says nothing."""
         return self._read("imageSize", values.image_size, f"one of {', '.join(SIZES)}")

@@ -62,6 +62,35 @@ CLASSES: dict[str, dict[str, Any]] = {
     ),
     "VAEDecode": _class(["IMAGE"], {"samples": ["LATENT"], "vae": ["VAE"]}),
     "LoadImage": _class(["IMAGE", "MASK"], {"image": [[], {"image_upload": True}]}),
+    "LoadImageMask": _class(
+        ["MASK"], {"image": [[], {"image_upload": True}], "channel": [["alpha", "red", "green", "blue"], {}]}
+    ),
+    "ImageScale": _class(
+        ["IMAGE"],
+        {
+            "image": ["IMAGE"],
+            "upscale_method": [["nearest-exact", "bilinear", "area", "bicubic", "lanczos"], {}],
+            "width": ["INT", {"min": 0, "max": 16384, "step": 1}],
+            "height": ["INT", {"min": 0, "max": 16384, "step": 1}],
+            "crop": [["disabled", "center"], {}],
+        },
+    ),
+    "InvertMask": _class(["MASK"], {"mask": ["MASK"]}),
+    "MaskToImage": _class(["IMAGE"], {"mask": ["MASK"]}),
+    "ImageToMask": _class(["MASK"], {"image": ["IMAGE"], "channel": [["red", "green", "blue", "alpha"], {}]}),
+    "VAEEncode": _class(["LATENT"], {"pixels": ["IMAGE"], "vae": ["VAE"]}),
+    "SetLatentNoiseMask": _class(["LATENT"], {"samples": ["LATENT"], "mask": ["MASK"]}),
+    "ImageCompositeMasked": _class(
+        ["IMAGE"],
+        {
+            "destination": ["IMAGE"],
+            "source": ["IMAGE"],
+            "x": ["INT", {"min": 0, "max": 16384}],
+            "y": ["INT", {"min": 0, "max": 16384}],
+            "resize_source": ["BOOLEAN", {"default": False}],
+        },
+        {"mask": ["MASK"]},
+    ),
     "SaveImage": _class([], {"images": ["IMAGE"], "filename_prefix": ["STRING", {}]}),
     "PreviewImage": _class([], {"images": ["IMAGE"]}),
 }
@@ -107,7 +136,7 @@ def problems(
         if is_link(value):
             if str(value[0]) not in graph:
                 found.append(_problem("exception_during_inner_validation", name, f"KeyError '{value[0]}'"))
-        elif kind == "LoadImage":
+        elif len(spec) > 1 and spec[1].get("image_upload"):
             if not has_file(str(value)):
                 details = f"image - Invalid image file: {value}"
                 found.append(_problem("custom_validation_failed", name, details))

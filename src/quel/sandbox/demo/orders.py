@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from quel.sandbox.demo.in_painting import in_painting, marked_picture
+
 
 @dataclass(frozen=True)
 class Order:
     """One job as the front end would write it.
 
     `title` is what the table and the contact sheet call it; a `personal` job is paid by the member, any
-    other by the studio.
+    other by the studio. One that is told by its keys has no path in its row. `beside` is a PNG that the
+    contact sheet shows before the results.
     """
 
     title: str
@@ -20,6 +23,8 @@ class Order:
     images: int
     input_data: dict[str, Any]
     personal: bool = False
+    told_by_keys: bool = False
+    beside: bytes = b""
 
 
 def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
@@ -113,5 +118,9 @@ def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
             },
         ),
         Order("nothing but text", "cinema", "single_batch", 1, {"basePrompt": "A lighthouse in fog."}),
+        Order(
+            "in-painting", "modify", "simple_general", 2, in_painting(attach),
+            told_by_keys=True, beside=marked_picture(),
+        ),
     ]  # fmt: skip
     return [replace(order, input_data=order.input_data | {"userId": str(user)}) for order in every]

@@ -34,6 +34,18 @@ def save_results(studio: Studio, jobs: Mapping[UUID, Order], folder: Path) -> di
     return saved
 
 
+def save_beside(jobs: Mapping[UUID, Order], saved: Mapping[UUID, list[Path]]) -> dict[UUID, list[Path]]:
+    """The files of each job as the contact sheet shows them: what an order shows beside, then the results."""
+    shown = {}
+    for job_id, files in saved.items():
+        shown[job_id] = list(files)
+        if files and jobs[job_id].beside:
+            beside = files[0].with_name(f"{files[0].stem.removesuffix('-1')}-marked.png")
+            beside.write_bytes(jobs[job_id].beside)
+            shown[job_id].insert(0, beside)
+    return shown
+
+
 def job_disagreements(studio: Studio, job_id: UUID, order: Order, files: list[Path]) -> list[str]:
     """Every way in which a job is not what was ordered, as sentences."""
     row: dict[str, Any] = studio.job_row(job_id)

@@ -106,7 +106,7 @@ def _write(studio: Studio, payers: Payers, order: Order) -> UUID:
         total_images=order.images,
         member=payers.member,
         org=payers.of(order),
-        path=order.path,
+        path=None if order.told_by_keys else order.path,
     )
 
 

@@ -53,7 +53,8 @@ def _cost(tables: Tables, kind: PayerKind, payer_id: UUID, images: Iterable[Pipe
     return sum(
         job.price
         for image, job in jobs
-        if (job.payer_kind, job.payer_id) == (kind, payer_id)
+        if not image.is_free
+        and (job.payer_kind, job.payer_id) == (kind, payer_id)
         and tables.status(image.job_id) is JobStatus.PROCESSING
     )
 

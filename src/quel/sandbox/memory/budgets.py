@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from quel.core.outcome import PictureBytes
+from quel.core.prompting.picture import PictureId
 
 
 class MemoryBudget:
@@ -23,7 +24,7 @@ class MemoryBudget:
             self.held_bytes -= wanted_bytes
 
 
-class PictureFile(dict[int, PictureBytes]):
-    """Pictures under numbers."""
+class PictureFile(dict[PictureId, PictureBytes]):
+    """Pictures by what they are."""
 
     add = dict.__setitem__

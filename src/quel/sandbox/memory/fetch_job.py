@@ -102,8 +102,7 @@ class FetchJobRows:
         if credits is None:
             return account_gone(payer.kind)
         promised = held(self._tables, payer.kind, payer.account_id, but_for=job_id)
-        missing = len(start.plan.images) - len(start.stored_attach_ids)
-        return cannot_afford(replace(payer, balance=credits), missing, price, held=promised)
+        return cannot_afford(replace(payer, balance=credits), start.charged_images, price, held=promised)
 
     def _start(self, job: Job, facts: JobFacts, start: Start) -> None:
         job.job_status = JobStatus.PROCESSING
@@ -179,6 +178,8 @@ class FetchJobRows:
                 updated_at=now,
                 state=ImageState.STORED if is_stored else ImageState.PLANNED,
                 attach_id=stored[image.image_no] if is_stored else None,
+                is_free=image.is_free,
+                degrees=image.degrees,
             )
 
     def _next_turn(self, customer: str, maker: Maker) -> int:

@@ -81,7 +81,7 @@ class FinalizeJobRows:
             end=end,
             path=facts.path,
             seconds=self._tables.clock.since(job.started_at),
-            credits=facts.price * end.completed_images,
+            credits=facts.credits,
             merged=self._write_production(facts, end),
             leftovers=leftovers(
                 self._images(job_id), webhooks=write_webhooks(self._tables, job, self._webhooks)
@@ -116,6 +116,7 @@ class FinalizeJobRows:
                 reason=image.reason,
                 picture_keys=image.request.picture_keys if image.request else (),
                 is_paid=image.cost_usd is not None,
+                is_free=image.is_free,
             )
             for image in self._tables.images_of(job_id)
         )

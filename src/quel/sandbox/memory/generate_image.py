@@ -77,6 +77,7 @@ class GenerateImageRows:
         failed = sum(
             move(image, FAIL_UNPAYABLE, self._tables.clock, reason_code="ran_dry", reason=reason)
             for image in self._tables.images_of(unpayable.job_id)
+            if not image.is_free
         )
         progress = count_progress(self._tables, unpayable.job_id, stage=0) if failed else None
         return None if progress is None else InsufficientCredits(progress, failed, reason)
@@ -223,7 +224,7 @@ class GenerateImageRows:
     def _unpayable(self, image: PipelineImage) -> Unpayable | None:
         """Has the image and the payer's others wait where the payer cannot pay for it."""
         job, clock = self._tables.pipeline_jobs[image.job_id], self._tables.clock
-        if self._tables.status(image.job_id) is not JobStatus.PROCESSING or job.price == 0:
+        if self._tables.status(image.job_id) is not JobStatus.PROCESSING or job.price == 0 or image.is_free:
             return None
         credits = balance(self._tables, job.payer_kind, job.payer_id) or 0
         if credits >= on_their_way(self._tables, image) + job.price:
@@ -243,7 +244,14 @@ class GenerateImageRows:
         if request is None:
             raise TypeError(f"Image {image.image_no} is ready without a request.")
         planned = Retake(request.prompt, request.seed)
-        asked = retake(image.job_id, image.image_no, planned, image.rerolls, image.turned_down)
+        asked = retake(
+            image.job_id,
+            image.image_no,
+            planned,
+            image.rerolls,
+            image.turned_down,
+            may_stay_near=request.may_stay_near,
+        )
         return ClaimedImage(
             job_id=image.job_id,
             image_no=image.image_no,
@@ -269,6 +277,11 @@ class GenerateImageRows:
             turned_down=image.turned_down,
             series=image.series,
             lead=self._lead(image) if request.takes_lead else None,
+            temperature=request.temperature,
+            as_given=request.as_given,
+            model=request.model,
+            steps=request.steps,
+            cfg=request.cfg,
         )
 
 

@@ -15,7 +15,7 @@ from quel.core import credits
 from quel.core.credits import PayerKind
 from quel.core.generate_image import InsufficientCredits, Progress
 from quel.core.job import JobStatus
-from quel.core.object_path import result_path
+from quel.core.kinds import ledger_description, result_path
 from quel.core.persist_output import (
     FIRST_PAUSE_S,
     LEASE_S,
@@ -84,8 +84,10 @@ class PersistOutputRows:
             payer_kind=claimed.payer_kind,
             payer_id=claimed.payer_id,
             ledger_member_id=claimed.ledger_member_id,
-            price=claimed.price,
-            result_path=result_path(claimed.result_owner, None, job_id, image_no),
+            price=0 if image.is_free else claimed.price,
+            is_free=image.is_free,
+            as_given=image.request.as_given if image.request else False,
+            result_path=result_path(image.path, claimed.result_owner, job_id, image_no, image.degrees),
             begun=begun,
             starts=image.starts if begun else 0,
             object_bytes=image.object_bytes,
@@ -104,6 +106,10 @@ class PersistOutputRows:
         status = self._tables.status(delivery.job_id)
         if status is not JobStatus.PROCESSING:
             return Stale(ImageState.MADE if status is JobStatus.PENDING else ImageState.CANCELLED)
+        if delivery.is_free:
+            attach_id = self._attach(delivery.result_path, size_bytes)
+            move(image, STORE, self._tables.clock, attach_id=attach_id)
+            return Delivered(attach_id, None, self._progress(delivery))
         left = pay(self._tables, delivery.payer_kind, delivery.payer_id, delivery.price)
         if left is None:
             return self._run_dry(delivery)
@@ -151,6 +157,7 @@ class PersistOutputRows:
         failed = sum(
             move(image, RUN_DRY, self._tables.clock, reason_code="ran_dry", reason=reason)
             for image in self._tables.images_of(delivery.job_id)
+            if not image.is_free
         )
         return InsufficientCredits(self._progress(delivery), failed, reason)
 
@@ -173,7 +180,7 @@ def _booking(delivery: OutputToPersist, attach_id: int, balance: int) -> Credit:
         transaction_type=credits.TRANSACTION_TYPE,
         amount=-delivery.price,
         balance_after=min(balance, credits.MAX_BALANCE_AFTER),
-        description=credits.ledger_description(delivery.image_no, delivery.path),
+        description=ledger_description(delivery.path, delivery.image_no),
         attach_idx=attach_id,
         production_idx=delivery.production_id,
         org_id=organization,

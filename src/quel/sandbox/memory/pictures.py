@@ -76,7 +76,7 @@ class Imaging:
     """Wraps the bytes it is given in the name of what was done to them."""
 
     def __init__(self) -> None:
-        self.source_types: list[DigitalSourceType] = []
+        self.source_types: list[DigitalSourceType | None] = []
 
     def normalise(self, data: bytes) -> PictureBytes:
         """A reference as the provider takes it. Raises ReferenceUnavailable for NO_PICTURE."""
@@ -89,7 +89,21 @@ class Imaging:
         cells = b",".join(picture.data for picture in pictures)
         return PictureBytes(b"grid %s of %s" % (str(aspect_ratio).encode(), cells), "image/jpeg")
 
-    def to_webp(self, data: bytes, source_type: DigitalSourceType) -> bytes:
+    def normalise_mask(self, data: bytes) -> PictureBytes:
+        """A mask as a PNG. Raises ReferenceUnavailable for NO_PICTURE."""
+        if data == NO_PICTURE:
+            raise ReferenceUnavailable("The mask is no picture that can be read.")
+        return PictureBytes(data, "image/png")
+
+    def mark(self, original: PictureBytes, mask: PictureBytes) -> PictureBytes:
+        """Both pictures' bytes, one above the other."""
+        return PictureBytes(mask.data + b" over " + original.data, "image/jpeg")
+
+    def scale_mask(self, mask: PictureBytes, original: PictureBytes) -> PictureBytes:
+        """The mask's bytes, and whose size they have."""
+        return PictureBytes(mask.data + b" as large as " + original.data, "image/png")
+
+    def to_webp(self, data: bytes, source_type: DigitalSourceType | None) -> bytes:
         """A provider's answer as WebP. Raises UnreadablePicture for NO_PICTURE."""
         if data == NO_PICTURE:
             raise UnreadablePicture("The provider's answer is no picture that can be read.")

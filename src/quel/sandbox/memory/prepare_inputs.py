@@ -136,6 +136,11 @@ class PrepareInputsRows:
             if row is not None
         }
 
+    def input_data(self, job_id: UUID) -> object:
+        """The job's input, for the pictures that stand in it; None where there is none."""
+        job = self._tables.jobs.get(job_id)
+        return job.job_input_data if job else None
+
     def finish(
         self,
         job_id: UUID,

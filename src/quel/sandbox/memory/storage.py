@@ -3,6 +3,9 @@
 from quel.core.errors import ReferenceUnavailable
 from quel.sandbox.memory.trouble import Trouble
 
+PUBLIC_URL = "https://memory.example/attachments/"
+"""Where the objects of this world have their public addresses."""
+
 
 class ObjectStorage:
     """As quel.adapters.storage has it; paths are taken as they are."""
@@ -17,6 +20,10 @@ class ObjectStorage:
         if path not in self.objects:
             raise ReferenceUnavailable(f"{path} is not in storage (404).")
         return self.objects[path]
+
+    def public_key(self, address: str) -> str | None:
+        """The key of the object that has this public address; None for any other address."""
+        return address.removeprefix(PUBLIC_URL) if address.startswith(PUBLIC_URL) else None
 
     def write_result(self, path: str, data: bytes) -> None:
         """Puts a WebP at `path`, replacing what is there."""

@@ -171,6 +171,8 @@ class PipelineImage:
     reason_code: str | None = None
     reason: str | None = None
     attach_id: int | None = None
+    is_free: bool = False
+    degrees: int | None = None
 
     @property
     def maker(self) -> Maker:

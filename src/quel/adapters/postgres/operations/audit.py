@@ -52,23 +52,25 @@ _JOBS = text("""
 SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_images,
        coalesce(j.completed_images, 0) AS completed, coalesce(j.failed_images, 0) AS failed,
        j.generated_attach_ids, j.production_id, q.price, q.payer_kind, q.payer_id, q.ledger_member_id,
-       q.result_owner, q.extra_attach_ids, q.ended_elsewhere,
+       q.result_owner, q.extra_attach_ids, q.ended_elsewhere, q.path,
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL,
-                                            i.cost_usd IS NOT NULL)
+                                            i.cost_usd IS NOT NULL, i.is_free, i.degrees)
                          ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
 FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
 WHERE q.job_id = ANY(:job_ids) AND j.job_status <> 'pending'
 """)
 
-# The path of an attachment of quel's names its job and image (see core/object_path.py). There are millions of
-# them: a LIKE tells them apart, and no row pays for a regular expression in the database.
-_SHAPED = (
-    "a.attach_file_path LIKE"
-    " 'generated-images/user-%/generated\\_________-____-____-____-____________\\_%.webp'"
-)
+# The path of an attachment of quel's names its job and image (see core/kinds). There are millions of them: a
+# LIKE tells them apart, and no row pays for a regular expression in the database.
+_UUID = "________-____-____-____-____________"
+_SHAPED = f"""(
+    a.attach_file_path LIKE 'generated-images/user-%/generated\\_{_UUID}\\_%.webp'
+    OR a.attach_file_path LIKE 'multiview-images/user-%/multiview\\_{_UUID}\\_angle%.webp'
+)"""
 _OWN_PATH = re.compile(
-    r"/generated_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_([0-9]{3,6})\.webp$"
+    r"/(?:generated|multiview)_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    r"_(?:[0-9]{3,6}|angle[0-9]{1,3})\.webp$"
 )
 
 _ATTACHMENTS = text(f"""
@@ -85,24 +87,29 @@ SELECT min(a.attach_id) AS first, max(a.attach_id) AS last, max(a.created_at) AS
 _STRAYS = text(f"""
 WITH shaped AS MATERIALIZED (
     SELECT a.attach_id, a.attach_file_path AS path, a.attach_file_size AS size_bytes,
-           split_part(a.attach_file_path, '/generated_', 2) AS name
+           substr(split_part(a.attach_file_path, '/', 3), 11, 36) AS job,
+           substr(split_part(a.attach_file_path, '/', 3), 48) AS name
     FROM public.quel_attach a
     WHERE a.attach_id >= :first AND a.attach_id <= :last AND {_SHAPED}
       AND a.created_at >= now() - make_interval(secs => :since_s)
 ), s AS MATERIALIZED (
     SELECT attach_id, path, size_bytes,
-           CAST(CASE WHEN translate(left(name, 36), '0123456789abcdef', '') = '----'
-                     THEN left(name, 36) END AS uuid) AS job_id,
-           CAST(CASE WHEN translate(substr(name, 38), '0123456789', '') = '.webp'
-                      AND length(name) BETWEEN 45 AND 48
-                     THEN split_part(substr(name, 38), '.', 1) END AS integer) AS image_no
+           CAST(CASE WHEN translate(job, '0123456789abcdef', '') = '----' THEN job END AS uuid) AS job_id,
+           CAST(CASE WHEN translate(name, '0123456789', '') = '.webp' AND length(name) BETWEEN 8 AND 11
+                     THEN split_part(name, '.', 1) END AS integer) AS image_no,
+           CAST(CASE WHEN translate(name, '0123456789', '') = 'angle.webp' AND length(name) BETWEEN 11 AND 13
+                     THEN substr(split_part(name, '.', 1), 6) END AS integer) AS degrees
     FROM shaped
 )
 SELECT s.attach_id, s.path, s.size_bytes FROM s
 LEFT JOIN LATERAL (
     SELECT i.attach_id FROM quel.image i WHERE i.job_id = s.job_id AND i.image_no = s.image_no LIMIT 1
 ) named ON true
-WHERE s.job_id IS NOT NULL AND s.image_no IS NOT NULL AND named.attach_id IS DISTINCT FROM s.attach_id
+LEFT JOIN LATERAL (
+    SELECT i.attach_id FROM quel.image i WHERE i.job_id = s.job_id AND i.degrees = s.degrees LIMIT 1
+) seen ON s.degrees IS NOT NULL
+WHERE s.job_id IS NOT NULL AND coalesce(s.image_no, s.degrees) IS NOT NULL
+  AND coalesce(named.attach_id, seen.attach_id) IS DISTINCT FROM s.attach_id
   AND (SELECT true FROM quel.job q WHERE q.job_id = s.job_id)
 ORDER BY s.attach_id
 """)  # noqa: S608 - constants of ours
@@ -277,7 +284,7 @@ def _own(rows: Iterable[Row[Any]]) -> Iterator[Attachment]:
     for row in rows:
         match = _OWN_PATH.search(row.path)
         if match is not None:
-            yield Attachment(row.attach_id, row.path, row.size_bytes, UUID(match[1]), int(match[2]))
+            yield Attachment(row.attach_id, row.path, row.size_bytes, UUID(match[1]))
 
 
 def _read(
@@ -314,15 +321,22 @@ def _job(row: Row[Any]) -> AuditedJob:
         images=tuple(_image(*image) for image in row.images or ()),
         extra_attach_ids=tuple(row.extra_attach_ids),
         ended_elsewhere=row.ended_elsewhere,
+        path=row.path,
     )
 
 
 def _image(
-    image_no: int, state: str, attach_id: int | None, without_request: bool, has_cost: bool
+    image_no: int,
+    state: str,
+    attach_id: int | None,
+    without_request: bool,
+    has_cost: bool,
+    is_free: bool,
+    degrees: int | None,
 ) -> AuditedImage:
     # What quel makes is prepared first, which writes the request; an adopted image never was.
     adopted = state == ImageState.STORED and without_request
-    return AuditedImage(image_no, ImageState(state), attach_id, adopted, has_cost)
+    return AuditedImage(image_no, ImageState(state), attach_id, adopted, has_cost, is_free, degrees)
 
 
 def _productions(connection: Connection, jobs: tuple[AuditedJob, ...]) -> tuple[AuditedProduction, ...]:

@@ -2,8 +2,9 @@
 
 A job gets the path quel claimed it on, else its production's, else the default. A production gets the one
 path that all its jobs share, else the default: jobs go first, so nothing that hangs on a production changes.
-Jobs of kinds that quel does not make are left as they are, and so are their productions. Batches are short,
-go once through the table in the order of its ids, and pass over rows that somebody else is writing.
+Jobs of every other kind are left as they are, and so are their productions: an in-painting has no path in the
+table. Batches are short, go once through the table in the order of its ids, and pass over rows that somebody
+else is writing.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Row, TextClause, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
-from quel.core.kind import MADE_HERE
+from quel.core.kind import Kind
 
 BATCH = 500
 """Rows of one transaction: locks are held for milliseconds."""
@@ -106,5 +107,5 @@ class BackfillPathsRows:
 def _own(rows: Sequence[Row[Any]]) -> tuple[list[UUID], UUID | None]:
     """The ids without a job of another kind, and the last id that was looked at."""
     ids = {row.id for row in rows}
-    foreign = {row.id for row in rows if row.job_id is not None and kind_of_row(row) not in MADE_HERE}
+    foreign = {row.id for row in rows if row.job_id is not None and kind_of_row(row) is not Kind.IMAGES}
     return sorted(ids - foreign), max(ids, default=None)

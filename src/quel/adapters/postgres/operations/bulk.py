@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.held_credits import PRICE
 from quel.adapters.postgres.image_state import is_open
 from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
 from quel.adapters.postgres.operations.job_list import JOBS_WITH_PATH, narrowed, path_parameters
@@ -49,11 +50,12 @@ WITH meant AS MATERIALIZED (
 )
 SELECT m.job_id, coalesce(c.images, m.ordered) AS images, q.price, q.payer_kind, q.payer_id,
        coalesce(q.prompts_kept, true) AS prompts_kept, c.engine, c.workflow,
-       q.plan #>> '{{request,image_size}}' AS image_size
+       q.plan #>> '{{request,image_size}}' AS image_size, coalesce(c.free, 0) AS free
 FROM meant m
 LEFT JOIN quel.job q ON q.job_id = m.job_id
 LEFT JOIN LATERAL (
-    SELECT count(*) AS images, min(i.engine) AS engine, min(i.workflow) AS workflow
+    SELECT count(*) AS images, count(*) FILTER (WHERE i.is_free) AS free,
+           min(i.engine) AS engine, min(i.workflow) AS workflow
     FROM quel.image i WHERE i.job_id = q.job_id AND {images} GROUP BY i.job_id
 ) c ON true
 ORDER BY m.created_at, m.job_id
@@ -63,7 +65,7 @@ _ROOMS = text(f"""
 WITH asked AS (
     SELECT unnest(CAST(:kinds AS text[])) AS payer_kind, unnest(CAST(:ids AS uuid[])) AS payer_id
 ), held AS (
-    SELECT q.payer_kind, q.payer_id, sum(q.price) AS credits
+    SELECT q.payer_kind, q.payer_id, sum({PRICE.format(image="i", job="q")}) AS credits
     FROM quel.image i
     JOIN quel.job q ON q.job_id = i.job_id
     JOIN public.quel_production_jobs j ON j.job_id = i.job_id
@@ -251,6 +253,7 @@ def _meant(row: Row[Any]) -> MeantJob:
         row.prompts_kept,
         Maker(row.engine, row.workflow) if row.engine else Maker(),
         row.image_size,
+        row.free,
     )
 
 

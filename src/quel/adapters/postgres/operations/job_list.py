@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
 from quel.core.job import JobStatus
+from quel.core.kinds import ALL_PATHS
 from quel.core.operations.job_list import JobFilter, JobView, Place
-from quel.core.paths import PATHS
 
 JOBS_WITH_PATH = """
 FROM public.quel_production_jobs j
@@ -70,7 +70,7 @@ _BY_ID = text(JOB_COLUMNS + JOBS_WITH_PATH + "WHERE j.job_id = ANY(:job_ids) ORD
 
 def path_parameters(default_path: str, *, fall_back: bool) -> dict[str, object]:
     """The parameters of JOBS_WITH_PATH. `fall_back`: a name that no path has counts as the default too."""
-    return {"default_path": default_path, "known_paths": sorted(PATHS), "fall_back": fall_back}
+    return {"default_path": default_path, "known_paths": sorted(ALL_PATHS), "fall_back": fall_back}
 
 
 class JobListRows:

@@ -13,9 +13,9 @@ from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.operations.action_log import COLUMNS as ACTION_COLUMNS
 from quel.adapters.postgres.operations.job_list import JOB_COLUMNS, JOBS_WITH_PATH, path_parameters, view_of
 from quel.core.job import JobPlan, StageRequest
+from quel.core.kinds import ALL_PATHS
 from quel.core.operations.action_log import Action
 from quel.core.operations.job_page import MOST_COUNTED, ImageFacts, JobFacts, ShownReference
-from quel.core.paths import PATHS
 from quel.core.pipeline import ImageState
 from quel.core.prompting.references import sort_references
 
@@ -100,7 +100,7 @@ def _plan(value: object) -> JobPlan | None:
 
 def _references(path: str, stages: Sequence[StageRequest]) -> Iterator[ShownReference]:
     for number, stage in enumerate(stages, start=1):
-        kept = sort_references(PATHS[path], stage.references).kept if path in PATHS else ()
+        kept = sort_references(ALL_PATHS[path], stage.references).kept if path in ALL_PATHS else ()
         used = {each.where: each for each in kept}
         for ask in stage.references:
             found = used.get(ask.where)

@@ -38,7 +38,8 @@ SELECT j.job_id, coalesce(j.job_status, 'pending') AS status,
                  WHERE quel_member_id = q.payer_id)
        END AS balance,
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no)
-        FROM quel.image i WHERE i.job_id = q.job_id) AS images
+        FROM quel.image i WHERE i.job_id = q.job_id) AS images,
+       ARRAY(SELECT i.image_no FROM quel.image i WHERE i.job_id = q.job_id AND i.is_free) AS free
 FROM public.quel_production_jobs j JOIN quel.job q ON q.job_id = j.job_id
 WHERE j.job_id = :job_id
 """)
@@ -120,6 +121,7 @@ def _load(connection: Connection, job_id: UUID) -> EndedJob | None:
         payer_id=row.payer_id,
         balance=row.balance,
         prompts_kept=row.prompts_kept,
+        free=frozenset(row.free),
         held=read_held(connection, PayerKind(row.payer_kind), row.payer_id, but_for=job_id),
     )
 
@@ -134,7 +136,7 @@ def _reopen(
         return account_gone(ended.payer_kind)
     held = read_held(connection, ended.payer_kind, ended.payer_id, but_for=job_id)
     payer = Payer(ended.payer_kind, ended.payer_id, balance, ended.payer_id)
-    refusal = cannot_afford(payer, len(image_nos), ended.price, held=held)
+    refusal = cannot_afford(payer, ended.charged(image_nos), ended.price, held=held)
     if refusal is not None:
         return refusal
     values: dict[str, object] = {"job_id": job_id, "image_nos": image_nos, "count": len(image_nos)}

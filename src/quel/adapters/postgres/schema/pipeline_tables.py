@@ -211,6 +211,10 @@ class PipelineImage(Table, table=True):
     reason_code: str | None = Field(default=None, sa_column=Column(Text))
     reason: str | None = Field(default=None, sa_column=Column(Text))
     attach_id: int | None = Field(default=None, sa_column=Column(BigInteger))
+    is_free: bool = Field(  # delivered without a charge
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    degrees: int | None = Field(default=None, sa_column=Column(Integer))  # of a view round a subject
     # what became of it, a note a move: see adapters/postgres/image_history.py
     history: list[dict[str, Any]] = Field(
         sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb"))
