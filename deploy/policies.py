@@ -19,6 +19,8 @@ SECRETS = (
 """What the Secret carries; none of it may stand in a manifest."""
 
 _SECRET_NAMES = re.compile(r"KEY|PASSWORD|TOKEN|SECRET|DATABASE_URL|REDIS_URL")
+_SERVE = ["quel", "serve"]
+_SERVE_ENDS_WITHIN_S = 10
 _REDIS_SECRETS = ("REDIS_URL", "REDIS_USERNAME", "REDIS_PASSWORD", "QUEL_BROKER_REDIS_URL")
 
 
@@ -102,6 +104,10 @@ def _probes_ask_the_right_question(objects: list[Manifest]) -> Iterator[str]:
 def _shutdown_fits_the_grace_period(objects: list[Manifest]) -> Iterator[str]:
     """Dramatiq may take twice its shutdown timeout; the kill must come later."""
     for name, pod, container in workloads(objects):
+        if container["command"] == _SERVE:
+            before_s = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+            if pod.get("terminationGracePeriodSeconds", 30) <= before_s + _SERVE_ENDS_WITHIN_S:
+                yield f"{name} may need {before_s + _SERVE_ENDS_WITHIN_S} s to end, and is killed before."
         if container["command"][0] == "dramatiq":
             shutdown_s = int(option(container, "--worker-shutdown-timeout") or 600_000) / 1000
             grace_s = pod.get("terminationGracePeriodSeconds", 30)
@@ -133,8 +139,8 @@ def _disruption_is_bounded(objects: list[Manifest]) -> Iterator[str]:
         each["spec"]["selector"]["matchLabels"] for each in _of_kind(objects, "PodDisruptionBudget").values()
     ]
     for name, each in _of_kind(objects, "Deployment").items():
-        is_worker = each["spec"]["template"]["spec"]["containers"][0]["command"][0] == "dramatiq"
-        if is_worker and guarded.count(each["spec"]["selector"]["matchLabels"]) != 1:
+        is_one_of_many = each["spec"]["template"]["spec"]["containers"][0]["command"][0] != "periodiq"
+        if is_one_of_many and guarded.count(each["spec"]["selector"]["matchLabels"]) != 1:
             yield f"Deployment {name} needs one PodDisruptionBudget."
         if not each["spec"]["template"]["spec"].get("topologySpreadConstraints"):
             yield f"Deployment {name} may stand on one node alone."
@@ -162,7 +168,7 @@ def _traffic_is_restricted(objects: list[Manifest]) -> Iterator[str]:
 
 def _settings_are_readable(objects: list[Manifest]) -> Iterator[str]:
     for name, each in _of_kind(objects, "ConfigMap").items():
-        if name.startswith("quel-settings"):
+        if name.startswith(("quel-settings", "quel-api")):
             unknown = set(each["data"]) - {*VARIABLES, "QUEL_CONFIG"}
             yield from (f"{name} sets {variable}, which quel does not know." for variable in sorted(unknown))
             try:
@@ -179,7 +185,7 @@ def _secrets_stay_outside(objects: list[Manifest]) -> Iterator[str]:
             yield f"Secret {each['metadata']['name']} stands in the repository."
         elif each["kind"] == "ConfigMap":
             for key in each["data"]:
-                if _SECRET_NAMES.search(key):
+                if _SECRET_NAMES.search(key) and not key.endswith("_FILE"):
                     yield f"{each['metadata']['name']} carries {key}, which belongs into the Secret."
     for name, _, container in workloads(objects):
         given = {
@@ -204,7 +210,8 @@ def _secrets_of(container: dict[str, Any]) -> set[str]:
     used = set() if container["command"][0] == "alembic" else {*_REDIS_SECRETS}
     if container["command"][0] != "periodiq":
         used.add("DATABASE_URL")
-    if {Step.PREPARE_INPUTS, Step.GENERATE_IMAGE, Step.PERSIST_OUTPUT} & {*served}:
+    stores = {Step.PREPARE_INPUTS, Step.GENERATE_IMAGE, Step.PERSIST_OUTPUT} & {*served}
+    if stores or container["command"] == _SERVE:  # which uploads the pictures of an order
         used |= {"SUPABASE_URL", "SUPABASE_SERVICE_KEY"}
     used |= {"GEMINI_API_KEY"} if Step.GENERATE_IMAGE in served else set()
     return used | ({"QUEL_WEBHOOK_SECRET"} if Step.DELIVER_WEBHOOK in served else set())

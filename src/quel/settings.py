@@ -195,8 +195,8 @@ class Settings(BaseModel):
     api_port: Port = Field(8000, alias="QUEL_API_PORT")
     """Port of `quel serve`."""
     api_tokens_file: str = Field("", alias="QUEL_API_TOKENS_FILE")
-    """File with a line a token, `name role sha256 [org=UUID]`, as `quel token new` makes them; read again
-    when it changes. Unset: everybody on this machine is an operator."""
+    """File with a line a token, `name role sha256 [org=UUID [member=UUID]]`, as `quel token new` makes them;
+    read again when it changes. Unset: everybody on this machine is an operator."""
     api_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="QUEL_API_ORIGINS")
     """Web origins whose pages may call the API, as `https://app.example.com`, with commas between; none."""
     api_rate: Positive = Field(600, alias="QUEL_API_RATE")

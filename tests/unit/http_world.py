@@ -16,12 +16,13 @@ from quel.http.serving import make_api
 from quel.operations.api_tokens import make_token
 from tests.unit.operator_services import GivenServices
 
-OURS, THEIRS = uuid4(), uuid4()
-"""Two organizations; the client is held to the first."""
+OURS, THEIRS, MEMBER = uuid4(), uuid4(), uuid4()
+"""Two organizations; the client is held to the first. And whom the member's token speaks for."""
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TOKENS = {
     "viewer": make_token("watcher", Role.VIEWER, None),
     "client": make_token("studio", Role.CLIENT, OURS),
+    "member": make_token("painter", Role.CLIENT, OURS, MEMBER),
     "operator": make_token("ops", Role.OPERATOR, None),
 }
 

@@ -159,9 +159,11 @@ def test_two_tokens_of_one_name_stand_side_by_side():
         (f"o/s operator {'0' * 64}", "Line 1: a name"),
         (f"ops root {'0' * 64}", "the role must be"),
         ("ops operator quel_abc", "SHA-256"),
-        (f"ops operator {'0' * 64} org=us", "org= and a UUID"),
+        (f"ops operator {'0' * 64} org=us", "org= and member="),
         (f"ops operator {'0' * 64} org={OURS}", "only a client has one"),
         (f"ops client {'0' * 64}", "needs its organization"),
+        (f"ops client {'0' * 64} org={OURS} org={OURS}", "says one thing twice"),
+        (f"ops operator {'0' * 64} member={OURS}", "speaks for a member"),
         (f"ops viewer {'0' * 64}\nops operator {'1' * 64}", "differ in their role"),
     ],
 )

@@ -1,12 +1,33 @@
 """The old server's endpoints: the bodies the front end knows, and where quel differs on purpose."""
 
+import base64
+import io
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 
+from quel.adapters.imaging import PillowImaging
+from quel.adapters.postgres.operations.submit_modify import Funds
 from quel.core.errors import ServiceUnavailable
 from quel.core.job import JobStatus
-from tests.unit.http_world import OURS, THEIRS, Jobs, Keys, a_job, an_api, asks_as
+from tests.unit.http_world import MEMBER, OURS, THEIRS, Jobs, Keys, a_job, an_api, asks_as
+
+
+def a_mask():
+    buffer = io.BytesIO()
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+BODY = {
+    "imageUrl": "https://project.example/a.png",
+    "maskDataUrl": a_mask(),
+    "prompt": "a hat",
+    "layers": [],
+    "attachId": 41,
+    "quantity": "2",
+}
 
 
 def a_world(tmp_path, *jobs, push=lambda job_id: 3, **more):
@@ -131,6 +152,73 @@ def test_the_row_is_polled_without_pictures_and_only_sent_when_it_changed(tmp_pa
         for none in (theirs.job_id, uuid4(), "hello"):
             answer = client.get(f"/api/jobs/{none}", headers=asks_as("client"))
             assert (answer.status_code, answer.json()) == (404, {"error": "Job not found"})
+
+
+class Paintings:
+    """The rows an in-painting begins with."""
+
+    def __init__(self, balance=100):
+        self.orders, self._balance = [], balance
+
+    def funds(self, member_id):
+        return Funds(self._balance, 0) if member_id == MEMBER else None
+
+    def write(self, job_id, order):
+        self.orders.append(order)
+        return OURS
+
+
+def paintings(tmp_path, rows):
+    return an_api(tmp_path, submit_modify=rows, imaging=PillowImaging(), push=lambda job_id: 1)
+
+
+def test_an_in_painting_is_ordered_for_the_token_s_member_or_whom_an_operator_names(tmp_path):
+    rows = Paintings()
+    with paintings(tmp_path, rows) as (client, _):
+        for role, named in (("member", None), ("member", MEMBER), ("operator", MEMBER)):
+            body = BODY | {"userId": str(named) if named else None}
+            answer = client.post("/api/modify/submit", json=body, headers=asks_as(role))
+            told = answer.json()
+            assert (answer.status_code, told["success"], told["totalImages"]) == (200, True, 2)
+            assert told["productionId"] == str(OURS)
+            assert sorted(told) == ["jobId", "message", "productionId", "success", "totalImages"]
+        for role, named in (("member", THEIRS), ("client", MEMBER)):
+            body = BODY | {"userId": str(named)}
+            answer = client.post("/api/modify/submit", json=body, headers=asks_as(role))
+            assert answer.status_code == 403
+    assert [order.user_id for order in rows.orders] == [MEMBER] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "says"),
+    [
+        ({"imageUrl": ""}, 400, "imageUrl is missing"),
+        ({"maskDataUrl": None}, 400, "maskDataUrl is missing"),
+        ({"attachId": None}, 400, "attachId is missing"),
+        ({"userId": None}, 400, "userId is missing"),
+        ({"userId": str(THEIRS)}, 404, "no member"),
+        ({"quantity": 11}, 400, "from 1 to 10"),
+        ({"maskDataUrl": "data:image/png;base64,AAAA"}, 400, "maskDataUrl cannot be used"),
+        ({"prompt": "a\0b"}, 400, "NUL"),
+        ({"prompt": "x" * 33 * 1024 * 1024}, 413, "bytes"),
+    ],
+)
+def test_an_in_painting_that_cannot_be_is_refused_in_the_body_s_error(tmp_path, change, status, says):
+    rows = Paintings()
+    with paintings(tmp_path, rows) as (client, _):
+        body = BODY | {"userId": str(MEMBER)} | change
+        answer = client.post("/api/modify/submit", json=body, headers=asks_as("operator"))
+        assert (answer.status_code, says in answer.json()["error"]) == (status, True)
+        not_json = client.post("/api/modify/submit", content=b"{", headers=asks_as("operator"))
+        assert not_json.status_code == 400
+    assert rows.orders == []
+
+
+def test_an_in_painting_that_cannot_be_paid_says_what_is_there(tmp_path):
+    with paintings(tmp_path, Paintings(balance=9)) as (client, _):
+        answer = client.post("/api/modify/submit", json=BODY, headers=asks_as("member"))
+    assert answer.status_code == 402
+    assert (answer.json()["requiredCredits"], answer.json()["availableCredits"]) == (10, 9)
 
 
 def test_what_is_not_built_says_what(tmp_path):

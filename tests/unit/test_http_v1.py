@@ -15,9 +15,8 @@ from quel.core.operations.ledger import LedgerLine
 from quel.core.operations.statistics import PayerStats
 from quel.core.operations.submit_job import EarlierSubmission
 from quel.http.v1.spans import read_since, read_span
-from tests.unit.http_world import AT, OURS, THEIRS, Jobs, Keys, a_job, an_api, asks_as
+from tests.unit.http_world import AT, MEMBER, OURS, THEIRS, Jobs, Keys, a_job, an_api, asks_as
 
-MEMBER = uuid4()
 ROW = {
     "job_type": "simple_general",
     "total_images": 2,

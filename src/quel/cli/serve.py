@@ -31,10 +31,11 @@ def new(
     name: Annotated[str, typer.Argument(help="Whose it is, as it stands in the operator log.")],
     role: Annotated[Role, typer.Option(help="What it lets its holder do.")],
     org: Annotated[UUID | None, typer.Option(help="The organization a client is held to.")] = None,
+    member: Annotated[UUID | None, typer.Option(help="The member a client orders in-paintings for.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print token and line as JSON.")] = False,
 ) -> None:
     """Make a token: printed once, with the line that belongs into the file QUEL_API_TOKENS_FILE names."""
-    made = make_token(name, role, org)
+    made = make_token(name, role, org, member)
     if as_json:
         show_json({"ok": True, "token": made.token, "line": made.line})
         return

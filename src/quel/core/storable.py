@@ -27,4 +27,8 @@ def why_not_storable(value: Any) -> str | None:
 
 def is_text(value: str) -> bool:
     """Whether a text column takes it: no NUL, and no half of a pair of surrogates."""
-    return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value

@@ -80,12 +80,9 @@ class GuardedRoute(APIRoute):
             _check_words(request, known)
             if not acts:
                 return await answer(request)
-            taken = GuardedRequest(request, wanted)
-            try:
-                await taken.take_body()
-                return await _one_of_few(api.acts, lambda: answer(taken))
-            finally:
-                await taken.close()
+            if wanted.most_bytes > MEGABYTE or (wanted.files and is_form(request)):
+                return await _one_of_few(api.large_bodies, lambda: _act(request, wanted, answer))
+            return await _act(request, wanted, answer)
 
         return guarded
 
@@ -119,18 +116,36 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
         yield from _query_names(other)
 
 
-async def _one_of_few(
-    acts: asyncio.Semaphore, answer: Callable[[], Coroutine[Any, Any, Response]]
+async def _act(
+    request: Request, wanted: Needs, answer: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
-    """Waits for its turn: an act holds two connections, and the pool has only so many."""
+    """Takes the body, and then waits for its turn: an act holds two of the few connections."""
+    taken = GuardedRequest(request, wanted)
     try:
-        await asyncio.wait_for(acts.acquire(), _ACT_WITHIN_S)
+        await taken.take_body()
+        acts: asyncio.Semaphore = request.app.state.api.acts
+        return await _one_of_few(acts, lambda: answer(taken))
+    finally:
+        await taken.close()
+
+
+async def _one_of_few(
+    few: asyncio.Semaphore, answer: Callable[[], Coroutine[Any, Any, Response]]
+) -> Response:
+    """Waits for its turn. Raises Problem (503) where that takes too long."""
+    try:
+        await asyncio.wait_for(few.acquire(), _ACT_WITHIN_S)
     except TimeoutError:
-        raise Problem(503, "Too many requests that change something are under way: try again.") from None
+        raise Problem(503, "Too many requests like this one are under way: try again.") from None
     try:
         return await answer()
     finally:
-        acts.release()
+        few.release()
+
+
+def is_form(request: Request) -> bool:
+    """Whether its body is a form with files."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 class GuardedRequest(Request):
@@ -138,7 +153,7 @@ class GuardedRequest(Request):
 
     def __init__(self, request: Request, wanted: Needs) -> None:
         self._wanted = wanted
-        self._is_form = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+        self._is_form = is_form(request)
         self.most_bytes = wanted.most_bytes
         within_s = _BODY_WITHIN_S
         if wanted.files and self._is_form:

@@ -19,9 +19,9 @@ class NewToken:
     line: str
 
 
-def make_token(name: str, role: Role, org_id: UUID | None) -> NewToken:
-    """A token of 256 random bits. Raises InvalidInput for a name or organization that does not fit."""
-    caller = caller_named(name, role, org_id)
+def make_token(name: str, role: Role, org_id: UUID | None, member_id: UUID | None = None) -> NewToken:
+    """A token of 256 random bits. Raises InvalidInput for a name or ids that do not fit."""
+    caller = caller_named(name, role, org_id, member_id)
     token = f"quel_{secrets.token_urlsafe(_BYTES)}"
     return NewToken(token, token_line(caller, token))
 

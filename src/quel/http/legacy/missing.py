@@ -8,13 +8,6 @@ from quel.http.problems import Problem
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
 
 
-@router.post("/api/modify/submit")
-@needs(ORDERS, legacy=True)
-def modify() -> None:
-    """In-painting."""
-    raise _missing("In-painting over HTTP")
-
-
 @router.post("/api/multiview/generate")
 @needs(ORDERS, legacy=True)
 def multiview() -> None:

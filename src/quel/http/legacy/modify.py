@@ -1,0 +1,86 @@
+"""POST /api/modify/submit: an in-painting is ordered, in the old server's words.
+
+Whose it is says the token: a client's own `member`. An operator, who is the product's back end and has its
+callers' names from itself, says it in the body as the old server's callers did.
+"""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse
+
+from quel.core.errors import Forbidden, InvalidInput, NotFound
+from quel.core.fetch_job import as_uuid
+from quel.core.operations.api_tokens import Caller, Role
+from quel.core.operations.submit_modify import NotEnoughCredits, read_modify_order
+from quel.http.guard import MEGABYTE, ORDERS, GuardedRoute, needs, read_json
+from quel.http.problems import Problem
+from quel.http.services import CallerOf, Services
+from quel.operations.submit_modify import submit_modify
+
+router = APIRouter(route_class=GuardedRoute)
+
+MOST_BYTES = 32 * MEGABYTE
+"""A mask, a reference and those of some layers, in base64."""
+
+_TEXT = {"type": "string"}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["imageUrl", "maskDataUrl", "attachId"],
+                    "properties": {
+                        **dict.fromkeys(("imageUrl", "maskDataUrl", "prompt", "userId"), _TEXT),
+                        "attachId": {"type": ["integer", "string"]},
+                        "layers": {"type": "array", "items": {"type": "object"}},
+                        "referenceImage": {"type": ["string", "null"]},
+                        "quantity": {"type": ["integer", "string"]},
+                        "originalProductionId": {"type": ["string", "null"]},
+                        "aspectRatio": {"type": ["string", "null"]},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/api/modify/submit", openapi_extra=_BODY)
+@needs(ORDERS, most_bytes=MOST_BYTES, legacy=True)
+def modify(request: Request, services: Services, caller: CallerOf) -> JSONResponse:
+    """Order an in-painting: a picture, strokes that mark where, and what is to be there."""
+    try:
+        body = read_json(request.scope["state"]["body"])
+        order = read_modify_order(body, _user(caller, body))
+        done = submit_modify(services, order)
+    except NotEnoughCredits as error:
+        told = {"requiredCredits": error.required, "availableCredits": error.available}
+        return JSONResponse({"error": str(error), **told}, 402)
+    except NotFound as error:
+        return JSONResponse({"error": str(error)}, 404)
+    except InvalidInput as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except Problem as problem:
+        return JSONResponse({"error": problem.detail}, 400)
+    return JSONResponse(
+        {
+            "success": True,
+            "jobId": str(done.job_id),
+            "productionId": str(done.production_id),
+            "message": "Modify job submitted successfully",
+            "totalImages": done.total_images,
+        }
+    )
+
+
+def _user(caller: Caller, body: object) -> UUID | None:
+    """Whose order it is. Raises Forbidden for a client whose token names no member, or another one."""
+    named = as_uuid(body.get("userId")) if isinstance(body, dict) else None
+    if caller.role is not Role.CLIENT:
+        return named
+    if caller.member_id is None or named not in (None, caller.member_id):
+        raise Forbidden("This token orders in-paintings for the member of its line alone (member=UUID).")
+    return caller.member_id
