@@ -34,9 +34,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Five at once on two cores: most of the time goes into waiting for quel's own processes.
+# Five files at once on two cores: most of the time goes into waiting for quel's own processes.
 test: lint
-	$(BIN)/python -m pytest -n 5 --dist loadgroup
+	$(BIN)/python -m pytest -n 5 --dist loadfile
 
 # Death points and a seeded soak under kills, restarts and faults; takes minutes.
 chaos: $(READY)

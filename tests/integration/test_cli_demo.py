@@ -127,7 +127,7 @@ def test_it_stays_when_that_is_asked_until_it_is_told_to_go(tmp_path):
         until(lambda: "It stays until Ctrl-C" in (tmp_path / "said").read_text(), "the demo has run")
         settings = run_command({"TMPDIR": str(tmp_path)}, "sandbox", "env", "--json")
         listed = run_quel(json.loads(settings.stdout), "jobs", "--status", "completed", "--json")
-        assert len(json.loads(listed.stdout)) == 9
+        assert len(json.loads(listed.stdout)) == 10
         assert run_command({"TMPDIR": str(tmp_path)}, "sandbox", "down").returncode == 0
         running.wait(PATIENCE_S)
     assert list(tmp_path.glob("quel-*")) == []

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import httpx
 from deploy.manifests import Manifest
@@ -15,8 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from promql_parser import Matcher, MatchOp, VectorSelector
 
+from quel.sandbox.processes import QuelProcess
 from quel.sandbox.servers.ports import free_port
-from tests.integration.harness import Pipeline
+from tests.integration.harness import Pipeline, until
 from tests.rehearsal.life import NOT_PROVOKED, OF_COMFYUI, SETTINGS, live
 
 PATIENCE_S = 40.0  # of a scrape, and of the look at what waits every ten seconds
@@ -52,11 +54,27 @@ def unanswered(wanted: Mapping[str, VectorSelector], told: Sequence[Sample]) -> 
     return [text for text, selector in wanted.items() if not finds(selector, told)]
 
 
-def test_every_query_asks_for_something_that_is_told(pipeline: Pipeline, alert_rule: Manifest) -> None:
-    working, ticking = free_port(), free_port()
+def test_every_query_asks_for_something_that_is_told(
+    pipeline: Pipeline, alert_rule: Manifest, tmp_path: Path
+) -> None:
+    working, ticking, asked, serving = (free_port() for _ in range(4))
     pipeline.workers(QUEL_HTTP_PORT=working, **SETTINGS)
     pipeline.scheduler(QUEL_HTTP_PORT=ticking)
-    live(pipeline.studio, pipeline.world.gemini)
+    environment = pipeline.environment(QUEL_HTTP_PORT=serving, QUEL_API_PORT=asked)
+    with QuelProcess(["quel", "serve"], environment, tmp_path / "serve.log"):
+        live(pipeline.studio, pipeline.world.gemini)
+        until(lambda: is_served(asked), "quel serve answers")
+        assert_all_told(alert_rule, working, ticking, serving)
+
+
+def is_served(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health").is_success
+    except httpx.TransportError:
+        return False
+
+
+def assert_all_told(alert_rule: Manifest, *ports: int) -> None:
     wanted = {
         str(selector): selector
         for expression in expressions(alert_rule)
@@ -66,6 +84,6 @@ def test_every_query_asks_for_something_that_is_told(pipeline: Pipeline, alert_r
     assert len(wanted) > 30
 
     deadline = time.monotonic() + PATIENCE_S
-    while left := unanswered(wanted, scrape(working, ticking)):
+    while left := unanswered(wanted, scrape(*ports)):
         assert time.monotonic() < deadline, left
         time.sleep(0.5)

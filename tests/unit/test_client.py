@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import fields, is_dataclass
-from types import NoneType, UnionType
+from types import NoneType, SimpleNamespace, UnionType
 from typing import get_args, get_origin, get_type_hints
 from uuid import uuid4
 
@@ -128,14 +128,14 @@ def through(api, seen=None, failing=()):
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch):
-    """How long was waited, which nobody does here."""
+    """How long the client waited, which it does not do here; other threads of the process go on sleeping."""
     passed: list[float] = []
-    monkeypatch.setattr("quel.client.clients.time.sleep", passed.append)
 
     async def sleep(seconds):
         passed.append(seconds)
 
-    monkeypatch.setattr("quel.client.clients.anyio.sleep", sleep)
+    monkeypatch.setattr("quel.client.clients.time", SimpleNamespace(sleep=passed.append))
+    monkeypatch.setattr("quel.client.clients.anyio", SimpleNamespace(sleep=sleep))
     return passed
 
 

@@ -15,9 +15,11 @@ from quel.adapters import postgres
 from quel.adapters.postgres.operations import backfill_paths
 from quel.adapters.postgres.operations.bulk import BulkRows
 from quel.adapters.postgres.operations.job_list import JobListRows
+from quel.adapters.postgres.operations.ledger import LedgerRows
 from quel.core.job import JobStatus
 from quel.core.operations.bulk import BulkAction, BulkOrder
 from quel.core.operations.job_list import JobFilter, Place
+from quel.core.operations.ledger import LedgerPlace
 from tests.unit.sql_columns import TABLES, unknown_names
 
 NOW, ID = datetime.now(UTC), UUID(int=1)
@@ -76,6 +78,9 @@ def statements() -> Iterator[tuple[str, str]]:
         JobListRows(written, "fashion").jobs(chosen, most=9, after=Place(NOW, ID))  # type: ignore[arg-type]
     for order in ORDERS:
         BulkRows(written, "fashion", fall_back=True).meant(order)  # type: ignore[arg-type]
+    for is_organization in (True, False):
+        place = LedgerPlace(NOW, ID)
+        LedgerRows(written).page(ID, is_organization=is_organization, most=9, after=place)  # type: ignore[arg-type]
     yield from ((f"filtered:{n}", sql) for n, sql in enumerate(written.statements))
 
 
@@ -111,6 +116,7 @@ def test_a_statement_is_written_where_it_is_looked_at():
         "operations/backlog:ping",  # names no table
         "operations/bulk:meant",  # above
         "operations/job_list:jobs",  # above
+        "operations/ledger:page",  # above
     }
     rooms = functions_with_a_statement(Path(postgres.__path__[0]))
     assert {found for found in rooms if not found.startswith("schema/")} == built
