@@ -116,7 +116,6 @@ def test_a_statement_is_written_where_it_is_looked_at():
         "operations/backlog:ping",  # names no table
         "operations/bulk:meant",  # above
         "operations/job_list:jobs",  # above
-        "operations/ledger:page",  # above
     }
     rooms = functions_with_a_statement(Path(postgres.__path__[0]))
     assert {found for found in rooms if not found.startswith("schema/")} == built
