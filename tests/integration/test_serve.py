@@ -1,5 +1,7 @@
 """`quel serve` as a process: every route's guard, the old loop, orders through kills, streams."""
 
+import base64
+import io
 import json
 import socket
 import threading
@@ -11,6 +13,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from PIL import Image
 
 from quel.core.operations.api_tokens import Role
 from quel.operations.api_tokens import make_token
@@ -33,6 +36,7 @@ class Api:
         self.tokens = {
             "viewer": make_token("watcher", Role.VIEWER, None),
             "client": make_token("studio", Role.CLIENT, self.org),
+            "member": make_token("painter", Role.CLIENT, self.org, self.member),
             "operator": make_token("ops", Role.OPERATOR, None),
         }
         self.file = folder / "tokens"
@@ -184,6 +188,57 @@ def test_the_old_front_end_s_loop_finds_its_end(api, pipeline):
     assert [line["amount"] for line in booked] == [-5]
     for path in ("stats?since=1h", "queues", "quota", "workers", "pauses", "checks"):
         assert api.ask("GET", f"/api/v1/{path}", "viewer").status_code == 200, path
+
+
+def test_in_paintings_and_turn_arounds_are_ordered_and_made(api, pipeline):
+    pipeline.workers()
+    photograph = pipeline.world.photograph("coffee.png")
+    encoded = base64.b64encode(photograph).decode()
+    original = api.studio.photograph("coffee.png")
+    address = f"{pipeline.world.storage.url}/storage/v1/object/public/attachments/x.png"
+    mask = io.BytesIO()
+    strokes = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    strokes.paste((255, 0, 0, 255), (8, 8, 24, 24))
+    strokes.save(mask, "PNG")
+    painting = {
+        "imageUrl": address,
+        "maskDataUrl": f"data:image/png;base64,{base64.b64encode(mask.getvalue()).decode()}",
+        "prompt": "a hat",
+        "attachId": original,
+        "quantity": 1,
+    }
+    ordered = api.ask("POST", "/api/modify/submit", "member", json=painting).json()
+    assert ordered["success"], ordered
+    views = {
+        "sourceImage": encoded,
+        "referenceImages": [{"image": encoded, "angle": 90, "description": "from the right"}],
+        "angles": [0, 90],
+    }
+    told = api.ask("POST", "/api/multiview/generate", "member", json=views)
+    assert told.status_code == 200, told.text
+    made = told.json()
+    assert (made["success"], made["totalImages"], made["creditsUsed"]) == (True, 2, 5)
+    assert [(each["angle"], each["angleLabel"]) for each in made["generatedImages"]] == [
+        (0, "Front"),
+        (90, "Right"),
+    ]
+    assert made["creditsRemaining"] == 10_000 - 5
+    for each in made["generatedImages"]:
+        assert httpx.get(each["imageUrl"]).headers["content-type"] == "image/webp"
+    row = until(lambda: ended(api, ordered["jobId"]), "the in-painting ends")
+    assert (row["job_status"], row["completed_images"]) == ("completed", 1)
+    asked = api.ask("GET", "/api/multiview/check-credits?angleCount=4", "member").json()
+    assert (asked["creditSource"], asked["requiredCredits"], asked["canGenerate"]) == (
+        "organization",
+        15,
+        True,
+    )
+
+
+def ended(api, job):
+    """A job's row as it is polled, once it has ended."""
+    row = api.ask("GET", f"/api/jobs/{job}", "operator").json()
+    return row if row["completed_at"] else None
 
 
 def test_twenty_keys_make_twenty_jobs_whatever_is_killed_between(api):

@@ -1,16 +1,18 @@
 """The HTTP API over the neighbours a test gives, with a caller of each role."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 from fastapi.testclient import TestClient
 
+from quel.core.credits import Organization
 from quel.core.job import JobStatus
 from quel.core.operations.api_tokens import Role
 from quel.core.operations.job_list import JobView
 from quel.core.operations.rate_limit import Allowance
+from quel.core.operations.submit_job import EarlierSubmission
 from quel.http.app import make_app
 from quel.http.serving import make_api
 from quel.operations.api_tokens import make_token
@@ -74,6 +76,54 @@ class Keys:
 
     def cancel(self, job_id):
         self.cancelled.append(job_id)
+
+
+class Submitted:
+    """New jobs, and the keys they came with."""
+
+    def __init__(self, credits=100, status="active"):
+        self.written, self.keys = [], {}
+        self._org = Organization(OURS, status, credits, MEMBER)
+
+    def earlier(self, key):
+        return self.keys.get((key.holder, key.key))
+
+    def accounts(self, org_id, member_ids):
+        return (self._org if org_id == OURS else None), {MEMBER: 100}
+
+    def unknown_payers(self, member_id, org_id):
+        return [f"member {member_id}"] if member_id not in (None, MEMBER) else []
+
+    def write(self, job_id, row, uploads, *, member_id, org_id, callback_url, key, facts):
+        self.written.append((row, dict(uploads), org_id))
+        if key is not None:
+            told = EarlierSubmission(key.body_sha256, job_id, AT, facts)
+            self.keys[key.holder, key.key] = told
+        return AT
+
+
+class Log:
+    """The operator log."""
+
+    def __init__(self):
+        self.acts = []
+
+    def during(self, actor, verb, job_ids, told):
+        self.acts.append((actor.name, actor.channel, verb, actor.request_id))
+        return nullcontext()
+
+    def write(self, actor, verb, job_ids, told, *, outcome, detail):
+        self.acts.append((outcome, detail))
+
+
+class Bucket:
+    """What was uploaded."""
+
+    def __init__(self):
+        self.objects = []
+
+    def write_upload(self, path, data, mime_type):
+        self.objects.append((data, mime_type))
 
 
 def asks_as(name):

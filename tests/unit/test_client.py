@@ -17,8 +17,8 @@ from quel.http.app import make_app
 from quel.http.serving import make_api
 from quel.operations.services import OperatorServices
 from quel.settings import read_settings
-from tests.unit.http_world import TOKENS, Jobs, Keys, a_job, an_api
-from tests.unit.test_http_v1 import ROW, Bucket, Listed, Submitted, orders
+from tests.unit.http_world import TOKENS, Bucket, Jobs, Keys, Submitted, a_job, an_api
+from tests.unit.test_http_v1 import ROW, Listed, orders
 
 JOB = uuid4()
 QUERY = dict.fromkeys(

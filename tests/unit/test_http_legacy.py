@@ -2,6 +2,7 @@
 
 import base64
 import io
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,22 @@ from quel.adapters.imaging import PillowImaging
 from quel.adapters.postgres.operations.submit_modify import Funds
 from quel.core.errors import ServiceUnavailable
 from quel.core.job import JobStatus
-from tests.unit.http_world import MEMBER, OURS, THEIRS, Jobs, Keys, a_job, an_api, asks_as
+from quel.core.operations.job_page import JobFacts
+from quel.core.operations.job_progress import JobProgress
+from quel.http.legacy import multiview
+from tests.unit.http_world import (
+    MEMBER,
+    OURS,
+    THEIRS,
+    Bucket,
+    Jobs,
+    Keys,
+    Log,
+    Submitted,
+    a_job,
+    an_api,
+    asks_as,
+)
 
 
 def a_mask():
@@ -219,6 +235,87 @@ def test_an_in_painting_that_cannot_be_paid_says_what_is_there(tmp_path):
         answer = client.post("/api/modify/submit", json=BODY, headers=asks_as("member"))
     assert answer.status_code == 402
     assert (answer.json()["requiredCredits"], answer.json()["availableCredits"]) == (10, 9)
+
+
+VIEWS = {"sourceImage": a_mask(), "angles": [0, 90], "originalPrompt": "linen"}
+
+
+def views(tmp_path, rows, **more):
+    """A turn-around's neighbours; its job never ends here."""
+    settings = {"DATABASE_URL": "postgresql://h/d", "SUPABASE_URL": "http://s", "SUPABASE_SERVICE_KEY": "k"}
+    given = {"submit_job": rows, "submit_modify": Paintings(), "action_log": Log(), "storage": Bucket()}
+    given |= {"push": lambda job_id: 1, "ping_redis": lambda: None} | more
+    return an_api(tmp_path, environment=settings, **given)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"sourceImage": ""}, "IMAGE_REQUIRED"),
+        ({"sourceImage": "no base64!"}, "INVALID_REQUEST"),
+        ({"userId": None}, "UNAUTHORIZED"),
+        ({"userId": str(THEIRS)}, "UNAUTHORIZED"),
+        ({"angles": [360]}, "INVALID_ANGLE"),
+        ({"angles": ["front"]}, "INVALID_ANGLE"),
+        ({"angles": 90}, "INVALID_ANGLE"),
+        ({"category": "cars"}, "INVALID_CATEGORY"),
+        ({"referenceImages": [{"image": a_mask(), "angle": n} for n in range(4)]}, "INVALID_REQUEST"),
+        ({"referenceImages": [{"image": "AAAA", "angle": 90}]}, "INVALID_REQUEST"),
+        ({"referenceImages": ["x"]}, "INVALID_REQUEST"),
+        ({"angles": list(range(1, 60))}, "INSUFFICIENT_CREDITS"),
+        ({"angles": list(range(1, 200))}, "INVALID_REQUEST"),
+    ],
+)
+def test_a_turn_around_that_cannot_be_is_refused_by_the_old_codes(tmp_path, change, code):
+    rows = Submitted()
+    with views(tmp_path, rows) as (client, _):
+        body = VIEWS | {"userId": str(MEMBER)} | change
+        answer = client.post("/api/multiview/generate", json=body, headers=asks_as("operator"))
+        assert (answer.status_code, answer.json().get("errorCode")) == (200, code), answer.text
+        assert answer.json()["success"] is False
+    assert rows.written == []
+
+
+def test_a_turn_around_that_takes_too_long_is_polled(tmp_path, monkeypatch):
+    monkeypatch.setattr(multiview, "WAIT_S", 0.05)
+    rows = Submitted()
+    job = a_job()
+    progress = JobProgress(job.job_id, OURS, "multiview", "processing", 0, 0, 2, (), False)
+    page = JobFacts(job.view, None, MEMBER, OURS, None, None, None, (), (), (), ())
+    brake = SimpleNamespace(notes=dict)
+    quota = SimpleNamespace(state=dict, blocked_for_s=lambda: 0.0)
+    neighbours = {
+        "job_progress": SimpleNamespace(of=lambda job_ids: [progress]),
+        "job_page": SimpleNamespace(read=lambda job_id, prompts: page),
+    }
+    with views(tmp_path, rows, pause=brake, quota=quota, **neighbours) as (client, _):
+        body = VIEWS | {"referenceImages": [{"image": a_mask(), "angle": 90}]}
+        answer = client.post("/api/multiview/generate", json=body, headers=asks_as("member"))
+        assert (answer.status_code, answer.json()["success"]) == (202, True)
+        assert client.post("/api/multiview/generate", json=body, headers=asks_as("client")).status_code == 403
+    ((row, uploads, org),) = rows.written
+    assert (list(uploads), org, row["total_images"]) == (["reference-90.png"], OURS, 2)
+    assert row["job_input_data"]["referenceImages"] == [{"attachId": "reference-90.png", "angle": 90}]
+
+
+def test_what_a_turn_around_costs_is_told_before(tmp_path):
+    with views(tmp_path, Submitted(credits=33)) as (client, _):
+
+        def ask(role, query):
+            return client.get(f"/api/multiview/check-credits?{query}", headers=asks_as(role)).json()
+
+        personal = ask("operator", f"userId={MEMBER}")
+        assert (personal["requiredCredits"], personal["requestedAngles"], personal["canGenerate"]) == (
+            35,
+            8,
+            True,
+        )
+        assert (personal["creditSource"], personal["maxAngles"]) == ("personal", 21)
+        assert "orgCredits" not in personal
+        paid = ask("member", "angleCount=8")
+        assert (paid["creditSource"], paid["orgCredits"], paid["canGenerate"]) == ("organization", 33, False)
+        assert ask("operator", f"userId={MEMBER}&angleCount=400")["errorCode"] == "INVALID_REQUEST"
+        assert ask("operator", "angleCount=4")["errorCode"] == "UNAUTHORIZED"
 
 
 def test_what_is_not_built_says_what(tmp_path):

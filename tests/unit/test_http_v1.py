@@ -7,15 +7,26 @@ from uuid import uuid4
 
 import pytest
 
-from quel.core.credits import Organization
 from quel.core.errors import InvalidInput
 from quel.core.job import JobStatus
 from quel.core.operations.job_page import JobFacts
 from quel.core.operations.ledger import LedgerLine
 from quel.core.operations.statistics import PayerStats
-from quel.core.operations.submit_job import EarlierSubmission
 from quel.http.v1.spans import read_since, read_span
-from tests.unit.http_world import AT, MEMBER, OURS, THEIRS, Jobs, Keys, a_job, an_api, asks_as
+from tests.unit.http_world import (
+    AT,
+    MEMBER,
+    OURS,
+    THEIRS,
+    Bucket,
+    Jobs,
+    Keys,
+    Log,
+    Submitted,
+    a_job,
+    an_api,
+    asks_as,
+)
 
 ROW = {
     "job_type": "simple_general",
@@ -143,56 +154,6 @@ def test_cancel_and_retry_say_why_not_and_who_may_not(tmp_path):
             answer = act(running.job_id, "retry", json=wrong)
             assert answer.status_code == 422, wrong
             assert answer.json()["errors"][0]["pointer"].startswith("")
-
-
-class Submitted:
-    """New jobs, and the keys they came with."""
-
-    def __init__(self, credits=100, status="active"):
-        self.written, self.keys = [], {}
-        self._org = Organization(OURS, status, credits, MEMBER)
-
-    def earlier(self, key):
-        return self.keys.get((key.holder, key.key))
-
-    def accounts(self, org_id, member_ids):
-        return (self._org if org_id == OURS else None), {MEMBER: 100}
-
-    def unknown_payers(self, member_id, org_id):
-        return [f"member {member_id}"] if member_id not in (None, MEMBER) else []
-
-    def write(self, job_id, row, uploads, *, member_id, org_id, callback_url, key, facts):
-        self.written.append((row, dict(uploads), org_id))
-        if key is not None:
-            told = EarlierSubmission(key.body_sha256, job_id, AT, facts)
-            self.keys[key.holder, key.key] = told
-        return AT
-
-
-class Log:
-    """The operator log."""
-
-    def __init__(self):
-        self.acts = []
-
-    def during(self, actor, verb, job_ids, told):
-        from contextlib import nullcontext
-
-        self.acts.append((actor.name, actor.channel, verb, actor.request_id))
-        return nullcontext()
-
-    def write(self, actor, verb, job_ids, told, *, outcome, detail):
-        self.acts.append((outcome, detail))
-
-
-class Bucket:
-    """What was uploaded."""
-
-    def __init__(self):
-        self.objects = []
-
-    def write_upload(self, path, data, mime_type):
-        self.objects.append((data, mime_type))
 
 
 def orders(tmp_path, rows, **more):

@@ -23,6 +23,7 @@ from quel.http.problems import Problem
 from quel.http.services import Api
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+T = TypeVar("T")
 
 MEGABYTE = 1024 * 1024
 LOOKS = frozenset({Role.VIEWER, Role.OPERATOR})
@@ -40,21 +41,30 @@ _FILES_SUPPORTED = 14
 
 @dataclass(frozen=True)
 class Needs:
-    """Who may call a route, and how large its body may be; `files` lets it be multipart as well."""
+    """Who may call a route, and how large its body may be; `files` lets it be multipart as well.
+
+    `waits`: it answers long after its act, and takes its turn for that alone (`in_turn`).
+    """
 
     roles: frozenset[Role]
     most_bytes: int = MEGABYTE
     files: bool = False
     legacy: bool = False
+    waits: bool = False
 
 
 def needs(
-    roles: frozenset[Role], *, most_bytes: int = MEGABYTE, files: bool = False, legacy: bool = False
+    roles: frozenset[Role],
+    *,
+    most_bytes: int = MEGABYTE,
+    files: bool = False,
+    legacy: bool = False,
+    waits: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declares what a route needs; stands below the decorator that makes the route."""
 
     def declared(endpoint: Endpoint) -> Endpoint:
-        endpoint.needs = Needs(roles, most_bytes, files, legacy)  # type: ignore[attr-defined]
+        endpoint.needs = Needs(roles, most_bytes, files, legacy, waits)  # type: ignore[attr-defined]
         return endpoint
 
     return declared
@@ -80,8 +90,10 @@ class GuardedRoute(APIRoute):
             _check_words(request, known)
             if not acts:
                 return await answer(request)
+            if wanted.waits:
+                return await _take_and_answer(request, wanted, answer)
             if wanted.most_bytes > MEGABYTE or (wanted.files and is_form(request)):
-                return await _one_of_few(api.large_bodies, lambda: _act(request, wanted, answer))
+                return await in_turn(api.large_bodies, lambda: _act(request, wanted, answer))
             return await _act(request, wanted, answer)
 
         return guarded
@@ -124,21 +136,28 @@ async def _act(
     try:
         await taken.take_body()
         acts: asyncio.Semaphore = request.app.state.api.acts
-        return await _one_of_few(acts, lambda: answer(taken))
+        return await in_turn(acts, lambda: answer(taken))
     finally:
         await taken.close()
 
 
-async def _one_of_few(
-    few: asyncio.Semaphore, answer: Callable[[], Coroutine[Any, Any, Response]]
+async def _take_and_answer(
+    request: Request, wanted: Needs, answer: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
-    """Waits for its turn. Raises Problem (503) where that takes too long."""
+    """Takes the body in its turn, and answers whenever the route does."""
+    taken = GuardedRequest(request, wanted)
+    await in_turn(request.app.state.api.large_bodies, taken.take_body)
+    return await answer(taken)
+
+
+async def in_turn(few: asyncio.Semaphore, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What `work` gives, once it is its turn. Raises Problem (503) where that takes too long."""
     try:
         await asyncio.wait_for(few.acquire(), _ACT_WITHIN_S)
     except TimeoutError:
         raise Problem(503, "Too many requests like this one are under way: try again.") from None
     try:
-        return await answer()
+        return await work()
     finally:
         few.release()
 

@@ -60,8 +60,9 @@ def callback_url_of(services: OperatorServices, job: NewJob) -> str | None:
 def check_payer(services: OperatorServices, job: NewJob, *, only_org: bool) -> None:
     """Raises Unpayable where nobody can pay for a job that may be run; `only_org`: no member may instead.
 
-    Raises SettingsError, ServiceUnavailable, DatabaseError.
+    Raises NotFound for a payer without a row, SettingsError, ServiceUnavailable, DatabaseError.
     """
+    _check_known(services, job)
     user_id = as_uuid(user_id_of(job.row["job_input_data"]))
     asked = [each for each in (job.member_id, user_id) if each is not None]
     organization, members = services.submit_job.accounts(job.org_id, asked)
@@ -70,6 +71,12 @@ def check_payer(services: OperatorServices, job: NewJob, *, only_org: bool) -> N
     decision = decide(_as_facts(job, organization, members), services.rules.intake)
     if isinstance(decision, Refuse) and decision.code in _PAYER_CODES:
         raise Unpayable(decision.reason, code=decision.code)
+
+
+def _check_known(services: OperatorServices, job: NewJob) -> None:
+    unknown = services.submit_job.unknown_payers(job.member_id, job.org_id)
+    if unknown:
+        raise NotFound(f"There is no {' and no '.join(unknown)}.")
 
 
 def _as_facts(job: NewJob, organization: Organization | None, members: Mapping[UUID, int]) -> JobFacts:
@@ -125,9 +132,7 @@ def submit_job(
         raise InvalidInput(f"No picture was given for {', '.join(missing)}.")
     callback_url = callback_url_of(services, job)
     services.settings.require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
-    unknown = services.submit_job.unknown_payers(job.member_id, job.org_id)
-    if unknown:
-        raise NotFound(f"There is no {' and no '.join(unknown)}.")
+    _check_known(services, job)
     services.ping_redis()  # while there is nothing to take back
     uploads = {name: _upload(services, picture) for name, picture in pictures.items()}
     job_id, told = uuid4(), facts or {}

@@ -4,13 +4,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from quel.http.description import PROBLEM
-from quel.http.legacy import cancel, enqueue, missing, modify, status
+from quel.http.legacy import cancel, enqueue, missing, modify, multiview, status
 
 router = APIRouter(
     tags=["legacy"],
     responses={"default": {"description": "It was not done.", "content": PROBLEM | {"application/json": {}}}},
 )
-for each in (enqueue, cancel, status, modify, missing):
+for each in (enqueue, cancel, status, modify, multiview, missing):
     router.include_router(each.router)
 
 

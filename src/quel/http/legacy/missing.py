@@ -2,24 +2,10 @@
 
 from fastapi import APIRouter
 
-from quel.http.guard import ORDERS, OWN, GuardedRoute, needs
+from quel.http.guard import ORDERS, GuardedRoute, needs
 from quel.http.problems import Problem
 
 router = APIRouter(route_class=GuardedRoute, include_in_schema=False)
-
-
-@router.post("/api/multiview/generate")
-@needs(ORDERS, legacy=True)
-def multiview() -> None:
-    """Views from all sides."""
-    raise _missing("Multiview over HTTP")
-
-
-@router.get("/api/multiview/check-credits")
-@needs(OWN, legacy=True)
-def check_credits() -> None:
-    """What views from all sides would cost."""
-    raise _missing("Asking what a multiview costs")
 
 
 @router.post("/enqueue-video")

@@ -4,16 +4,13 @@ Whose it is says the token: a client's own `member`. An operator, who is the pro
 callers' names from itself, says it in the body as the old server's callers did.
 """
 
-from uuid import UUID
-
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from quel.core.errors import Forbidden, InvalidInput, NotFound
-from quel.core.fetch_job import as_uuid
-from quel.core.operations.api_tokens import Caller, Role
+from quel.core.errors import InvalidInput, NotFound
 from quel.core.operations.submit_modify import NotEnoughCredits, read_modify_order
 from quel.http.guard import MEGABYTE, ORDERS, GuardedRoute, needs, read_json
+from quel.http.legacy.user import user_of
 from quel.http.problems import Problem
 from quel.http.services import CallerOf, Services
 from quel.operations.submit_modify import submit_modify
@@ -54,7 +51,8 @@ def modify(request: Request, services: Services, caller: CallerOf) -> JSONRespon
     """Order an in-painting: a picture, strokes that mark where, and what is to be there."""
     try:
         body = read_json(request.scope["state"]["body"])
-        order = read_modify_order(body, _user(caller, body))
+        user = user_of(caller, body.get("userId") if isinstance(body, dict) else None)
+        order = read_modify_order(body, user)
         done = submit_modify(services, order)
     except NotEnoughCredits as error:
         told = {"requiredCredits": error.required, "availableCredits": error.available}
@@ -74,13 +72,3 @@ def modify(request: Request, services: Services, caller: CallerOf) -> JSONRespon
             "totalImages": done.total_images,
         }
     )
-
-
-def _user(caller: Caller, body: object) -> UUID | None:
-    """Whose order it is. Raises Forbidden for a client whose token names no member, or another one."""
-    named = as_uuid(body.get("userId")) if isinstance(body, dict) else None
-    if caller.role is not Role.CLIENT:
-        return named
-    if caller.member_id is None or named not in (None, caller.member_id):
-        raise Forbidden("This token orders in-paintings for the member of its line alone (member=UUID).")
-    return caller.member_id
