@@ -26,6 +26,12 @@ def largest_peak_bytes(root: int) -> int:
     return max(_peak_bytes(pid) for pid in _family(_processes(), {root}))
 
 
+def resident_mb(pid: int) -> float:
+    """The resident memory of one process now, in megabytes."""
+    lines = (_PROC / str(pid) / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
 def _processes() -> dict[int, _Status]:
     found = {}
     for directory in _PROC.iterdir():

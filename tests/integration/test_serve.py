@@ -47,7 +47,12 @@ class Api:
 
     def start(self, **settings):
         """Starts the process, and waits until it answers."""
-        place = {"QUEL_API_PORT": self.port, "QUEL_API_TOKENS_FILE": self.file, "QUEL_API_RATE": 1_000_000}
+        place = {
+            "GEMINI_API_KEY": "",
+            "QUEL_API_PORT": self.port,
+            "QUEL_API_TOKENS_FILE": self.file,
+            "QUEL_API_RATE": 1_000_000,
+        }
         environment = self.pipeline.environment(**place | settings)
         self.process = QuelProcess(["quel", "serve"], environment, self.log).start()
         until(self.answers, "quel serve answers")
@@ -186,8 +191,11 @@ def test_the_old_front_end_s_loop_finds_its_end(api, pipeline):
     assert [(each["payer_id"], each["credits"]) for each in figures] == [(str(api.org), 5)]
     booked = api.ask("GET", "/api/v1/ledger").json()["items"]
     assert [line["amount"] for line in booked] == [-5]
-    for path in ("stats?since=1h", "queues", "quota", "workers", "pauses", "checks"):
+    for path in ("stats?since=1h", "queues", "quota", "workers", "pauses"):
         assert api.ask("GET", f"/api/v1/{path}", "viewer").status_code == 200, path
+    checks = api.ask("GET", "/api/v1/checks", "viewer").json()["items"]
+    assert [each for each in checks if each["state"] == "trouble" and each["check"] == "Settings"] == []
+    assert {"PostgreSQL", "Redis", "Workers"} <= {each["check"] for each in checks}
 
 
 def test_in_paintings_and_turn_arounds_are_ordered_and_made(api, pipeline):

@@ -1,6 +1,7 @@
 """What stands before every route: tokens, roles, rates, parameters, bodies; and what every answer has."""
 
 import re
+import socket
 
 import pytest
 
@@ -10,8 +11,10 @@ from quel.core.operations.rate_limit import Allowance
 from quel.core.storable import why_not_storable
 from quel.http import auth, limits
 from quel.http.problems import Problem
+from quel.http.serving import listen, serve
 from quel.observe.events import hearing
 from quel.operations.api_tokens import make_token
+from quel.sandbox.servers.ports import free_port
 from quel.settings import read_settings
 from tests.unit.http_world import OURS, TOKENS, Jobs, Rate, a_job, an_api, asks_as
 
@@ -193,8 +196,6 @@ def test_pages_of_listed_origins_may_ask(tmp_path):
 
 
 def test_it_does_not_start_where_others_reach_it_without_tokens(tmp_path):
-    from quel.http.serving import serve
-
     for host in ("0.0.0.0", "::", "10.0.0.7", "quel.internal"):
         settings = read_settings({"QUEL_API_HOST": host, "DATABASE_URL": "postgresql://u@localhost/x"})
         with pytest.raises(SettingsError, match="QUEL_API_TOKENS_FILE must be set"):
@@ -221,3 +222,17 @@ def test_a_body_that_comes_too_slowly_is_given_up(monkeypatch):
     with pytest.raises(Problem) as told:
         anyio.run(take)
     assert told.value.status_code == 408
+
+
+def test_small_answers_are_sent_at_once():
+    listeners = listen("localhost", free_port())
+    try:
+        assert listeners
+        assert all(each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in listeners)
+    finally:
+        for each in listeners:
+            each.close()
+    taken = listen("127.0.0.1", port := free_port())
+    with pytest.raises(SettingsError, match="cannot be listened at"):
+        listen("127.0.0.1", port)
+    taken[0].close()

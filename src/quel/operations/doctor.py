@@ -42,15 +42,16 @@ _AWAY = "Does it run, and is its address right?"
 _GEMINI_KEY = "GEMINI_API_KEY"
 
 
-def examine(services: OperatorServices, *, probe: bool = True) -> Iterator[Finding]:
+def examine(services: OperatorServices, *, probe: bool = True, provider: bool = True) -> Iterator[Finding]:
     """Every check in order, the settings first. Raises nothing that a neighbour does, waits for none long.
 
-    With `probe` one small object is put into the bucket and removed again; no image is made. Raises
-    SettingsError where settings name a path that does not exist.
+    With `probe` one small object is put into the bucket and removed again; no image is made. `provider` False
+    is for a process that has no key of the provider's. Raises SettingsError where settings name a path that
+    does not exist.
     """
     _check_paths(services)
     checks: tuple[tuple[str, Callable[[OperatorServices], Iterator[Finding]]], ...] = (
-        (doctor.SETTINGS, _settings),
+        (doctor.SETTINGS, _settings if provider else _settings_without_provider),
         ("Defaults", _defaults),
         ("PostgreSQL", _postgres),
         ("Redis", _redis),
@@ -68,7 +69,8 @@ def examine(services: OperatorServices, *, probe: bool = True) -> Iterator[Findi
         ("Sweep", _sweep),
         ("Jobs left alone", _left_alone),
     )
-    asked = {check: _asking(check, services, ask) for check, ask in checks if probe or ask is not _storage}
+    left_out = {*(() if probe else (_storage,)), *(() if provider else (_gemini,))}
+    asked = {check: _asking(check, services, ask) for check, ask in checks if ask not in left_out}
     for check, findings in within_deadline(asked):
         if findings is None:
             yield trouble(check, f"It gave no answer within {DEADLINE_S:.0f} s. {_AWAY}")
@@ -118,8 +120,15 @@ def _settings(services: OperatorServices) -> Iterator[Finding]:
     yield ok(doctor.SETTINGS, "every one that is required is there")
 
 
+def _settings_without_provider(services: OperatorServices) -> Iterator[Finding]:
+    services.settings.require(*(name for name in REQUIRED if name != _GEMINI_KEY))
+    yield ok(doctor.SETTINGS, "every one that this process needs is there")
+
+
 def _defaults(services: OperatorServices) -> Iterator[Finding]:
     yield from doctor.note_defaults(services.settings.costly_defaults)
+    if services.settings.http_legacy == "open":
+        yield note("QUEL_HTTP_LEGACY", "The old server's endpoints of quel serve are open to everybody.")
 
 
 def _postgres(services: OperatorServices) -> Iterator[Finding]:

@@ -96,7 +96,7 @@ class _Cache:
         """Findings of the last seconds; `probe` looks anew, and puts an object into the bucket."""
         with self._lock:
             if probe or not self._found or time.monotonic() - self._made_at > self._FRESH_S:
-                self._found = list(examine(services, probe=probe))
+                self._found = list(examine(services, probe=probe, provider=False))
                 self._made_at = time.monotonic()
             return Checks(items=self._found, age_s=round(time.monotonic() - self._made_at, 1))
 
@@ -107,7 +107,7 @@ _cache = _Cache()
 @router.get("/checks")
 @needs(LOOKS)
 def checks(services: Services) -> Checks:
-    """What the doctor says, at most 15 seconds old, without the probe of Storage."""
+    """What the doctor says, at most 15 seconds old, without a probe of Storage; the provider is not asked."""
     return _cache.look(services, probe=False)
 
 
