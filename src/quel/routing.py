@@ -47,9 +47,10 @@ class EngineSettings:
 
 
 def names_gemini(settings: Settings) -> bool:
-    """Whether a path's route or its fallback names Gemini; no file is read for it."""
+    """Whether a route of a path or of a model, or its fallback, names Gemini; no file is read for it."""
     default = settings.routes.get(_DEFAULT, RouteSection())
     routes = [settings.routes.get(path, default) for path in ALL_PATHS]
+    routes += settings.landing.models.values()
     return any(GEMINI in (route.engine, route.fallback) for route in routes)
 
 

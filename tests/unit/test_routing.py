@@ -73,6 +73,16 @@ def test_gemini_is_needed_only_where_a_route_names_it(engines, tmp_path):
     assert names_gemini(read_settings({}))
 
 
+@pytest.mark.parametrize("route", ["{engine: gemini}", "{engine: comfyui, workflow: edit, fallback: gemini}"])
+def test_what_a_model_of_its_own_is_routed_to_counts_like_a_path(engines, tmp_path, route):
+    alone = WHOLE.split("routes:")[0] + "routes: {default: {engine: comfyui, workflow: text}}\n"
+    found = engines(f"{alone}landing: {{models: {{nano: {route}}}}}\n")
+    assert Maker("gemini") in found.makers
+    assert names_gemini(read_settings({"QUEL_CONFIG": str(tmp_path / "quel.yaml")}))
+    named = found.routing.models["nano"]
+    assert found.routing.has_fallback(named.maker) == (named.fallback is not None)
+
+
 def test_a_secret_is_read_from_the_variable_that_is_named(engines, tmp_path):
     server = engines(WHOLE).servers["gpu-b"]
     environment = {"QUEL_CONFIG": str(tmp_path / "quel.yaml")}

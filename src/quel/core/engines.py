@@ -101,7 +101,7 @@ class Routing:
 
         A plan may, of a route as it was: those images wait for their maker.
         """
-        routes = (self.default, *self.by_path.values())
+        routes = (self.default, *self.by_path.values(), *self.models.values())
         return any(route.maker == maker and route.fallback is not None for route in routes)
 
     def capability(self, maker: Maker, model: str = "") -> Capability | None:
@@ -114,5 +114,6 @@ class Routing:
 
 
 def named_makers(routes: Routing, paths: Collection[str]) -> frozenset[Maker]:
-    """Every maker that a path's route or its fallback names."""
-    return frozenset(maker for path in paths for maker in routes.route(path).makers)
+    """Every maker that a route of a path or of a model, or its fallback, names."""
+    used = (*map(routes.route, paths), *routes.models.values())
+    return frozenset(maker for route in used for maker in route.makers)

@@ -19,7 +19,7 @@ WITH old AS (
     WHERE request ? 'prompt' AND state IN {FINAL} AND updated_at < now() - :keep_for
     ORDER BY updated_at LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE quel.image i SET request = i.request - 'prompt'
+UPDATE quel.image i SET request = i.request - 'prompt' - 'negative_prompt' - 'labels'
 FROM old WHERE i.job_id = old.job_id AND i.image_no = old.image_no
 """)  # noqa: S608 - constants of ours
 
@@ -37,7 +37,8 @@ UPDATE quel.job q
 SET prompts_kept = false,
     plan = jsonb_set(q.plan, '{{request,stages}}', (
         SELECT coalesce(
-            jsonb_agg(s.stage || '{{"prompt": "", "negative_prompt": ""}}' ORDER BY s.number), '[]')
+            jsonb_agg((s.stage || '{{"prompt": "", "negative_prompt": ""}}') - 'areas' ORDER BY s.number),
+            '[]')
         FROM jsonb_array_elements(q.plan #> '{{request,stages}}') WITH ORDINALITY AS s(stage, number)))
 FROM old WHERE q.job_id = old.job_id
 """)  # noqa: S608 - constants of ours

@@ -111,7 +111,7 @@ class SweepStuckJobsRows:
             ]
             for image in old:
                 if image.request is not None and image.request.prompt:
-                    image.request = replace(image.request, prompt="")
+                    image.request = replace(image.request, prompt="", negative_prompt="", labels=())
                     forgotten += 1
             if (
                 claimed.prompts_kept
@@ -227,5 +227,5 @@ class SweepStuckJobsRows:
 
 
 def _without_words(plan: JobPlan) -> JobPlan:
-    stages = tuple(replace(stage, prompt="", negative_prompt="") for stage in plan.request.stages)
+    stages = tuple(replace(stage, prompt="", negative_prompt="", areas=()) for stage in plan.request.stages)
     return replace(plan, request=replace(plan.request, stages=stages))
