@@ -272,11 +272,18 @@ def test_killed_in_the_middle_each_image_is_delivered_and_paid_for_once(world, p
     assert own_audit(studio, objects=True, starting_balances={member: 100}) == []
 
 
+def quel_json(pipeline: Pipeline, *arguments: str) -> Any:
+    answer = run_quel(pipeline.environment(), *arguments, "--json")
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
 def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_rest(world, pipeline):
     studio, token = pipeline.studio, uuid4().hex
     world.gemini.configure(latency_s=0.4)
     member = studio.member(100)
     data = {"sourceAttachId": studio.photograph("coffee.png"), "originalPrompt": token, "userId": "someone"}
+    data |= {"angles": EIGHT[::-1]}  # the source itself comes last
     views = studio.job("simple_general", data, total_images=8, member=member, path="multiview")
     pipeline.workers(threads=3)
     studio.push(views)
@@ -288,6 +295,11 @@ def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_
     assert 2 <= row["completed_images"] < 8
     assert member_balance(studio, member) == 100 - PRICE * len(ledger_of_production(studio, views))
     studio.redis.delete(f"job:{views}:cancelled")
+    told = quel_json(pipeline, "retry", "--where", "path=multiview", "--dry-run")
+    whole = quel_json(pipeline, "plan", str(views))
+    missing = 8 - row["completed_images"]
+    assert (told["images"], told["credits"]) == (missing, PRICE * (missing - 1))
+    assert told["cost_usd"] == pytest.approx(whole["cost_usd"] * (missing - 1) / 7, abs=1e-3)
     assert run_quel(pipeline.environment(), "retry", str(views)).returncode == 0
     assert studio.wait([views])[views]["completed_images"] == 8
     assert member_balance(studio, member) == 100 - 35

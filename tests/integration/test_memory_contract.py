@@ -11,7 +11,7 @@ import pytest
 from quel.core.deliver_webhook import Answer
 from quel.core.engines import Capability, Maker, Route, Routing
 from quel.core.errors import ServiceUnavailable
-from quel.core.generate_image import ClaimedImage
+from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
 from quel.core.pipeline import SUSPECT_STARTS, Step, StepMessage
@@ -167,6 +167,26 @@ def credits_are_held_for_another_job(world: World) -> None:
     world.order(2, member=member)
     world.order(1, member=member, job_id=OTHER)
     world.run()
+
+
+@scenario
+def what_is_free_does_not_wait_for_credits(world: World) -> None:
+    member, source = world.studio.member(10), world.reference("source", b"source")
+    world.order(1, member=member)
+    world.order(1, member=member, job_id=OTHER)
+    world.order(
+        1, member=member, job_id=NEWCOMER, path="multiview", data={"sourceAttachId": source, "angles": [0]}
+    )
+    for _ in range(3):
+        world.run(until=Step.PREPARE_INPUTS)
+    rows = world.services.generate_image
+    first = rows.claim("a worker", EveryPath())
+    assert isinstance(first, ClaimedImage)
+    world.spend(5)  # all of it is what the first one may cost
+    assert isinstance(rows.claim("another", EveryPath()), Unpayable)
+    free = rows.claim("another", EveryPath())
+    assert isinstance(free, ClaimedImage)
+    assert (free.job_id, free.as_given) == (NEWCOMER, True)
 
 
 @scenario

@@ -95,6 +95,15 @@ def test_who_is_later_gets_what_the_payer_has_left():
     )
 
 
+def test_what_nobody_is_asked_to_make_costs_no_dollars_and_what_is_free_no_credits():
+    round_of_eight, charged_before = (
+        JobCost(ONE, 8, 5, 0.03, free=1, as_given=1),
+        JobCost(TWO, 2, 5, 0.03, free=2),
+    )
+    found = estimate([round_of_eight, charged_before], {})
+    assert (found.images, found.credits, found.cost_usd) == (10, 35, 0.27)
+
+
 def test_no_more_are_done_at_once_than_the_limit_and_that_there_are_more_is_said():
     jobs = [JobCost(UUID(int=number), 1, 5) for number in range(MOST_AT_ONCE + 1)]
     found = estimate(jobs, {})

@@ -61,6 +61,11 @@ def test_what_was_ordered_is_made_and_four_where_nothing_was(total, made, job_ty
     assert (len(plan.images), plan.ordered) == (made, made)
 
 
+def test_a_page_may_be_a_series():
+    assert stage_of({"prompt": "x", "consistent": True}).series is not None
+    assert stage_of({"prompt": "x"}).series is None
+
+
 def test_the_first_six_references_are_shown_in_order_whatever_their_types():
     types = ["bg", "model", "?", None, "top", "bg", "model", "none"]
     given = [{"attachId": n, "type": type_} for n, type_ in enumerate(types, start=1)]

@@ -43,6 +43,19 @@ def angles(data, total=8):
     return [image.degrees for image in made.images]
 
 
+def test_an_angle_is_made_once_whatever_the_type_of_its_job_fills_up():
+    found = read_input(
+        Kind.MULTIVIEW,
+        "single_batch",
+        {"sourceAttachId": 7, "userId": "u", "angles": [0, 90]},
+        total_images=4,
+    )
+    assert isinstance(found, JobRequest)
+    made = make_plan(found, total_images=4, job_id=JOB_ID, max_images=100)
+    assert isinstance(made, JobPlan)
+    assert [image.degrees for image in made.images] == [0, 90]
+
+
 def problems(data):
     found = read(data)
     assert not isinstance(found, JobRequest)

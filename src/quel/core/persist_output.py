@@ -33,8 +33,8 @@ class OutputToPersist:
     `begun` says that it is this message's to store: no other one is at it, and its pause is over. `starts`
     counts the messages that began since the last orderly end, this one included. `object_bytes` is the size
     of an object that is stored already. `age_s` counts from when the image was planned. `references_shown`
-    counts the pictures the engine was shown; `as_given` says that the image is one of them, and no engine's.
-    `series` is that of its plan.
+    counts the customer's pictures that the engine was shown; `as_given` says that the image is one of them,
+    and no engine's. `series` is that of its plan.
     """
 
     job_id: UUID

@@ -46,7 +46,8 @@ def _counts(request: JobRequest, total_images: int) -> list[int]:
     """How many images each item asks for, in plan order, before anything is cut."""
     quantities = [item.quantity for stage in request.stages for item in stage.items]
     counts = _shared_out(quantities, total_images)
-    if request.job_type is JobType.SINGLE_BATCH:
+    is_turn_around = any(stage.view is not None for stage in request.stages)  # each of its angles once
+    if request.job_type is JobType.SINGLE_BATCH and not is_turn_around:
         return _filled_up(counts, total_images)
     return counts
 

@@ -182,8 +182,8 @@ def _retry_cost(services: OperatorServices, job: MeantJob) -> JobCost:
 def _as_planned(services: OperatorServices, job: MeantJob) -> JobCost:
     policy = services.rules.intake
     price = policy.price if job.price is None else job.price
-    usd = policy.usd_of(job.image_size, policy.routing.capability(job.maker))
-    return JobCost(job.job_id, job.images, price, usd, job.payer, free=job.free)
+    usd = policy.usd_of(job.image_size, policy.routing.capability(job.maker, job.model))
+    return JobCost(job.job_id, job.images, price, usd, job.payer, free=job.free, as_given=job.as_given)
 
 
 def _wordless(services: OperatorServices, job: MeantJob, facts: JobFacts) -> JobCost:
@@ -203,13 +203,15 @@ def _as_fetched(services: OperatorServices, job: MeantJob, facts: JobFacts) -> J
         return _as_planned(services, job)
     size, maker = decision.plan.request.image_size, decision.plan.route.maker
     capability = policy.routing.capability(maker, decision.plan.model)
-    images = len(decision.plan.images) - len(decision.stored_attach_ids)
+    missing = decision.plan.images[len(decision.stored_attach_ids) :]
+    stages = decision.plan.request.stages
     payer = decision.payer.kind, decision.payer.account_id
     return JobCost(
         job.job_id,
-        images,
+        len(missing),
         policy.price_of(size, capability),
         policy.usd_of(size, capability),
         payer,
-        free=images - decision.charged_images,
+        free=len(missing) - decision.charged_images,
+        as_given=sum(stages[image.stage].items[image.item].as_given for image in missing),
     )

@@ -49,7 +49,7 @@ def judge_take(
     if signs is None:
         return Keep()
     rules = services.rules.takes
-    capability = services.rules.capability(maker)
+    capability = services.rules.capability(maker, claimed.model)
     least_px = least_pixels(capability.megapixels, claimed.image_size) if capability else LEAST_PX
     kind = BY_PATH.get(claimed.path)  # rows may be of a path that is no more
     decision = judge(

@@ -131,7 +131,7 @@ _PUT_BACK_UNPAID = move(PUT_BACK_UNPAID, ONE_IMAGE)
 _LATER = text("""
 WITH waiting AS (
     SELECT i.job_id, i.image_no FROM quel.image i JOIN quel.job q ON q.job_id = i.job_id
-    WHERE i.state = 'ready' AND i.not_before <= now() + make_interval(secs => :delay_s)
+    WHERE i.state = 'ready' AND NOT i.is_free AND i.not_before <= now() + make_interval(secs => :delay_s)
       AND q.payer_kind = :payer_kind AND q.payer_id = :payer_id
     FOR NO KEY UPDATE OF i SKIP LOCKED
 )

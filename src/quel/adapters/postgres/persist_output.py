@@ -234,19 +234,27 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
         return Stale(ImageState.MADE)
     if row.job_status != JobStatus.PROCESSING:
         return Stale(ImageState.CANCELLED)
-    if delivery.is_free:
-        attach_id = connection.scalar(_ATTACH, _record(delivery, None, size_bytes))
-        return Delivered(int(attach_id or 0), None, _progress(connection, delivery))
+    balance = None if delivery.is_free else _pay(connection, delivery)
+    if balance is None and not delivery.is_free:
+        return _run_dry(connection, delivery)
+    record = _ATTACH if delivery.is_free else _RECORD
+    attach_id = connection.scalar(record, _record(delivery, balance, size_bytes))
+    progress, followers = _progress(connection, delivery), _followers(connection, delivery)
+    return Delivered(int(attach_id or 0), balance, progress, followers)
+
+
+def _pay(connection: Connection, delivery: OutputToPersist) -> int | None:
+    """The payer's balance after the deduction, None where it has not enough."""
     payment = {"the_payer": delivery.payer_id, "the_price": delivery.price}
     balance = connection.scalar(_PAY[delivery.payer_kind], payment)
-    if balance is None:
-        reason = credits.ran_dry(delivery.payer_kind, delivery.price)
-        values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
-        failed = connection.execute(_RUN_DRY, values).rowcount
-        return InsufficientCredits(_progress(connection, delivery), failed, reason)
-    attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
-    progress, followers = _progress(connection, delivery), _followers(connection, delivery)
-    return Delivered(int(attach_id or 0), int(balance), progress, followers)
+    return None if balance is None else int(balance)
+
+
+def _run_dry(connection: Connection, delivery: OutputToPersist) -> InsufficientCredits:
+    reason = credits.ran_dry(delivery.payer_kind, delivery.price)
+    values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
+    failed = connection.execute(_RUN_DRY, values).rowcount
+    return InsufficientCredits(_progress(connection, delivery), failed, reason)
 
 
 def _followers(connection: Connection, delivery: OutputToPersist) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from quel.core.prompting import photography as photo
 from quel.core.prompting.rules import BriefRules, Category, Kind, ProductionPath, Rule, Vocabulary
 from quel.core.request import values
 from quel.core.request.fields import Fields
+from quel.core.request.forms import JOB_SERIES
 from quel.core.request.references import read_references
 
 DEFAULT_IMAGES = 4
@@ -29,6 +30,7 @@ def read_page(fields: Fields, total_images: int) -> tuple[StageRequest, ...]:
         references=_references(fields),
         items=(ItemRequest("", "", quantity),),
         negative_prompt=fields.text("negativePrompt") or "",
+        series=JOB_SERIES if fields.flag("consistent") else None,
         wish=_wish(fields),
     )
     return (stage,)

@@ -87,6 +87,7 @@ class BulkOrder:
 class MeantJob:
     """A job as it stands: `images` of it are meant, `price` credits each but for those that are `free`.
 
+    So many are `as_given`: nobody is asked to make them. `model` is Gemini's, where the job has its own.
     Without a `price` quel has no plan of it, and `images` are those that were ordered. Without `prompts_kept`
     its plan has lost the customer's words.
     """
@@ -99,14 +100,16 @@ class MeantJob:
     maker: Maker = field(default_factory=Maker)
     image_size: str | None = None
     free: int = 0
+    as_given: int = 0
+    model: str = ""
 
 
 @dataclass(frozen=True)
 class JobCost:
     """What one job comes to: `images` at `price` credits and `usd` dollars each, paid by `payer`.
 
-    So many are `free`, and cost no credits. Without a payer nobody is asked to pay. `objection` says why it
-    will not be done.
+    So many are `free`, and cost no credits; so many are `as_given`, and cost no dollars. Without a payer
+    nobody is asked to pay. `objection` says why it will not be done.
     """
 
     job_id: UUID
@@ -116,11 +119,17 @@ class JobCost:
     payer: Account | None = None
     objection: str = ""
     free: int = 0
+    as_given: int = 0
 
     @property
     def credits(self) -> int:
         """What the customer pays at most."""
         return (self.images - self.free) * self.price
+
+    @property
+    def cost_usd(self) -> float:
+        """What those who make its images ask for one take of each."""
+        return (self.images - self.as_given) * self.usd
 
 
 @dataclass(frozen=True)
@@ -200,7 +209,7 @@ def estimate(jobs: Sequence[JobCost], rooms: Mapping[Account, int]) -> BulkEstim
         tuple(job.job_id for job in taken),
         sum(job.images for job in taken),
         sum(job.credits for job in taken),
-        round(sum(job.images * job.usd for job in taken), 4),
+        round(sum(job.cost_usd for job in taken), 4),
         dict(declined),
         len(jobs) > MOST_AT_ONCE,
     )

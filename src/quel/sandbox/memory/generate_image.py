@@ -232,7 +232,7 @@ class GenerateImageRows:
         later = clock.after(CREDITS_MAY_COME_BACK_S)
         for other in self._tables.in_state(ImageState.READY):
             payer = self._tables.pipeline_jobs[other.job_id]
-            if (payer.payer_kind, payer.payer_id) == (job.payer_kind, job.payer_id):
+            if not other.is_free and (payer.payer_kind, payer.payer_id) == (job.payer_kind, job.payer_id):
                 other.not_before = max(other.not_before, later)
         return Unpayable(image.job_id, image.image_no, image.path, is_dry=credits < job.price)
 

@@ -106,15 +106,14 @@ class PersistOutputRows:
         status = self._tables.status(delivery.job_id)
         if status is not JobStatus.PROCESSING:
             return Stale(ImageState.MADE if status is JobStatus.PENDING else ImageState.CANCELLED)
-        if delivery.is_free:
-            attach_id = self._attach(delivery.result_path, size_bytes)
-            move(image, STORE, self._tables.clock, attach_id=attach_id)
-            return Delivered(attach_id, None, self._progress(delivery))
-        left = pay(self._tables, delivery.payer_kind, delivery.payer_id, delivery.price)
-        if left is None:
-            return self._run_dry(delivery)
+        left = None
+        if not delivery.is_free:
+            left = pay(self._tables, delivery.payer_kind, delivery.payer_id, delivery.price)
+            if left is None:
+                return self._run_dry(delivery)
         attach_id = self._attach(delivery.result_path, size_bytes)
-        self._tables.ledger.append(_booking(delivery, attach_id, left))
+        if left is not None:
+            self._tables.ledger.append(_booking(delivery, attach_id, left))
         move(image, STORE, self._tables.clock, attach_id=attach_id)
         series = self._tables.series_of(image)
         is_first = [one.image_no for one in series if one.state is ImageState.STORED] == [image.image_no]

@@ -49,13 +49,16 @@ WITH meant AS MATERIALIZED (
     ORDER BY j.created_at, j.job_id LIMIT :most
 )
 SELECT m.job_id, coalesce(c.images, m.ordered) AS images, q.price, q.payer_kind, q.payer_id,
-       coalesce(q.prompts_kept, true) AS prompts_kept, c.engine, c.workflow,
-       q.plan #>> '{{request,image_size}}' AS image_size, coalesce(c.free, 0) AS free
+       coalesce(q.prompts_kept, true) AS prompts_kept, c.maker[1] AS engine, c.maker[2] AS workflow,
+       q.plan #>> '{{request,image_size}}' AS image_size, q.plan ->> 'model' AS model,
+       coalesce(c.free, 0) AS free, coalesce(c.as_given, 0) AS as_given
 FROM meant m
 LEFT JOIN quel.job q ON q.job_id = m.job_id
 LEFT JOIN LATERAL (
     SELECT count(*) AS images, count(*) FILTER (WHERE i.is_free) AS free,
-           min(i.engine) AS engine, min(i.workflow) AS workflow
+           count(*) FILTER (WHERE i.is_free AND CAST(q.plan #>> ARRAY['request', 'stages', i.stage::text,
+               'items', i.item::text, 'as_given'] AS boolean)) AS as_given,
+           min(ARRAY[i.engine, i.workflow]) AS maker
     FROM quel.image i WHERE i.job_id = q.job_id AND {images} GROUP BY i.job_id
 ) c ON true
 ORDER BY m.created_at, m.job_id
@@ -254,6 +257,8 @@ def _meant(row: Row[Any]) -> MeantJob:
         Maker(row.engine, row.workflow) if row.engine else Maker(),
         row.image_size,
         row.free,
+        row.as_given,
+        row.model or "",
     )
 
 
