@@ -7,7 +7,7 @@ from quel.adapters.postgres.schema.operator_tables import Submission
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 
 revision = "0015"
-down_revision = "0017"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ from quel.adapters.postgres.schema.additive_migration import create_missing_tabl
 from quel.adapters.postgres.schema.operator_tables import BulkAct
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 
-revision = "0017"
+revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None

@@ -5,7 +5,7 @@ from alembic import op
 from quel.adapters.postgres.schema.additive_migration import add_missing_columns
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 
-revision = "0018"
+revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
