@@ -37,13 +37,13 @@ from quel.adapters.redis.pause import Pause
 from quel.adapters.redis.queues import Queues
 from quel.adapters.redis.quota import GeminiQuota
 from quel.adapters.redis.rejected import RejectedEntries
-from quel.core import ports
 from quel.core.engines import COMFYUI, GEMINI, Maker
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
 from quel.core.kinds import ALL_PATHS
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.paths import PATHS
+from quel.core.ports import outside, rows, shared
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
 from quel.core.retry import RetryPolicy
 from quel.core.rules import Rules
@@ -70,8 +70,8 @@ class Services:
         self.settings = settings
         self._threads = self._callers = threads
         self._patient = patient
-        self._admissions: Mapping[Maker, ports.AdmissionController] | None = None
-        self._lease_renewal: ports.LeaseRenewal | None = None
+        self._admissions: Mapping[Maker, shared.AdmissionController] | None = None
+        self._lease_renewal: shared.LeaseRenewal | None = None
         self.stopping = Event()
         self._closers: list[Callable[[], object]] = []
 
@@ -85,7 +85,7 @@ class Services:
         """Routes, workflows and servers. Raises SettingsError."""
         return read_engine_settings(self.settings)
 
-    def admission(self, maker: Maker) -> ports.AdmissionController:
+    def admission(self, maker: Maker) -> shared.AdmissionController:
         """A maker's admission controller; only workers that serve generate_image have them."""
         if self._admissions is None:
             raise SettingsError("This process does not serve generate_image.")
@@ -97,7 +97,7 @@ class Services:
         return self._callers
 
     @property
-    def lease_renewal(self) -> ports.LeaseRenewal:
+    def lease_renewal(self) -> shared.LeaseRenewal:
         """What keeps running calls' leases alive; only workers that serve generate_image have it."""
         if self._lease_renewal is None:
             raise SettingsError("This process does not serve generate_image.")
@@ -105,8 +105,8 @@ class Services:
 
     def install(
         self,
-        admissions: Mapping[Maker, ports.AdmissionController],
-        lease_renewal: ports.LeaseRenewal,
+        admissions: Mapping[Maker, shared.AdmissionController],
+        lease_renewal: shared.LeaseRenewal,
         *,
         callers: int | None = None,
     ) -> None:
@@ -131,12 +131,12 @@ class Services:
         return connect(self.settings.redis, patient=self._patient)
 
     @cached_property
-    def clock(self) -> ports.Clock:
+    def clock(self) -> outside.Clock:
         """The time."""
         return SystemClock()
 
     @cached_property
-    def fetch_job(self) -> ports.FetchJobRows:
+    def fetch_job(self) -> rows.FetchJobRows:
         """The rows of fetch_job."""
         return FetchJobRows(self.database)
 
@@ -146,7 +146,7 @@ class Services:
         return FetchLineRows(self.database)
 
     @cached_property
-    def prepare_inputs(self) -> ports.PrepareInputsRows:
+    def prepare_inputs(self) -> rows.PrepareInputsRows:
         """The rows of prepare_inputs."""
         return PrepareInputsRows(self.database)
 
@@ -156,27 +156,27 @@ class Services:
         return HeldJobs()
 
     @cached_property
-    def generate_image(self) -> ports.GenerateImageRows:
+    def generate_image(self) -> rows.GenerateImageRows:
         """The rows of generate_image."""
         return GenerateImageRows(self.database)
 
     @cached_property
-    def persist_output(self) -> ports.PersistOutputRows:
+    def persist_output(self) -> rows.PersistOutputRows:
         """The rows of persist_output."""
         return PersistOutputRows(self.database)
 
     @cached_property
-    def finalize_job(self) -> ports.FinalizeJobRows:
+    def finalize_job(self) -> rows.FinalizeJobRows:
         """The rows of finalize_job."""
         return FinalizeJobRows(self.database, self.settings.webhooks)
 
     @cached_property
-    def deliver_webhook(self) -> ports.DeliverWebhookRows:
+    def deliver_webhook(self) -> rows.DeliverWebhookRows:
         """The rows of deliver_webhook."""
         return DeliverWebhookRows(self.database)
 
     @cached_property
-    def webhook_sender(self) -> ports.WebhookSender:
+    def webhook_sender(self) -> outside.WebhookSender:
         """What sends webhooks. Raises SettingsError where a receiver is set and no secret."""
         from quel.adapters.webhook import WebhookSender
 
@@ -185,28 +185,28 @@ class Services:
         return WebhookSender(self.settings.webhooks, read_secrets(self.settings.webhook_secret))
 
     @cached_property
-    def sweep_stuck_jobs(self) -> ports.SweepStuckJobsRows:
+    def sweep_stuck_jobs(self) -> rows.SweepStuckJobsRows:
         """The rows of sweep_stuck_jobs."""
         return SweepStuckJobsRows(self.database)
 
     @cached_property
-    def tally(self) -> ports.Tally:
+    def tally(self) -> rows.Tally:
         """The hourly sums that statistics are read from."""
         use_default = self.settings.unknown_path == "use_default"
         return TallyRows(self.database, self.settings.default_path, fall_back=use_default)
 
     @cached_property
-    def cancellations(self) -> ports.Cancellations:
+    def cancellations(self) -> shared.Cancellations:
         """The front end's cancel keys."""
         return Cancellations(self.redis, CancelledRows(self.database))
 
     @cached_property
-    def blobs(self) -> ports.Blobs:
+    def blobs(self) -> shared.Blobs:
         """The cache of bytes."""
         return Blobs(self.redis, budget_bytes=self.settings.blob_budget_bytes)
 
     @cached_property
-    def quota(self) -> ports.Quota:
+    def quota(self) -> shared.Quota:
         """Gemini's quota."""
         return GeminiQuota(
             self.redis,
@@ -219,50 +219,50 @@ class Services:
         )
 
     @cached_property
-    def pause(self) -> ports.Pause:
+    def pause(self) -> shared.Pause:
         """The operator's brake."""
         return Pause(self.redis, PausedRows(self.database))
 
     @cached_property
-    def rejected(self) -> ports.RejectedEntries:
+    def rejected(self) -> shared.RejectedEntries:
         """The list of what was no job."""
         return RejectedEntries(self.redis)
 
     @cached_property
-    def forward_list(self) -> ports.ForwardList | None:
+    def forward_list(self) -> shared.ForwardList | None:
         """Where jobs that quel does not make go, if there is such a list."""
         name = self.settings.forward_queue
         return ForwardList(self.redis, name) if name else None
 
     @cached_property
-    def queues(self) -> ports.Queues:
+    def queues(self) -> shared.Queues:
         """The broker and the raw lists."""
         broker = connect(self.settings.broker_redis, patient=self._patient)
         return Queues(broker, self.redis, self.settings.ingest_queues, self.settings.others_lists)
 
     @cached_property
-    def download_budget(self) -> ports.MemoryBudget:
+    def download_budget(self) -> shared.MemoryBudget:
         """For references that are being fetched."""
         return MemoryBudget(self.settings.transfer_budget_bytes)
 
     @cached_property
-    def call_budget(self) -> ports.MemoryBudget:
+    def call_budget(self) -> shared.MemoryBudget:
         """For the pictures of provider calls."""
         return MemoryBudget(self.settings.transfer_budget_bytes)
 
-    def picture_file(self) -> AbstractContextManager[ports.PictureFile]:
+    def picture_file(self) -> AbstractContextManager[shared.PictureFile]:
         """An empty file of pictures."""
         return picture_file()
 
     @cached_property
-    def storage(self) -> ports.ObjectStorage:
+    def storage(self) -> outside.ObjectStorage:
         """The bucket."""
         storage = make_storage(self.settings, connections=self._threads * DOWNLOADS_AT_ONCE)
         self._closers.append(storage.close)
         return storage
 
     @cached_property
-    def engine(self) -> ports.Engine:
+    def engine(self) -> outside.Engine:
         """Gemini."""
         from quel.adapters.gemini.engine import GeminiEngine
 
@@ -292,7 +292,7 @@ class Services:
             self._closers.append(clients[name].close)
         return ComfyServers(self.redis, clients)
 
-    def _comfy_engine(self, maker: Maker) -> ports.Engine:
+    def _comfy_engine(self, maker: Maker) -> outside.Engine:
         from quel.adapters.comfy.engine import ComfyEngine
 
         comfy, workflow = self.settings.comfy, self.engine_settings.workflows[maker.workflow]
@@ -305,7 +305,7 @@ class Services:
             is_stopping=self.stopping.is_set,
         )
 
-    def _comfy_quota(self, maker: Maker) -> ports.Quota:
+    def _comfy_quota(self, maker: Maker) -> shared.Quota:
         from quel.adapters.comfy.places import ComfyPlaces
 
         return ComfyPlaces(
@@ -315,12 +315,12 @@ class Services:
             outputs_full=lambda: self.quota.outputs_full(),
         )
 
-    def engine_of(self, maker: Maker) -> ports.Engine:
+    def engine_of(self, maker: Maker) -> outside.Engine:
         """A maker's engine."""
         engines = {GEMINI: lambda _: self.engine, COMFYUI: self._comfy_engine}
         return engines[maker.engine](maker)
 
-    def quota_of(self, maker: Maker) -> ports.Quota:
+    def quota_of(self, maker: Maker) -> shared.Quota:
         """A maker's quota."""
         quotas = {GEMINI: lambda _: self.quota, COMFYUI: self._comfy_quota}
         return quotas[maker.engine](maker)
@@ -332,14 +332,14 @@ class Services:
         return [EngineLane(self, maker, others=len(makers) > 1) for maker in makers]
 
     @cached_property
-    def imaging(self) -> ports.Imaging:
+    def imaging(self) -> outside.Imaging:
         """The picture codec."""
         from quel.adapters.imaging import PillowImaging
 
         return PillowImaging(self._bench)
 
     @cached_property
-    def take_checker(self) -> ports.TakeChecker:
+    def take_checker(self) -> outside.TakeChecker:
         """What looks at generated pictures: numpy and OpenCV are loaded with it."""
         from quel.adapters.imaging.takes.checker import TakeChecker
 
@@ -368,17 +368,17 @@ class EngineLane:
         self._waiting = 0
 
     @cached_property
-    def engine(self) -> ports.Engine:
+    def engine(self) -> outside.Engine:
         """The engine."""
         return self._services.engine_of(self.maker)
 
     @cached_property
-    def quota(self) -> ports.Quota:
+    def quota(self) -> shared.Quota:
         """Its quota."""
         return self._services.quota_of(self.maker)
 
     @property
-    def admission(self) -> ports.AdmissionController:
+    def admission(self) -> shared.AdmissionController:
         """Its admission controller; only workers that serve generate_image have one."""
         return self._services.admission(self.maker)
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from quel.core.errors import ServiceUnavailable
 from quel.core.open_paths import EveryPath
 from quel.core.outcome import PictureBytes
-from quel.core.ports import SweepStuckJobsRows
+from quel.core.ports.rows import SweepStuckJobsRows
 from quel.core.sweep_stuck_jobs import OpenJobs
 from quel.services import Services
 from quel.settings import read_settings

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from quel.core import ports
 from quel.core.engines import Maker
 from quel.core.pipeline import Step, StepMessage
+from quel.core.ports import outside, shared
 from quel.core.services import Services as AnyServices
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.broker import Broker
@@ -211,27 +211,27 @@ class TrueServices(Services):
         self.install({Maker(): AdmissionController(Clock())}, LeaseRenewal())
 
     @cached_property
-    def queues(self) -> ports.Queues:
+    def queues(self) -> shared.Queues:
         return Broker(Clock())
 
     @cached_property
-    def storage(self) -> ports.ObjectStorage:
+    def storage(self) -> outside.ObjectStorage:
         return self._world.storage
 
     @cached_property
-    def engine(self) -> ports.Engine:
+    def engine(self) -> outside.Engine:
         return self._world.engine
 
     @cached_property
-    def imaging(self) -> ports.Imaging:
+    def imaging(self) -> outside.Imaging:
         return self._world.imaging
 
     @cached_property
-    def take_checker(self) -> ports.TakeChecker:
+    def take_checker(self) -> outside.TakeChecker:
         return self._world.take_checker
 
     @cached_property
-    def webhook_sender(self) -> ports.WebhookSender:
+    def webhook_sender(self) -> outside.WebhookSender:
         return self._world.receiver
 
 

@@ -25,6 +25,9 @@ class Maker:
         return f"{self.engine} ({self.workflow})" if self.workflow else self.engine
 
 
+GEMINI_MAKER = Maker()
+
+
 @dataclass(frozen=True)
 class Route:
     """What makes a path's images; `digest` is the content of its workflow when the job was claimed.

@@ -14,7 +14,7 @@ from uuid import UUID
 from quel.core.credits import PayerKind
 from quel.core.operations.audit import Attachment, Difference
 from quel.core.operations.snapshot import Found, Snapshot, differences_in_rows, differences_in_storage
-from quel.core.ports import ObjectStorage
+from quel.core.ports.outside import ObjectStorage
 from quel.operations.services import OperatorServices
 
 JOBS_AT_ONCE = 1_000

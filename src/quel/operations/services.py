@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from quel.adapters.redis.queue_backlog import QueueBacklogReader
     from quel.adapters.redis.rate_limit import RateLimit
     from quel.adapters.redis.rejected import RejectedEntries
-    from quel.core import ports
+    from quel.core.ports import outside, rows, shared
     from quel.core.quota import QuotaUse
     from quel.core.rules import Rules
     from quel.routing import EngineSettings
@@ -109,22 +109,22 @@ class OperatorServices:
         return services
 
     @cached_property
-    def storage(self) -> "ports.ObjectStorage":
+    def storage(self) -> "outside.ObjectStorage":
         """The bucket. Raises SettingsError."""
         return self._of_steps.storage
 
     @cached_property
-    def imaging(self) -> "ports.Imaging":
+    def imaging(self) -> "outside.Imaging":
         """The picture codec."""
         return self._of_steps.imaging
 
     @cached_property
-    def take_checker(self) -> "ports.TakeChecker":
+    def take_checker(self) -> "outside.TakeChecker":
         """What looks at generated pictures."""
         return self._of_steps.take_checker
 
     @cached_property
-    def quota(self) -> "ports.Quota":
+    def quota(self) -> "shared.Quota":
         """The provider's quota."""
         return self._of_steps.quota
 
@@ -176,7 +176,7 @@ class OperatorServices:
         return database
 
     @cached_property
-    def fetch_job(self) -> "ports.FetchJobRows":
+    def fetch_job(self) -> "rows.FetchJobRows":
         """A job's facts."""
         from quel.adapters.postgres.fetch_job import FetchJobRows
 

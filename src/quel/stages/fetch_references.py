@@ -14,7 +14,7 @@ from quel.core.errors import Misconfigured, ReferenceUnavailable, ServiceUnavail
 from quel.core.job import StageRequest
 from quel.core.kinds import ALL_PATHS
 from quel.core.object_key import logged_key
-from quel.core.ports import PictureFile
+from quel.core.ports.shared import PictureFile
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE, Preparation
 from quel.core.prompting.picture import PictureId, Reference, SortedReferences
 from quel.core.prompting.references import sort_references, within_limit

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from quel.core.aspect import AspectRatio
 from quel.core.outcome import PictureBytes
-from quel.core.ports import PictureFile
+from quel.core.ports.shared import PictureFile
 from quel.core.prompting.picture import Drawing, PictureId, PictureSpec
 from quel.core.services import Services
 

@@ -15,7 +15,7 @@ from quel.core.kinds import BY_PATH
 from quel.core.near_copy import may_stay_near
 from quel.core.open_paths import names_of, without_paused
 from quel.core.pipeline import MOST_STARTS, WHOEVER, Step, StepMessage, next_steps
-from quel.core.ports import PictureFile
+from quel.core.ports.shared import PictureFile
 from quel.core.prepare_inputs import (
     FULL_CACHE_PAUSE_S,
     MOST_TRIES,

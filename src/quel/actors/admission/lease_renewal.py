@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from quel.core.errors import QuelError
-from quel.core.ports import Quota
+from quel.core.ports.shared import Quota
 from quel.core.quota import Slot
 from quel.observe.events import Event, emit
 

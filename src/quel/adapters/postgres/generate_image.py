@@ -29,11 +29,10 @@ from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PipelineJob
 from quel.adapters.postgres.tally_hour import unmake_hour
 from quel.core.credits import PayerKind, ran_dry
-from quel.core.engines import Maker
+from quel.core.engines import GEMINI_MAKER, Maker
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import OpenPaths
-from quel.core.ports import GEMINI_MAKER
 from quel.core.submission import Submission
 from quel.core.takes import TakeRules, TurnedDown
 

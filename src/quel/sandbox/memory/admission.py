@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from quel.core.ports import Quota
+from quel.core.ports.shared import Quota
 from quel.core.quota import Later, Slot
 from quel.sandbox.memory.clock import Clock
 

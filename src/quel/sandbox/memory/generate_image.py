@@ -15,12 +15,11 @@ from quel.adapters.postgres.image_state import (
     TURN_DOWN,
 )
 from quel.core.credits import ran_dry
-from quel.core.engines import Maker
+from quel.core.engines import GEMINI_MAKER, Maker
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
 from quel.core.pipeline import SUSPECT_STARTS, ImageState
-from quel.core.ports import GEMINI_MAKER
 from quel.core.series import may_begin
 from quel.core.submission import Submission
 from quel.core.takes import Retake, TakeRules, TurnedDown, retake

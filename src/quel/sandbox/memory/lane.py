@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from quel.core import ports
 from quel.core.engines import Maker
+from quel.core.ports import outside, shared
 from quel.sandbox.memory.admission import AdmissionController
 
 
@@ -14,8 +14,8 @@ class MemoryLane:
     """As quel.services has it; a process in memory has threads enough for every lane."""
 
     maker: Maker
-    engine: ports.Engine
-    quota: ports.Quota
+    engine: outside.Engine
+    quota: shared.Quota
     admission: AdmissionController
 
     @contextmanager
