@@ -15,7 +15,7 @@ from PIL import Image
 from tests.integration.harness import PATIENCE_S, until
 from tests.integration.quel_command import QUEL, run_command, run_quel
 
-PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon", "modify"}
+PATHS = {"fashion", "beauty", "eats", "cinema", "cartoon", "modify", "multiview", "landing"}
 TYPES = {"single_batch", "pipeline_stage", "simple_general", "simple_portrait"}
 
 
@@ -86,10 +86,10 @@ def test_it_runs_every_path_and_type_proves_it_and_touches_nothing_of_the_caller
     assert heard == []
     assert "GEMINI_API_KEY is set but not used" in answer.stdout
     assert all(name in answer.stdout for name in PATHS | TYPES)
-    assert "The studio had 1000 credits and has 910" in answer.stdout
+    assert "The studio had 1000 credits and has 870" in answer.stdout
     assert "The member had 1000 credits and has 995" in answer.stdout
     pictures = sorted((tmp_path / "demo-output").glob("*.webp"))
-    assert len(pictures) == 19
+    assert len(pictures) == 28
     assert [file.name for file in (tmp_path / "demo-output").glob("*-marked.png")] == [
         "10-modify-in-painting-marked.png"
     ]
@@ -127,7 +127,7 @@ def test_it_stays_when_that_is_asked_until_it_is_told_to_go(tmp_path):
         until(lambda: "It stays until Ctrl-C" in (tmp_path / "said").read_text(), "the demo has run")
         settings = run_command({"TMPDIR": str(tmp_path)}, "sandbox", "env", "--json")
         listed = run_quel(json.loads(settings.stdout), "jobs", "--status", "completed", "--json")
-        assert len(json.loads(listed.stdout)) == 10
+        assert len(json.loads(listed.stdout)) == 12
         assert run_command({"TMPDIR": str(tmp_path)}, "sandbox", "down").returncode == 0
         running.wait(PATIENCE_S)
     assert list(tmp_path.glob("quel-*")) == []

@@ -14,7 +14,7 @@ from quel.core.kinds import read_input
 from quel.core.paths import PATHS
 from quel.sandbox.demo.accounts import START_CREDITS, Account
 from quel.sandbox.demo.caller import forget_caller, provider_settings
-from quel.sandbox.demo.contact_sheet import SHEET_WIDTH_PX, Card, draw_contact_sheet
+from quel.sandbox.demo.contact_sheet import MARGIN_PX, SHEET_WIDTH_PX, Card, draw_contact_sheet
 from quel.sandbox.demo.orders import orders
 
 USER = UUID(int=7)
@@ -26,7 +26,7 @@ def all_orders():
 
 def test_the_orders_cover_every_path_and_type_and_can_be_read():
     every = all_orders()
-    assert {order.path for order in every} >= {*PATHS, "modify"}
+    assert {order.path for order in every} >= {*PATHS, "modify", "multiview", "landing"}
     assert {order.job_type for order in every} == {
         "single_batch",
         "pipeline_stage",
@@ -91,3 +91,14 @@ def test_a_sheet_shows_every_card(tmp_path: Path):
         assert sheet.width == SHEET_WIDTH_PX
         reds = sheet.convert("RGB").resize((sheet.width // 4, sheet.height // 4), Image.Resampling.NEAREST)
         assert sum(pixel == (255, 0, 0) for pixel in reds.get_flattened_data()) > 5 * 2 * 1_000
+
+
+def test_a_card_of_many_pictures_is_as_wide_as_the_sheet_and_no_wider(tmp_path: Path):
+    pictures = [tmp_path / f"{number}.png" for number in range(10)]
+    for picture in pictures[:-1]:
+        Image.new("RGB", (160, 90), "red").save(picture)
+    Image.new("RGB", (160, 90), "blue").save(pictures[-1])
+    draw_contact_sheet("heading", [Card("round", "facts", pictures)], tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        last = sheet.convert("RGB").crop((SHEET_WIDTH_PX - MARGIN_PX - 120, 0, SHEET_WIDTH_PX, sheet.height))
+        assert (0, 0, 255) in set(last.get_flattened_data())

@@ -182,7 +182,15 @@ def _tell(show: "Show") -> None:
         seconds = (row["completed_at"] - row["started_at"]).total_seconds() if row["started_at"] else 0
         done = row["completed_images"]
         rows.append(
-            (str(job_id)[:8], order.path, order.title, order.job_type, done, f"{seconds:.1f}", done * PRICE)
+            (
+                str(job_id)[:8],
+                order.path,
+                order.title,
+                order.job_type,
+                done,
+                f"{seconds:.1f}",
+                (done - order.free) * PRICE,
+            )
         )
     show_table(("job", "path", "what", "type", "#images", "#seconds", "#credits"), rows)
     for account in show.payers.accounts(show.studio, show.jobs.values()):

@@ -70,7 +70,7 @@ def make_payers(studio: Studio) -> Payers:
 
 
 def _ordered(orders: Iterable[Order], *, personal: bool) -> int:
-    return sum(order.images for order in orders if order.personal is personal)
+    return sum(order.charged for order in orders if order.personal is personal)
 
 
 def _account(title: str, studio: Studio, payer: UUID, balance: str, ledger: str, ordered: int) -> Account:

@@ -52,10 +52,10 @@ def _rows(cards: Sequence[Image.Image]) -> Iterator[list[Image.Image]]:
 
 
 def _draw_card(card: Card) -> Image.Image:
-    thumbs = [_thumbnail(picture) for picture in card.pictures]
+    thumbs = _within([_thumbnail(picture) for picture in card.pictures])
     title, facts = _font(21), _font(15)
     label_width = int(max(title.getlength(card.title), facts.getlength(card.facts)))
-    strip_width = sum(thumb.width for thumb in thumbs) + PADDING_PX // 2 * (len(thumbs) - 1)
+    strip_width = _strip_width(thumbs)
     width = 2 * PADDING_PX + max(label_width, strip_width)
     canvas = Image.new("RGB", (width, CARD_HEIGHT_PX), PAPER)
     pen = ImageDraw.Draw(canvas)
@@ -67,6 +67,18 @@ def _draw_card(card: Card) -> Image.Image:
         canvas.paste(thumb, (left, PADDING_PX + LABEL_PX))
         left += thumb.width + PADDING_PX // 2
     return canvas
+
+
+def _strip_width(thumbs: Sequence[Image.Image]) -> int:
+    return sum(thumb.width for thumb in thumbs) + PADDING_PX // 2 * (len(thumbs) - 1)
+
+
+def _within(thumbs: list[Image.Image]) -> list[Image.Image]:
+    """The pictures of one card, smaller where they would be wider than the sheet together."""
+    share = (SHEET_WIDTH_PX - 2 * MARGIN_PX - 2 * PADDING_PX) / _strip_width(thumbs)
+    if share >= 1:
+        return thumbs
+    return [thumb.resize((int(thumb.width * share), int(thumb.height * share))) for thumb in thumbs]
 
 
 def _thumbnail(picture: Path) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What the demonstration orders: jobs of all five paths and every type, on the photographs of the sandbox."""
+"""What the demonstration orders: jobs of every path, kind and type, on the photographs of the sandbox."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ class Order:
     """One job as the front end would write it.
 
     `title` is what the table and the contact sheet call it; a `personal` job is paid by the member, any
-    other by the studio. One that is told by its keys has no path in its row. `beside` is a PNG that the
-    contact sheet shows before the results.
+    other by the studio; so many of its images are `free`. One that is told by its keys has no path in its
+    row. `beside` is a PNG that the contact sheet shows before the results.
     """
 
     title: str
@@ -25,6 +25,12 @@ class Order:
     personal: bool = False
     told_by_keys: bool = False
     beside: bytes = b""
+    free: int = 0
+
+    @property
+    def charged(self) -> int:
+        """The images that are paid for."""
+        return self.images - self.free
 
 
 def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
@@ -121,6 +127,17 @@ def orders(attach: Callable[[str], int], user: UUID) -> list[Order]:
         Order(
             "in-painting", "modify", "simple_general", 2, in_painting(attach),
             told_by_keys=True, beside=marked_picture(),
+        ),
+        Order(
+            "turn-around", "multiview", "simple_general", 8,
+            {"sourceAttachId": attach(astronaut), "aspectRatio": "1:1", "category": "fashion",
+             "originalPrompt": "Calm, as in a studio."},
+            free=1,  # 0° is the source itself
+        ),
+        Order(
+            "landing page", "landing", "simple_general", 1,
+            {"templatePrompt": "A breakfast table by the window.", "prompt": "Steam rises from the cup.",
+             "uploadedAttachIds": [ref(coffee, "product")], "aspect-ratio": "16:9"},
         ),
     ]  # fmt: skip
     return [replace(order, input_data=order.input_data | {"userId": str(user)}) for order in every]

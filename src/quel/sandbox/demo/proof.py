@@ -73,7 +73,7 @@ def job_disagreements(studio: Studio, job_id: UUID, order: Order, files: list[Pa
 
 def object_disagreements(storage: Storage, images: int) -> list[str]:
     """Whether the bucket holds exactly one object an image."""
-    held = len(storage.objects("generated-images/"))
+    held = sum(len(storage.objects(prefix)) for prefix in ("generated-images/", "multiview-images/"))
     return [] if held == images else [f"The bucket holds {held} results for {images} images."]
 
 
