@@ -34,9 +34,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Five files at once on two cores: most of the time goes into waiting for quel's own processes.
+# Five processes on two cores: most of the time goes into waiting for quel's own.
 test: lint
-	$(BIN)/python -m pytest -n 5 --dist loadfile
+	$(BIN)/python -m pytest -n 5 --no-loadscope-reorder
 
 # Death points and a seeded soak under kills, restarts and faults; takes minutes.
 chaos: $(READY)

@@ -1,14 +1,46 @@
 """What holds for every test, and what tests of several rooms look at."""
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import pytest
 from deploy.manifests import OVERLAYS, Manifest, render
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 # A property is true or not, whatever the machine is busy with and whatever the dice say that day.
 settings.register_profile(
     "quel", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("quel")
+
+
+class ByFileOrAlone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out the tests of a file together, and alone those that have processes of their own to wait for.
+
+    A file stays together where something is made once for its tests: each process would make it anew.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return nodeid if _goes_alone(file) else file
+
+
+@cache
+def _goes_alone(file: str) -> bool:
+    return file.startswith("tests/integration/") and 'scope="module"' not in Path(file).read_text("utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """How several processes share the tests out (make test)."""
+    return ByFileOrAlone(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes of its own waits longest and comes first, so none is waited for at the end."""
+    items.sort(key=lambda item: "pipeline" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
