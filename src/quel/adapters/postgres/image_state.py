@@ -133,6 +133,8 @@ FAIL_TO_PREPARE = Transition(
 
 # What was handed to a server has been judged: the next take has another name there.
 _ENDED = "jsonb_set(i.submission, '{ended}', 'true')"
+# What its takes cost stands in cost_usd from now on.
+_PAID = "jsonb_set({of}, '{{spent_usd}}', '0')"
 
 # generate_image
 CLAIM = Transition(
@@ -188,11 +190,18 @@ MAKE = Transition(
     "make",
     frozenset({PLANNED, READY, GENERATING, MADE}),
     MADE,
-    {"cost_usd": "CASE i.state WHEN 'made' THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END"},
+    {
+        "cost_usd": "CASE i.state WHEN 'made' THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END",
+        "submission": _PAID.format(of="i.submission"),
+    },
 )
 _SPENT = {"cost_usd": "coalesce(i.cost_usd, 0) + :cost_usd"}
 FAIL_TO_GENERATE = Transition(
-    "fail to generate", frozenset({GENERATING}), FAILED, _REASON | _COUNTS | _SPENT, Lease.HELD
+    "fail to generate",
+    frozenset({GENERATING}),
+    FAILED,
+    _REASON | _COUNTS | _SPENT | {"submission": _PAID.format(of="i.submission")},
+    Lease.HELD,
 )
 TURN_DOWN = Transition(
     "turn down",
@@ -203,7 +212,7 @@ TURN_DOWN = Transition(
         "rerolls": "i.rerolls + 1",
         "turned_down": "CAST(:turned_down AS jsonb)",
         "not_before": "now()",
-        "submission": _ENDED,
+        "submission": _PAID.format(of=_ENDED),
     },
     Lease.HELD,
     noted("turned down"),

@@ -85,7 +85,7 @@ class GenerateImageRows:
         """The picture is kept; False when nobody wants it any more."""
         image = self._image(claimed)
         cost = image.cost_usd if image.state is ImageState.MADE else (image.cost_usd or 0.0) + cost_usd
-        return move(image, MAKE, self._tables.clock, cost_usd=cost)
+        return move(image, MAKE, self._tables.clock, cost_usd=cost, submission=_paid(image))
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image for later."""
@@ -119,7 +119,7 @@ class GenerateImageRows:
             lease=claimed.lease,
             rerolls=image.rerolls + 1,
             turned_down=take,
-            submission=image.submission and replace(image.submission, ended=True),
+            submission=image.submission and replace(image.submission, ended=True, spent_usd=0.0),
             cost_usd=(image.cost_usd or 0.0) + cost_usd,
             not_before=self._tables.clock.now,
         )
@@ -147,6 +147,7 @@ class GenerateImageRows:
             attempts=attempts,
             broken_answers=broken,
             cost_usd=(image.cost_usd or 0.0) + cost_usd,
+            submission=_paid(image),
         )
         return count_progress(self._tables, claimed.job_id, claimed.stage) if moved else None
 
@@ -267,3 +268,7 @@ class GenerateImageRows:
             series=image.series,
             lead=self._lead(image) if request.takes_lead else None,
         )
+
+
+def _paid(image: PipelineImage) -> Submission | None:
+    return image.submission and replace(image.submission, spent_usd=0.0)
