@@ -4,6 +4,7 @@ A fresh process each, since freed memory does not always go back to the system.
 """
 
 import json
+import resource
 import sys
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def resident_bytes(field: str) -> int:
 
 
 def main() -> None:
-    """Prints {"pixels", "estimated_bytes", "grown_bytes", "peak_bytes", "said"}."""
+    """Prints {"pixels", "estimated_bytes", "grown_bytes", "peak_bytes", "said"}.
+
+    What a process takes in which the picture is tried counts as grown: its own memory included.
+    """
     data, as_webp = Path(sys.argv[1]).read_bytes(), sys.argv[2:] == ["webp"]
     imaging = PillowImaging()
     before = resident_bytes("VmRSS")
@@ -37,7 +41,8 @@ def main() -> None:
     except (ReferenceUnavailable, UnreadablePicture) as refused:
         said = str(refused)
     peak = resident_bytes("VmHWM")
-    grown = {"grown_bytes": peak - before, "peak_bytes": peak, "said": said}
+    tried = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    grown = {"grown_bytes": max(peak - before, tried), "peak_bytes": peak, "said": said}
     print(json.dumps(_estimate(data, as_webp) | grown))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from quel.core.deliver_webhook import Answer
 from quel.core.engines import Capability, Maker, Route, Routing
 from quel.core.errors import ServiceUnavailable
 from quel.core.generate_image import ClaimedImage
@@ -120,6 +121,30 @@ def the_first_of_a_series_is_refused(world: World) -> None:
     world.messages = [StepMessage(Step.GENERATE_IMAGE, JOB, 1)]
     assert world.services.generate_image.due(5) == 1
     world.run()
+
+
+@scenario
+def a_receiver_fails_and_hangs_and_then_hears_of_the_end(world: World) -> None:
+    world.receiver.plan(Answer(500), Answer(code="timeout"), Answer(302))
+    world.order(1)
+    world.run()
+
+
+@scenario
+def a_receiver_is_away_for_hours(world: World) -> None:
+    world.receiver.plan(*[Answer(code="no_connection")] * 7)
+    world.order(1)
+    world.run()
+    for wait_s in (600, 3_600, 21_600):
+        world.sweep(wait_s * 1.3)
+
+
+@scenario
+def a_receiver_is_gone(world: World) -> None:
+    world.receiver.plan(Answer(410))
+    world.order(1)
+    world.run()
+    world.sweep(MINUTE_S)
 
 
 @scenario

@@ -229,3 +229,21 @@ def test_binaries_out_of_reach_are_copied_and_never_opened(closed_binaries, monk
     with Servers() as servers, closing(psycopg2.connect(servers.database_url)) as connection:
         assert connection.server_version >= 150000
     assert server.parent.stat().st_mode & 0o077 == 0
+
+
+STARTS_A_COMMAND = """
+import pathlib, time
+from quel.sandbox.processes import QuelProcess
+forever = ["python", "-c", "import time; time.sleep(600)"]
+print(QuelProcess(forever, {}, pathlib.Path("/dev/null")).ending_with_parent().start().pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_command_of_quel_ends_when_whoever_started_it_is_killed():
+    with subprocess.Popen([sys.executable, "-c", STARTS_A_COMMAND], stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        pid = int(starter.stdout.readline())
+        assert is_running(pid)
+        starter.kill()
+    eventually(lambda: not is_running(pid))

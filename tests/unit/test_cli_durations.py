@@ -9,7 +9,7 @@ from quel.cli.durations import read_duration, spoken
 
 
 @pytest.mark.parametrize(
-    ("words", "seconds"), [("90s", 90), ("30m", 1_800), ("24h", 86_400), (" 7D ", 604_800)]
+    ("words", "seconds"), [("90s", 90), ("30m", 1_800), ("24h", 86_400), (" 7D ", 604_800), ("2w", 1_209_600)]
 )
 def test_a_number_and_a_unit(words, seconds):
     assert read_duration(words) == timedelta(seconds=seconds)

@@ -59,6 +59,10 @@ def test_so_do_rediss(error, words):
         ("redis://h:6379/first", "number"),
         ("redis://h:6379?colour=hidden", "colour"),
         ("redis://h:6379?socket_timeout=hidden", "socket_timeout"),
+        ("redis://h:6379?protocol=hidden", "2 or 3"),
+        ("redis://h:6379?health_check_interval=1.5", "whole number"),
+        ("rediss://h:6379?ssl_cert_reqs=CERT_NONE", "none, optional or required"),
+        ("rediss://h:6379?ssl_min_version=TLSv1.2", "771"),
         ("redis://me:?hidden@h:6379/0", "percent-encoded"),
         ("redis://me:x?y=hidden@h:6379/0", "percent-encoded"),
         ("redis://h:6379?passwordhidden", "percent-encoded"),
@@ -74,7 +78,7 @@ def test_an_option_that_redis_stumbles_over_is_named_at_the_start(name, url, wor
 
 
 @pytest.mark.parametrize(
-    "url", ["rediss://:pw@h:6380/2?ssl_cert_reqs=none", "unix:///run/redis.sock?db=1", "redis://h"]
+    "url", ["rediss://:pw@h:6380/2?ssl_cert_reqs=none", "unix:///run/redis.sock?db=1", "redis://h?protocol=3"]
 )
 def test_what_redis_takes_passes(url):
     assert read_settings({"REDIS_URL": url}).redis_url == url

@@ -57,6 +57,25 @@ def test_what_a_password_may_hold_as_it_is_passes(password):
     assert make_url(client_url(f"postgres://me:{password}@db:5432/quel")).password == password
 
 
+@pytest.mark.parametrize(
+    ("option", "mode"),
+    [
+        ("ssl=true", "require"),
+        ("ssl=require", "require"),
+        ("ssl=false", "prefer"),
+        ("sslmode=no-verify", "require"),
+    ]
+    + [(f"sslmode={mode}", mode) for mode in ("disable", "prefer", "require", "verify-full")],
+)
+def test_tls_is_asked_for_in_every_spelling(option, mode):
+    assert make_url(client_url(f"postgres://me@db/quel?{option}")).query == {"sslmode": mode}
+
+
+def test_an_sslmode_that_is_none_is_told_the_ones_there_are():
+    with pytest.raises(SettingsError, match="verify-full"):
+        client_url("postgres://me@db/quel?sslmode=strict")
+
+
 def test_several_hosts_are_tried_in_order():
     url = make_url(client_url("postgres://me:pw@one:5432,two:5433/quel?target_session_attrs=read-write"))
     assert url.query["host"] == ("one:5432", "two:5433")

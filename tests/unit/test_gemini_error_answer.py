@@ -52,6 +52,8 @@ def judged(status, body=b"", retry_after=None, secrets=(KEY, "a prompt about my 
         (413, b"too large", "http_413", False),
         (418, b"", "http_418", False),
         (302, b"", "redirected", True),
+        (407, b"<html>Proxy Authentication Required</html>", "http_407", True),
+        (451, b"", "http_451", True),
     ],
 )
 def test_what_a_retry_cannot_mend_is_refused(status, body, code, account):
@@ -59,6 +61,29 @@ def test_what_a_retry_cannot_mend_is_refused(status, body, code, account):
     assert isinstance(outcome, Refused)
     assert (outcome.code, outcome.account) == (code, account)
     assert outcome.message.endswith((".", "…"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Too many calls, retry in 12s.\n",
+        b'{"message": "Too many calls, retry in 12s."}',
+        b'{"detail": "Too many calls, retry in 12s."}',
+        b'{"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Too many calls, retry in 12s."}',
+        b'{"success": false, "errors": [{"code": 2003, "message": "Too many calls, retry in 12s."}]}',
+        b'{"response": {"error": {"code": 429, "message": "Too many calls, retry in 12s."}}}',
+        b'data: {"error": {"code": 429, "message": "Too many calls, retry in 12s."}}\n\n',
+    ],
+)
+def test_what_a_gateway_says_in_its_own_shape_is_heard(body):
+    outcome = judged(429, body)
+    assert outcome == Wait(QuotaScope.UNKNOWN, timedelta(seconds=12))
+    assert outcome.said == "Too many calls, retry in 12s."
+
+
+def test_an_error_that_stands_bare_in_a_success_is_read_for_what_it_is():
+    body = b'{"code": 503, "status": "UNAVAILABLE", "message": "The model is overloaded."}'
+    assert isinstance(judged(200, body), Transient)
 
 
 @pytest.mark.parametrize(

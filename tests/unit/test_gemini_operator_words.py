@@ -63,6 +63,8 @@ FAULTS = [
     (OperatorFault.BILLING_INACTIVE, "Billing is disabled for this project."),
     (OperatorFault.BILLING_INACTIVE, "The billing account is not active"),
     (OperatorFault.BILLING_INACTIVE, "Your last payment was declined"),
+    (OperatorFault.BILLING_INACTIVE, "Billing account for the project is not found."),
+    (OperatorFault.NO_QUOTA, "Quota exceeded for metric: x, limit: 0.0"),
 ]
 ORDINARY = [
     "You exceeded your current quota, please check your plan and billing details.",

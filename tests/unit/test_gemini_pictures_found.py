@@ -60,6 +60,16 @@ WRAPPINGS = {
         b": hello\r\nevent: message\r\nid: 1\r\ndata: " + body + b"\r\n\r\ndata: [DONE]\r\n\r\n"
     ),
     "gzip": gzip.compress,
+    "one_behind_the_other": lambda body: json.dumps(answer_of()).encode() + b"\n" + body + b"\n{}",
+    "with_something_behind": lambda body: body + b"\n\0<!-- cached -->",
+    "event_before_one_that_is_cut_off": lambda body: b"data: " + body + b'\n\ndata: {"candid',
+    "event_behind_one_that_is_none": lambda body: b"data: ping\n\ndata: " + body + b"\n\n",
+    "guarded": lambda body: b")]}'\n" + body,
+    "envelope": lambda body: b'{"success": true, "response": ' + body + b"}",
+    "envelope_with_text": lambda body: json.dumps({"statusCode": 200, "body": body.decode()}).encode(),
+    "list_in_an_envelope": lambda body: b'{"result": [' + body + b"]}",
+    "text": lambda body: json.dumps(body.decode()).encode(),
+    "lists": lambda body: b"[[" + body + b"]]",
     "blanks": lambda body: b"\r\n  " + body + b"\n\n",
     "broken_utf_8": lambda body: body.replace(b'"role"', b'"\xff\xfe"'),
 }
@@ -128,6 +138,28 @@ def test_a_picture_is_found_in_any_candidate_and_any_object_of_a_list():
     body = [answer_of({"text": "first"}), answer_of(part(ENCODINGS["plain"](RED))), answer_of()]
     assert judged(body) == made(RED)
     assert judged({"candidates": [{"finishReason": "STOP"}, *answer_of(part(ENCODINGS["plain"](RED)))["candidates"]]}) == made(RED)  # fmt: skip  # noqa: E501
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda data: {"candidates": [{"content": {"parts": [{"mimeType": "image/png", "data": data}]}}]},
+        lambda data: {"candidates": [{"content": [{"inlineData": {"data": data}}]}]},
+        lambda data: {"candidates": [{"parts": [{"inlineData": {"data": data}}]}]},
+        lambda data: answer_of({"text": f"Here: ![it](data:image/png;base64,{data}) Enjoy."}),
+        lambda data: answer_of({"image": {"imageBytes": data}}, {"thoughtSignature": "c2ln"}),
+        lambda data: {"predictions": [{"bytesBase64Encoded": data, "mimeType": "image/png"}]},
+        lambda data: {"data": [{"b64_json": data}]},
+    ],
+)
+def test_a_picture_is_found_where_a_gateway_puts_it(place):
+    assert judged(place(ENCODINGS["plain"](RED))) == made(RED)
+
+
+def test_an_answer_nested_beyond_reason_is_only_broken():
+    body = b'{"candidates": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    assert isinstance(judge_answer(HttpAnswer(200, body), MODEL, check_readable), Broken)
+    assert isinstance(judged(json.loads(body[: len(b'{"candidates": ') + 150] + b"]" * 150 + b"}")), Broken)
 
 
 def test_objects_where_lists_belong_are_read_as_lists_of_one():

@@ -11,10 +11,13 @@ from periodiq import cron
 from quel.actors.runtime import runtime
 from quel.adapters.redis.messages import send
 from quel.core.errors import QuelError
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import WHOEVER, Step, StepMessage
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
+from quel.operations.bulk import work_off_one
+from quel.operations.services import OperatorServices
 from quel.settings import settings
+from quel.stages.deliver_webhook import deliver_webhook as deliver
 from quel.stages.fetch_job import UnknownJob
 from quel.stages.fetch_job import fetch_job as fetch
 from quel.stages.finalize_job import finalize_job as finalize
@@ -73,6 +76,12 @@ def finalize_job(job_id: str) -> None:
     _run(lambda: finalize(runtime.services, UUID(job_id)), job_id)
 
 
+@dramatiq.actor(queue_name=Step.DELIVER_WEBHOOK, priority=40, max_retries=3, time_limit=5 * _MINUTE_MS)
+def deliver_webhook(job_id: str) -> None:
+    """Tells receivers that a job has ended."""
+    _run(lambda: deliver(runtime.services, UUID(job_id)), job_id)
+
+
 @dramatiq.actor(
     queue_name=Step.SWEEP_STUCK_JOBS,
     priority=0,
@@ -83,6 +92,26 @@ def finalize_job(job_id: str) -> None:
 def sweep_stuck_jobs() -> None:
     """Looks again at everything that has not moved."""
     _run(lambda: sweep(runtime.services))
+
+
+@dramatiq.actor(
+    queue_name=Step.RUN_BULK,
+    priority=40,  # behind whatever a customer waits for
+    max_retries=0,  # the next look is a minute away
+    time_limit=5 * _MINUTE_MS,
+    periodic=cron("* * * * *"),
+)
+def run_bulk(_: str = str(WHOEVER)) -> None:
+    """A batch of what operators ask of many jobs at once."""
+    _run(_work_off)
+
+
+def _work_off() -> tuple[StepMessage, ...]:
+    services = OperatorServices(settings())
+    try:
+        return (StepMessage(Step.RUN_BULK, WHOEVER),) if work_off_one(services) else ()
+    finally:
+        services.close()
 
 
 def _run(

@@ -8,6 +8,7 @@ import typer
 from quel.cli.connections import open_services
 from quel.cli.console import out, say, stop
 from quel.cli.tables import show_json, show_table
+from quel.cli.words import one_of
 from quel.core.operations.dead_letters import DeadLetter
 from quel.core.operations.rejected import Rejected
 from quel.core.pipeline import Step
@@ -19,7 +20,10 @@ dead = typer.Typer(no_args_is_help=True, help="Look at what failed for good; sen
 Ids = Annotated[
     list[str] | None, typer.Argument(help="Ids of dead letters; their beginnings do.", metavar="ID...")
 ]
-Queue = Annotated[Step | None, typer.Option(help="Only those of this queue.")]
+Queue = Annotated[
+    Step | None,
+    typer.Option(parser=one_of(Step), metavar="QUEUE", help="Only those of this queue."),
+]
 All = Annotated[bool, typer.Option("--all", help="Every dead letter.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -59,17 +63,19 @@ def show(letter_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJso
 
 
 @dead.command()
-def requeue(ids: Ids = None, queue: Queue = None, everything: All = False) -> None:
+def requeue(ids: Ids = None, queue: Queue = None, everything: All = False, as_json: AsJson = False) -> None:
     """Send dead letters again, as new: those named, those of a queue, or all."""
     with open_services() as services:
-        _tell(requeue_letters(services, _chosen(ids, queue, everything=everything)), "sent again")
+        moved = requeue_letters(services, _chosen(ids, queue, everything=everything))
+    _tell(moved, "sent again", as_json=as_json)
 
 
 @dead.command()
-def drop(ids: Ids = None, queue: Queue = None, everything: All = False) -> None:
+def drop(ids: Ids = None, queue: Queue = None, everything: All = False, as_json: AsJson = False) -> None:
     """Forget dead letters: those named, those of a queue, or all."""
     with open_services() as services:
-        _tell(drop_letters(services, _chosen(ids, queue, everything=everything)), "dropped")
+        moved = drop_letters(services, _chosen(ids, queue, everything=everything))
+    _tell(moved, "dropped", as_json=as_json)
 
 
 @dead.command()
@@ -84,9 +90,16 @@ def rejected(
     with open_services() as services:
         if push:
             done = push_rejected(services)
+            if as_json:
+                show_json({"ok": True, "pushed": done.pushed, "found": done.found, "queue": done.queue})
+                return
             out.print(f"{done.pushed} of {done.found} entries were job ids and are on {done.queue} again.")
         elif forget:
-            out.print(f"{drop_rejected(services)} entries dropped.")
+            dropped = drop_rejected(services)
+            if as_json:
+                show_json({"ok": True, "dropped": dropped})
+            else:
+                out.print(f"{dropped} entries dropped.")
         else:
             _show_rejected(rejected_entries(services), as_json=as_json)
 
@@ -127,6 +140,9 @@ def _chosen(ids: Sequence[str] | None, queue: Step | None, *, everything: bool) 
     return Chosen(ids or (), queue, everything)
 
 
-def _tell(moved: Moved, done: str) -> None:
+def _tell(moved: Moved, done: str, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"ok": not moved.gone, "done": moved.done, "gone": moved.gone})
+        return
     gone = f", {moved.gone} were gone already." if moved.gone else "."
     out.print(f"{moved.done} dead letters {done}{gone}")

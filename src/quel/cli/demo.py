@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +13,9 @@ from uuid import UUID
 import typer
 
 from quel.cli.console import err, say, stop
-from quel.cli.tables import show_table
+from quel.cli.tables import show_json, show_table
 from quel.cli.watch import follow
+from quel.cli.world import wait_for_the_end
 from quel.core.models import DEFAULT_MODEL_ID, model_for
 from quel.core.operations.job_list import JobView
 from quel.operations.job_list import find_jobs
@@ -29,6 +30,12 @@ _PATIENCE_S, _LIVE_PATIENCE_S = 300.0, 1_200.0
 def demo(
     live: Annotated[bool, typer.Option("--live", help="Use the real provider; costs money.")] = False,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Never use the real provider.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Stay up until Ctrl-C, to be looked at: see quel sandbox env.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print at the end what was found, as JSON.")
+    ] = False,
 ) -> None:
     """Run jobs of every path and type in a sandbox of their own, and check the result to the credit.
 
@@ -36,12 +43,22 @@ def demo(
     GEMINI_* with --live or when asked.
     """
     _check_sandbox()
+    if live and (sandbox or keep):
+        err.print(f"--live and {'--sandbox' if sandbox else '--keep'} exclude each other.")
+        raise typer.Exit(2)
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        jobs, found = _run(live=live, sandbox=sandbox or keep, keep=keep)
+    if as_json:
+        show_json({"ok": not found, "jobs": jobs, "disagreements": found})
+    if found:
+        raise typer.Exit(1)
+
+
+def _run(*, live: bool, sandbox: bool, keep: bool) -> tuple[list[UUID], list[str]]:
+    """The jobs that were run, and what is not as it was ordered."""
     from quel.sandbox.demo.caller import end_tidily, forget_caller
     from quel.sandbox.demo.show import pushed_jobs
 
-    if live and sandbox:
-        err.print("--live and --sandbox exclude each other.")
-        raise typer.Exit(2)
     provider = _choose_provider(live=live, sandbox=sandbox)
     forget_caller()
     end_tidily()
@@ -53,12 +70,26 @@ def demo(
         saved = _save(show)
         _tell(show)
         found = _disagreements(show, saved)
-    for sentence in found:
-        err.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
-    took_s = time.monotonic() - began
-    say(f"{'Something is not as ordered.' if found else 'All of it is as ordered.'} Took {took_s:.0f} s.")
-    if found:
-        raise typer.Exit(1)
+        for sentence in found:
+            err.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+        took_s = time.monotonic() - began
+        say(f"{'Something is not as ordered.' if found else 'All of it is as ordered.'} Took {took_s:.0f} s.")
+        if keep:
+            _keep(show)
+    return list(show.jobs), found
+
+
+def _keep(show: "Show") -> None:
+    """Lets the world be looked at until somebody ends it."""
+    from quel.sandbox.standing import Standing, written_down
+
+    environment = dict(show.environment)
+    provider = environment.get("GEMINI_BASE_URL", "")
+    payers = show.payers
+    up = Standing(os.getpid(), provider, environment, payers.member, payers.org, tuple(show.jobs))
+    with written_down(up):
+        say('It stays until Ctrl-C. In another terminal: eval "$(quel sandbox env)"; quel jobs --status all')
+        wait_for_the_end()
 
 
 def _check_sandbox() -> None:

@@ -1,19 +1,18 @@
-"""Durations as people write and read them: `90s`, `30m`, `24h`, `7d`, `4w`."""
+"""Durations on the command line, as people write and read them."""
 
-import re
 from datetime import timedelta
 
 import typer
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from quel.core.durations import HOW_TO_WRITE, parse_duration
 
 
 def read_duration(words: str) -> timedelta:
     """The duration of a number and a unit. Raises BadParameter, which is wrong usage (exit code 2)."""
-    match = re.fullmatch(r"(\d{1,6})([smhdw])", words.strip().lower())
-    if match is None:
-        raise typer.BadParameter(f'"{words}" is no duration: write 90s, 30m, 24h or 7d; 4w are weeks.')
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    found = parse_duration(words)
+    if found is None:
+        raise typer.BadParameter(f'"{words}" is no duration: {HOW_TO_WRITE}.')
+    return found
 
 
 def spoken(seconds: float) -> str:

@@ -12,6 +12,7 @@ from quel.cli.console import remark, say, stop
 from quel.cli.durations import read_duration, spoken
 from quel.cli.known_paths import known_path
 from quel.cli.tables import show_json, show_table
+from quel.cli.words import one_of, read_id
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobStatus, JobType
 from quel.core.operations.job_list import JobFilter, JobPage
@@ -38,9 +39,16 @@ def jobs(
             callback=_statuses,
         ),
     ] = None,
-    job_type: Annotated[JobType | None, typer.Option("--type", help="Only jobs of this type.")] = None,
-    org: Annotated[UUID | None, typer.Option(help="Only jobs of this organization.")] = None,
-    member: Annotated[UUID | None, typer.Option(help="Only jobs of this member.")] = None,
+    job_type: Annotated[
+        JobType | None,
+        typer.Option("--type", parser=one_of(JobType), metavar="TYPE", help="Only jobs of this type."),
+    ] = None,
+    org: Annotated[
+        UUID | None, typer.Option(parser=read_id, metavar="ID", help="Only jobs of this organization.")
+    ] = None,
+    member: Annotated[
+        UUID | None, typer.Option(parser=read_id, metavar="ID", help="Only jobs of this member.")
+    ] = None,
     reason: Annotated[
         str | None, typer.Option(help="Only jobs with an image that failed for this code, or refused.")
     ] = None,

@@ -1,34 +1,73 @@
-"""`quel retry`: makes what is missing of an ended job, each image with the plan it had; runs a lost one."""
+"""`quel retry`: makes what is missing of ended jobs, each image with the plan it had; runs a lost one."""
 
 from typing import Annotated
 
 import typer
 
+from quel.cli.bulk import DryRun, Where, Yes, ask_and_do
 from quel.cli.connections import open_services
 from quel.cli.console import remark, say, stop
+from quel.cli.tables import show_json
+from quel.core.operations.bulk import BulkAction, BulkOrder, read_where
 from quel.core.operations.retry_job import Missing, OneImage
 from quel.operations.job_list import job_ids_named
-from quel.operations.retry_job import FetchedAnew, NothingMissing, PlannedAgain, retry_job
+from quel.operations.retry_job import FetchedAnew, NothingMissing, PlannedAgain, Retried, retry_job
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
 
 def retry(
-    job: Annotated[str, typer.Argument(help="The job's id, or how it begins.", metavar="JOB")],
+    job: Annotated[
+        str | None, typer.Argument(help="The job's id, or how it begins.", metavar="[JOB]")
+    ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Not the cancelled images, only failed ones.")
     ] = False,
     image: Annotated[int | None, typer.Option(min=1, help="Only this image, counted from 1.")] = None,
+    where: Where = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the failed and cancelled images of an ended job again; what was delivered stays as it is.
 
     Delivered images are charged as always, to the same payer. A job that was refused is fetched anew, and so
-    is an open one that the sweep leaves alone for its age (`quel jobs --lost`).
+    is an open one that the sweep leaves alone for its age (`quel jobs --lost`). With --where it is done for
+    all jobs that are meant, after count, credits and dollars are told and somebody said yes.
     """
     if failed and image is not None:
         stop("Choose --failed or --image, not both.")
+    if (job is None) == (where is None):
+        stop("Say which: a job, or --where.")
+    if where is not None:
+        if image is not None:
+            stop("--image is for one job.")
+        order = BulkOrder(BulkAction.RETRY, read_where(where), failed_only=failed)
+        ask_and_do(order, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
+    if dry_run or yes:
+        stop("--dry-run and --yes belong to --where.")
     which = OneImage(image) if image is not None else Missing(failed_only=failed)
     with open_services() as services:
-        (job_id,) = job_ids_named(services, [job])
+        (job_id,) = job_ids_named(services, [str(job)])
         done = retry_job(services, job_id, which)
+    if as_json:
+        show_json({"ok": True, "job_id": job_id, **_facts(done)})
+    else:
+        _tell(done)
+
+
+def _facts(done: Retried) -> dict[str, object]:
+    match done:
+        case NothingMissing(reason):
+            return {"images": [], "credits": 0, "reason": reason}
+        case PlannedAgain(images, credits_, unsent):
+            return {"images": images, "credits": credits_, "unsent": unsent}
+        case FetchedAnew(_, unsent):
+            return {"fetched_anew": True, "unsent": unsent}
+
+
+def _tell(done: Retried) -> None:
     match done:
         case NothingMissing(reason):
             remark(reason)

@@ -11,6 +11,7 @@ from quel.cli.connections import open_services
 from quel.cli.console import remark, say
 from quel.cli.durations import read_duration, spoken
 from quel.cli.tables import show_json, show_table
+from quel.cli.words import one_of
 from quel.core.operations.statistics import Grouping, GroupStats, PayerStats, ReasonStats
 from quel.operations.statistics import count_groups, count_payers, count_reasons
 
@@ -32,7 +33,9 @@ class PayerKinds(StrEnum):
 
 
 def stats(
-    by: Annotated[Grouping, typer.Option(help="Split by this.")] = Grouping.PATH,
+    by: Annotated[
+        Grouping, typer.Option(parser=one_of(Grouping), metavar="path|type|reason", help="Split by this.")
+    ] = Grouping.PATH,
     since: Since = "24h",  # type: ignore[assignment]  # typer hands the text to the parser
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +54,10 @@ def stats(
 
 
 def usage(
-    by: Annotated[PayerKinds, typer.Option(help="Organizations, members, or all.")] = PayerKinds.ALL,
+    by: Annotated[
+        PayerKinds,
+        typer.Option(parser=one_of(PayerKinds), metavar="all|org|member", help="Whose use is asked for."),
+    ] = PayerKinds.ALL,
     since: Since = "30d",  # type: ignore[assignment]  # typer hands the text to the parser
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the largest first.")] = 50,
     as_json: AsJson = False,

@@ -11,6 +11,7 @@ import typer
 from quel.cli.connections import open_services
 from quel.cli.console import remark, stop
 from quel.cli.tables import show_json
+from quel.cli.words import read_id
 from quel.core.operations.submit_job import MIME_TYPES, PictureFile, read_job
 from quel.operations.submit_job import check_job, submit_job
 
@@ -19,8 +20,14 @@ def submit(
     file: Annotated[
         str, typer.Argument(help="A job's row as JSON, or - for standard input.", metavar="FILE|-")
     ],
-    member: Annotated[UUID | None, typer.Option(help="The member; else the file's quel_member_id.")] = None,
-    org: Annotated[UUID | None, typer.Option(help="The organization; else the file's org_id.")] = None,
+    member: Annotated[
+        UUID | None,
+        typer.Option(parser=read_id, metavar="ID", help="The member; else the file's quel_member_id."),
+    ] = None,
+    org: Annotated[
+        UUID | None,
+        typer.Option(parser=read_id, metavar="ID", help="The organization; else the file's org_id."),
+    ] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Also what cannot be run (see quel plan).")
     ] = False,

@@ -37,6 +37,15 @@ _KNOWN = frozenset(
     }
 )  # fmt: skip
 
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_AS_MODES = {  # as node-postgres and asyncpg spell it
+    ("ssl", "true"): "require",
+    ("ssl", "1"): "require",
+    ("ssl", "require"): "require",
+    ("ssl", "false"): "prefer",
+    ("sslmode", "no-verify"): "require",
+}
+
 _ENCODE = (
     "DATABASE_URL cannot be read: in a user's name or password #, /, ?, [, ] and @ must be percent-encoded"
     " (%23, %2F, %3F, %5B, %5D, %40)."
@@ -51,10 +60,15 @@ def client_url(dsn: str) -> str:
     sentence names the variable and what to mend, and quotes nothing but a parameter's name.
     """
     parts = _split(dsn.strip())
-    options = [(name, value) for name, value in parse_qsl(parts.query) if name.lower() not in _FOREIGN]
+    given = [_as_mode(*option) for option in parse_qsl(parts.query)]
+    options = [(name, value) for name, value in given if name.lower() not in _FOREIGN]
     for name, value in options:
         if name not in _KNOWN:
             raise SettingsError(_unknown(named_option(name, value, parts.query)))
+        if name == "sslmode" and value not in _SSL_MODES:
+            raise SettingsError(
+                f"DATABASE_URL must have one of these as its sslmode: {', '.join(_SSL_MODES)}."
+            )
     login, at, hosts = parts.netloc.rpartition("@")
     addresses = hosts.split(",")
     if len(addresses) > 1:
@@ -62,6 +76,11 @@ def client_url(dsn: str) -> str:
         hosts = ""
     query = urlencode(options, quote_via=quote, safe=":/,")
     return f"postgresql+psycopg2://{login}{at}{hosts}{parts.path}{'?' if query else ''}{query}"
+
+
+def _as_mode(name: str, value: str) -> tuple[str, str]:
+    mode = _AS_MODES.get((name, value.lower()))
+    return (name, value) if mode is None else ("sslmode", mode)
 
 
 def _split(dsn: str) -> SplitResult:

@@ -67,6 +67,10 @@ class IntakePolicy:
         )
         return math.ceil(round(self.price * weight, 6))
 
+    def usd_of(self, asked: str | None, capability: Capability | None) -> float:
+        """What the maker asks for an image of that job, beside the seconds of a GPU."""
+        return (capability.usd_per_image if capability else 0.0) or self.size_of(asked, capability).price_usd
+
 
 @dataclass(frozen=True)
 class PathChoice:

@@ -7,14 +7,16 @@ from uuid import UUID
 
 
 class Step(StrEnum):
-    """The actors and their queues, in the order a job meets them."""
+    """The actors and their queues, in the order a job meets them; and what operators ask of many."""
 
     FETCH_JOB = "fetch_job"
     PREPARE_INPUTS = "prepare_inputs"
     GENERATE_IMAGE = "generate_image"
     PERSIST_OUTPUT = "persist_output"
     FINALIZE_JOB = "finalize_job"
+    DELIVER_WEBHOOK = "deliver_webhook"
     SWEEP_STUCK_JOBS = "sweep_stuck_jobs"
+    RUN_BULK = "run_bulk"
 
 
 MOST_STARTS = 3

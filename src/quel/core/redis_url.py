@@ -21,8 +21,18 @@ _OPTIONS = frozenset(
     }
 )  # fmt: skip
 
-_NUMBERS = frozenset({"socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"})
-_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_SECONDS = (r"\d+(?:\.\d+)?", "a number of seconds")
+_WHOLE = (r"\d+", "a whole number")
+_VALUES = {  # of those whose other values end in an error of redis-py's own
+    "socket_timeout": _SECONDS,
+    "socket_connect_timeout": _SECONDS,
+    "max_connections": _WHOLE,
+    "health_check_interval": _WHOLE,
+    "socket_read_size": _WHOLE,
+    "protocol": ("[23]", "2 or 3"),
+    "ssl_cert_reqs": ("none|optional|required", "none, optional or required"),
+    "ssl_min_version": ("77[0-2]", "771 (TLS 1.2) or 772 (TLS 1.3)"),
+}
 
 
 def url_of_parts(host: str, port: int, *, username: str, password: str, tls: bool | None) -> str:
@@ -74,9 +84,10 @@ def check_options(name: str, url: str) -> None:
         raise SettingsError(
             f"{name} has the option {shown}, which quel's client does not know: take it away."
         )
-    for option in sorted(options.keys() & _NUMBERS):
-        if not _NUMBER.fullmatch(options[option]):
-            raise SettingsError(f"{name} must give its option {option} as a number.")
+    for option in sorted(options.keys() & _VALUES.keys()):
+        values, told = _VALUES[option]
+        if not re.fullmatch(values, options[option], re.ASCII):
+            raise SettingsError(f"{name} must give its option {option} as {told}.")
 
 
 def check_parts(host: str, *, tls: bool | None) -> None:

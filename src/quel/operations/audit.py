@@ -92,12 +92,12 @@ class _Look:
         return suspects
 
     def _pages(self) -> Iterator[list[UUID]]:
-        """Jobs in pages of one owner each: the objects of one folder are held at a time."""
-        after = None
-        while places := self.services.audit.walk(self.since, after, JOBS_AT_ONCE):
+        """Jobs in pages; of one owner each where objects are compared: one folder's are held at a time."""
+        after, by_owner = None, self.storage is not None
+        while places := self.services.audit.walk(self.since, after, JOBS_AT_ONCE, by_owner=by_owner):
             after = places[-1]
-            for _, of_owner in groupby(places, key=lambda place: place[0]):
-                yield [job_id for _, job_id in of_owner]
+            for _, together in groupby(places, key=lambda place: place[0] if by_owner else None):
+                yield [job_id for _, job_id in together]
 
     def _differences(self, snapshot: Snapshot) -> dict[Difference, tuple[UUID, ...]]:
         found: list[Found] = list(differences_in_rows(snapshot))

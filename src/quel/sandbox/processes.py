@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
+
+from quel.sandbox.end_with_parent import end_with_parent
 
 REPOSITORY = Path(__file__).parents[3]
 _READY_MARK = "ready for action"
@@ -23,8 +25,14 @@ class QuelProcess:
         self.command = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
         self.environment = dict(environment)
         self.log = log
+        self._before: Callable[[], object] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
+
+    def ending_with_parent(self) -> Self:
+        """Has it end when whoever starts it is killed; to be started from a thread that stays."""
+        self._before = end_with_parent(signal.SIGTERM)
+        return self
 
     def start(self) -> Self:
         """Starts the command; its output is appended to `log`."""
@@ -37,6 +45,7 @@ class QuelProcess:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=self._before,
         )
         return self
 

@@ -24,7 +24,9 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.GENERATE_IMAGE: (),
     Step.PERSIST_OUTPUT: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
     Step.FINALIZE_JOB: (),
+    Step.DELIVER_WEBHOOK: (),
     Step.SWEEP_STUCK_JOBS: (),
+    Step.RUN_BULK: (),
 }
 """The settings each actor group cannot do without, beside DATABASE_URL and those of the engines it calls."""
 

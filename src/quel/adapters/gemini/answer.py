@@ -6,6 +6,7 @@ the SDK's classes takes a fraction of the memory and survives values those class
 """
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -21,6 +22,10 @@ from quel.core.outcome import Broken, Made, Outcome, PictureBytes, Refused
 
 # As fast as pydantic's reader of JSON (see `wire`), and as strict: what it refuses gets a second reading.
 _BASE64 = TypeAdapter(bytes, config=ConfigDict(val_json_bytes="base64"))
+
+_PICTURE_KEYS = frozenset({"data", "imageBytes", "image_bytes", "bytesBase64Encoded", "b64_json"})
+_DATA_URL = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=_%\\\s-]+")
+_DEEPEST = 12
 
 Inspect = Callable[[bytes], str]  # bytes → true MIME type; raises UnreadablePicture
 
@@ -62,15 +67,29 @@ _UNREADABLE = Broken("unreadable_answer", "Gemini's answer is not the JSON that 
 def _candidates(objects: tuple[JsonObject, ...]) -> list[str]:
     """Whatever may be a picture, encoded, the likeliest first: from last to first, thoughts behind the rest.
 
-    No label is asked: models and gateways leave them out, or get them wrong.
+    No label is asked, nor where it stands: models and gateways leave labels out, get them wrong, and put a
+    picture beside its part or into its text.
     """
     found: dict[bool, list[str]] = {False: [], True: []}
-    for part in _parts(objects):
-        for blob in dicts(part.get("inlineData") or part.get("inline_data")):
-            data = blob.get("data")
-            if isinstance(data, str) and data.strip():
-                found[part.get("thought") is True].append(data)
+    for encoded, is_thought in _encoded(list(objects), False, _DEEPEST):
+        found[is_thought].append(encoded)
     return found[False][::-1] + found[True][::-1]
+
+
+def _encoded(value: object, is_thought: bool, depth: int) -> Iterator[tuple[str, bool]]:
+    """What may be base64 of a picture, in the order of the answer, and whether it is within a thought."""
+    if isinstance(value, list) and depth:
+        for entry in value:
+            yield from _encoded(entry, is_thought, depth - 1)
+    if isinstance(value, dict) and depth:
+        is_thought = is_thought or value.get("thought") is True
+        for key, held in value.items():
+            if not isinstance(held, str):
+                yield from _encoded(held, is_thought, depth - 1)
+            elif key in _PICTURE_KEYS and held.strip():
+                yield held, is_thought
+            elif key == "text" and "data:image/" in held:
+                yield from ((found[0], is_thought) for found in _DATA_URL.finditer(held))
 
 
 def _read(encoded: str, inspect: Inspect) -> PictureBytes | Broken:

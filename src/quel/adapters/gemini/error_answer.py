@@ -31,6 +31,9 @@ _STATUS_NAMES = {
     "DEADLINE_EXCEEDED": 504,
 }
 
+_OF_WHAT_STANDS_IN_FRONT = frozenset({405, 406, 407, 410, 421, 426, 451})  # none is one of Gemini's
+_LONGEST_WORDS = 2_000  # bytes of an answer that is no JSON
+
 
 @dataclass(frozen=True)
 class HttpAnswer:
@@ -52,22 +55,24 @@ class HttpAnswer:
 
 def judge_error(answer: HttpAnswer, model_id: str, secrets: tuple[str, ...] = ()) -> Outcome:
     """What an error answer comes to; `secrets` (API key, prompt) never show up in the message."""
-    try:
-        told = error_in(objects_in(answer.body))
-    except ValueError:
-        told = None
-    error, nested = told or ({}, False)
+    error, nested = _told(answer.body) or ({}, False)
     status = _own_status(error) if nested or answer.is_success else None
     return _judge(status or answer.status, error, answer, model_id, secrets)
 
 
 def is_googles(answer: HttpAnswer) -> bool:
     """Whether an error has Google's shape: else a gateway speaks for itself."""
-    try:
-        told = error_in(objects_in(answer.body))
-    except ValueError:
-        return False
+    told = _told(answer.body)
     return told is not None and _own_status(told[0]) is not None
+
+
+def _told(body: bytes) -> tuple[dict[str, Any], bool] | None:
+    """The error as `error_in` tells it; words that are no JSON are an error's message."""
+    try:
+        return error_in(objects_in(body))
+    except ValueError:
+        words = body[:_LONGEST_WORDS].decode(errors="replace")
+        return ({"message": words}, False) if words.strip() else None
 
 
 def _own_status(error: dict[str, Any]) -> int | None:
@@ -129,7 +134,15 @@ def _refused(status: int, error: dict[str, Any], model_id: str, words: str) -> R
         case 404:
             return _unknown_model(model_id, named=_own_status(error) is not None)
         case _:
-            return Refused(f"http_{status}", f"Gemini does not accept the request ({status}).")
+            return _refused_otherwise(status)
+
+
+def _refused_otherwise(status: int) -> Refused:
+    is_in_front = status in _OF_WHAT_STANDS_IN_FRONT
+    said = f"Gemini does not accept the request ({status})."
+    if is_in_front:
+        said = f"Something in front of Gemini refuses the request ({status}); an operator must look at it."
+    return Refused(f"http_{status}", said, account=is_in_front)
 
 
 _KEY_REFUSED = Refused(

@@ -14,7 +14,7 @@ _FAULTS: tuple[tuple[OperatorFault, frozenset[int], re.Pattern[str]], ...] = tup
     (fault, frozenset(statuses), re.compile(words, re.IGNORECASE | re.DOTALL))
     for fault, statuses, words in (
         (OperatorFault.REQUEST_FORMAT, {400}, r"unknown name\b.{0,300}?cannot find field"),
-        (OperatorFault.NO_QUOTA, {429}, r"\b(limit|quota ?value)\W{1,4}((is|of) )?0(?![\d.]*\d)"),
+        (OperatorFault.NO_QUOTA, {429}, r"\b(limit|quota ?value)\W{1,4}((is|of) )?0(?:\.0+)?(?![\d.]*\d)"),
         (
             OperatorFault.SPENDING_CAP,
             {402, 429},
@@ -35,7 +35,7 @@ _FAULTS: tuple[tuple[OperatorFault, frozenset[int], re.Pattern[str]], ...] = tup
             {402, 429},
             r"\bbilling\b[^.]{0,60}"
             r"\b(disabled|closed|inactive|suspended|past due|delinquent|required"
-            r"|not (been )?(enabled|active|open|configured|set up))"
+            r"|not (been )?(enabled|active|open|configured|set up|found|linked))"
             r"|\bpayments?\b[^.]{0,40}\b(failed|declined|required|past due|overdue)",
         ),
     )

@@ -1,7 +1,7 @@
 """When to come back, in the provider's own word: every form in which answers tell it. Pure.
 
-A RetryInfo's `retryDelay` or `retry_delay` as text or as {seconds, nanos}; the Retry-After header, in seconds
-or as an HTTP date; and the sentence of the message ("Please retry in 34.07s.").
+A RetryInfo's `retryDelay` or `retry_delay` as text or as {seconds, nanos}; the moment a quota is reset; the
+Retry-After header, in seconds or as a date; and the sentence of the message ("Please retry in 34.07s.").
 """
 
 import math
@@ -15,12 +15,13 @@ from quel.adapters.gemini.wire import dicts
 
 LONGEST = timedelta(hours=48)  # a daily quota never needs more; anything beyond is a mistake of the sender
 
-_KEYS = ("retryDelay", "retry_delay", "retryAfter", "retry_after", "quotaResetDelay")
+_KEYS = ("retryDelay", "retry_delay", "retryAfter", "retry_after", "quotaResetDelay", "quotaResetTimeStamp")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _NUMBER = r"\d{1,12}(?:\.\d{1,12})?"
 _UNIT = r"(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])"
 _ONE = rf"(?:{_NUMBER})\s*{_UNIT}"
 _DURATION = rf"{_ONE}(?:[\s,]*{_ONE})*"
+_ISO = re.compile(rf"\s*PT(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?\s*", re.IGNORECASE)
 _SENTENCE = re.compile(
     rf"(?:retry|try|again|reset|wait|available)[a-z ]{{0,30}}\b(?:in|after|for)\s+(?:about\s+)?({_DURATION})"
     # An error printed by another program: retryDelay': '34s', or retry_delay { seconds: 34 }.
@@ -35,8 +36,8 @@ def retry_hint(error: dict[str, Any], header: str | None, answered_at: datetime 
 
     `answered_at` is when the answer was written, aware: a Retry-After that is a date counts from then.
     """
-    hints = [_duration(value) for value in _told_by(error)]
-    hints += [_from_header(header, answered_at), _from_sentence(error.get("message"))]
+    hints = [_hint(value, answered_at) for value in (*_told_by(error), header)]
+    hints.append(_from_sentence(error.get("message")))
     found = [hint for hint in hints if hint is not None]
     return next((hint for hint in found if hint), found[0] if found else None)
 
@@ -48,18 +49,19 @@ def _told_by(error: dict[str, Any]) -> Iterator[object]:
             yield from (told[key] for key in _KEYS if key in told)
 
 
-def _from_header(header: str | None, answered_at: datetime | None) -> timedelta | None:
-    if header is None:
-        return None
-    seconds = _duration(header)
-    if seconds is not None or answered_at is None:
-        return seconds
-    try:
-        until = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(timedelta(), min(until - answered_at, LONGEST))
+def _hint(value: object, answered_at: datetime | None) -> timedelta | None:
+    """From a duration or a moment."""
+    duration = _duration(value)
+    if duration is not None or answered_at is None or not isinstance(value, str):
+        return duration
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            until = read(value.strip())
+            until = until if until.tzinfo else until.replace(tzinfo=UTC)
+            return max(timedelta(), min(until - answered_at, LONGEST))
+        except (ValueError, OverflowError):
+            continue
+    return None
 
 
 def _from_sentence(message: object) -> timedelta | None:
@@ -68,7 +70,7 @@ def _from_sentence(message: object) -> timedelta | None:
 
 
 def _duration(raw: object) -> timedelta | None:
-    """From 53, "53", "3.5s", "1m30s", "5 minutes" or {"seconds": 53, "nanos": 500000000}; else None."""
+    """From 53, "53", "53, 53", "1m30s", "PT1M30S", "5 minutes", {"seconds": 53, "nanos": 5}, or None."""
     match raw:
         case dict():
             return _of_parts(raw.get("seconds", 0), raw.get("nanos", 0)) if "seconds" in raw else None
@@ -78,6 +80,11 @@ def _duration(raw: object) -> timedelta | None:
             return _of_parts(raw, 0)
         case str() if re.fullmatch(rf"\s*{_NUMBER}\s*", raw):
             return _of_parts(raw, 0)
+        case str() if found := re.fullmatch(rf"\s*({_NUMBER})(?:\s*,\s*{_NUMBER})+\s*", raw):
+            return _of_parts(found[1], 0)  # a header that was given twice
+        case str() if (found := _ISO.fullmatch(raw)) and any(found.groups()):
+            hours, minutes, seconds = (float(number or 0) for number in found.groups())
+            return _bounded(hours * 3600 + minutes * 60 + seconds)
         case str() if re.fullmatch(rf"\s*{_DURATION}\s*", raw, re.IGNORECASE):
             parts = re.findall(rf"({_NUMBER})\s*({_UNIT})", raw, re.IGNORECASE)
             return _bounded(sum(float(number) * _seconds_of(unit) for number, unit in parts))

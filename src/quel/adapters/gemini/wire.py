@@ -1,7 +1,8 @@
 """Reads the body of any answer as JSON objects, however a gateway has wrapped it.
 
-A byte-order mark, a list, server-sent events, gzip without its label, text that is not quite UTF-8 and an
-error written as text into another error are all taken off. Pure, and bounded in size and depth.
+A byte-order mark, a list, server-sent events, objects one behind the other, an envelope, gzip without its
+label, text that is not quite UTF-8 and an error written as text into another error are all taken off; what
+follows the last whole value counts for nothing. Pure, and bounded in size and depth.
 """
 
 import json
@@ -16,8 +17,11 @@ JsonObject = dict[str, Any]
 
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 _DEEPEST_ERROR = 4
+_DEEPEST_ENVELOPE = 4
 _LONGEST_NESTED = 200_000  # characters of a message that are searched for an error
 _EVENT_FIELDS = ("data:", "event:", "id:", "retry:", ":")
+_GUARD = ")]}'"  # what Google puts in front of JSON that no script shall run
+_OWN_KEYS = frozenset({"candidates", "promptFeedback", "prompt_feedback", "error"})
 
 
 def objects_in(body: bytes) -> tuple[JsonObject, ...]:
@@ -25,7 +29,7 @@ def objects_in(body: bytes) -> tuple[JsonObject, ...]:
     if is_gzipped(body):
         body = unpacked(body, "gzip", MAX_UNPACKED_BYTES)
     try:
-        return tuple(_flattened(_values(body)))
+        return tuple(_opened(_values(body), _DEEPEST_ENVELOPE))
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
 
@@ -36,10 +40,28 @@ def _values(body: bytes) -> list[Any]:
     try:
         return [from_json(body)]
     except ValueError:
-        text = body.decode(json.detect_encoding(body), errors="replace").strip("\ufeff \t\r\n")
+        text = body.decode(json.detect_encoding(body), errors="replace").strip("\ufeff \t\r\n\0")
     if text.startswith(_EVENT_FIELDS):
-        return [json.loads(event) for event in _events(text) if event != "[DONE]"]
-    return [json.loads(text)]
+        events = [list(_in_a_row(event)) for event in _events(text)]
+        values = [value for event in events for value in event]
+    else:
+        values = list(_in_a_row(text.removeprefix(_GUARD).lstrip()))
+    if not values:
+        raise ValueError("The body holds no JSON.")
+    return values
+
+
+def _in_a_row(text: str) -> Iterator[Any]:
+    """The JSON values that the text begins with."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except ValueError:
+            return
+        yield value
+        while at < len(text) and text[at] in " \t\r\n,":
+            at += 1
 
 
 def _events(text: str) -> Iterator[str]:
@@ -53,9 +75,19 @@ def _events(text: str) -> Iterator[str]:
             data = []
 
 
-def _flattened(values: list[Any]) -> Iterator[JsonObject]:
-    for value in values:
-        yield from dicts(value)
+def _opened(value: object, depth: int) -> Iterator[JsonObject]:
+    """The objects of an answer in lists, in texts of JSON, and in envelopes: else the envelope itself."""
+    if isinstance(value, str) and depth and value.lstrip()[:1] in ("{", "["):
+        value = list(_in_a_row(value.strip()))
+    if isinstance(value, list) and depth:
+        for entry in value:
+            yield from _opened(entry, depth - 1)
+    if isinstance(value, dict):
+        inner = []
+        if depth and not _OWN_KEYS & value.keys():
+            held = [each for each in value.values() if isinstance(each, dict | list | str)]
+            inner = [each for each in _opened(held, depth - 1) if _OWN_KEYS & each.keys()]
+        yield from inner or [value]
 
 
 def dicts(value: object) -> Iterator[JsonObject]:
@@ -67,15 +99,23 @@ def dicts(value: object) -> Iterator[JsonObject]:
 def error_in(objects: tuple[JsonObject, ...]) -> tuple[JsonObject, bool] | None:
     """The innermost error, with whether it stood inside another one; None where no object tells of one.
 
-    An `error` that is a text counts as an error with that message.
+    An `error` that is a text counts as an error with that message, and so does an object with a message or
+    detail and nothing else to go by.
     """
     for candidate in objects:
-        told = candidate.get("error")
+        told = candidate.get("error") or candidate.get("errors")
         if isinstance(told, str) and told:
             told = {"message": told}
-        for error in dicts(told):
+        for error in dicts(told or _bare_error(candidate)):
             if error:
                 return _innermost(error)
+    return None
+
+
+def _bare_error(candidate: JsonObject) -> JsonObject | None:
+    message = candidate.get("message") or candidate.get("detail")
+    if isinstance(message, str) and "candidates" not in candidate:
+        return candidate | {"message": message}
     return None
 
 

@@ -10,6 +10,7 @@ from quel.adapters.cpus import usable_cpus
 from quel.adapters.imaging.cost import cost_bytes
 from quel.adapters.imaging.opening import check_every_row, open_picture, pillow_errors
 from quel.adapters.imaging.tiles import Size
+from quel.adapters.imaging.trial import check_memory
 from quel.adapters.imaging.whitelist import to_read
 from quel.adapters.memory_budget import PROCESS_BUDGET, MemoryBudget
 
@@ -40,9 +41,11 @@ class Workbench:
             part = to_read(data)
             with open_picture(part, self._max_pixels) as picture:
                 wanted_bytes = cost_bytes(picture, result_size(picture.size))
-                with self._budget.share(wanted_bytes), pillow_errors():
-                    check_every_row(part)
-                    yield picture
+                with self._budget.share(wanted_bytes):
+                    check_memory(part, picture, wanted_bytes)
+                    with pillow_errors():
+                        check_every_row(part)
+                        yield picture
 
     def verify(self, data: bytes) -> None:
         """Holds the checksums of a PNG's chunks against them; decodes nothing. Raises NotAPictureError."""

@@ -12,9 +12,12 @@ from enum import Enum
 from quel.core.errors import Misconfigured
 
 _ACCESS = re.compile(
-    r"jw[ste]\b|signature|token|api ?key|unauthori[sz]ed|not authori[sz]ed|permission|row-level|accessdenied"
+    r"jw[ste]\b|signature|token|api ?key|unauthori[sz]ed|not authori[sz]ed|authorization|permission|row-level"
+    r"|access ?denied|access ?key|invalid algorithm"
 )
-_NO_ROUTE = re.compile(r"\broute (?:get|post|put|delete|head):\S* not found")
+_NO_ROUTE = re.compile(r"\broute (?:get|post|put|delete|head):\S* not found|\bno route matched|\btenant")
+_NO_OBJECT = re.compile(r"nosuchkey|\b(?:object|key) (?:was )?not found|key does not exist")
+_UNPAID = re.compile(r"\bproject\b.{0,40}\b(?:paused|restricted|suspended)")
 
 
 class Refusal(Enum):
@@ -57,14 +60,12 @@ _CODES = {
     "expiredtoken": Refusal.ACCESS,
     "invalidsignature": Refusal.ACCESS,
     "signaturedoesnotmatch": Refusal.ACCESS,
+    "s3invalidaccesskeyid": Refusal.ACCESS,
     "tenantnotfound": Refusal.ADDRESS,
 }
 
-FOR_THE_OPERATOR = frozenset({Refusal.ACCESS, Refusal.NO_BUCKET, Refusal.QUOTA, Refusal.ADDRESS})
-"""Refusals of a read that say nothing about the object."""
-
 NO_SUCH_OBJECT = frozenset({Refusal.NO_OBJECT, Refusal.BAD_KEY})
-"""Refusals of a read that another reading of the path may not meet."""
+"""The refusals of a read that speak of the object; every other is the operator's."""
 
 
 def read_refusal(status: int, body: bytes) -> Refusal:
@@ -85,11 +86,15 @@ def for_the_operator(what: str, status: int, why: Refusal, limit: str = "") -> M
 
 
 def _by_words(status: int, words: str) -> Refusal | None:
-    """Older releases and the parts of a body that have no code."""
-    if "nosuchbucket" in words or "bucket not found" in words:
+    """Older releases, the parts of a body that have no code, and what stands in front."""
+    if _UNPAID.search(words):
+        return Refusal.QUOTA
+    if re.search("nosuchbucket|bucket not found|bucket does not exist", words):
         return Refusal.NO_BUCKET
-    if "invalidkey" in words or "invalid key" in words:
+    if re.search("invalidkey|invalid key|name is invalid", words):
         return Refusal.BAD_KEY
+    if _NO_OBJECT.search(words):
+        return Refusal.NO_OBJECT
     if "invalid_mime_type" in words or "mime type" in words:
         return Refusal.TYPE
     if _NO_ROUTE.search(words):
@@ -104,7 +109,9 @@ def _by_status(status: int) -> Refusal:
         403: Refusal.ACCESS,
         404: Refusal.NO_OBJECT,
         405: Refusal.ADDRESS,
+        410: Refusal.NO_OBJECT,
         413: Refusal.SIZE,
+        414: Refusal.BAD_KEY,
         415: Refusal.TYPE,
     }
     return known.get(status, Refusal.ADDRESS if status < 400 else Refusal.OTHER)

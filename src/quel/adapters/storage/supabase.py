@@ -17,7 +17,6 @@ from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
 from quel.adapters.storage.answer import AnswerKind, StorageAnswer, read_answer
 from quel.adapters.storage.refusal import (
-    FOR_THE_OPERATOR,
     NO_SUCH_OBJECT,
     Refusal,
     for_the_operator,
@@ -103,7 +102,7 @@ class SupabaseStorage:
             limit = f"{self._max_reference_bytes / 1e6:g} MB"
             raise ReferenceUnavailable(f"{shown_name(path)} is larger than {limit}.")
         if answer.kind is AnswerKind.REFUSED:
-            if (why := read_refusal(answer.status, body)) in FOR_THE_OPERATOR:
+            if (why := read_refusal(answer.status, body)) not in NO_SUCH_OBJECT:
                 raise for_the_operator(shown_name(path), answer.status, why)
             raise ReferenceUnavailable(f"{shown_name(path)} is not in storage ({answer.status}).")
         return body

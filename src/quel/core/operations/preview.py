@@ -187,7 +187,7 @@ def _possible(
         images=images,
         credits=len(possible) * policy.price_of(plan.request.image_size, capability),
         model=str(maker) if maker.workflow else capability.model,
-        cost_usd=round(len(possible) * (capability.usd_per_image or size.price_usd), 5),
+        cost_usd=round(len(possible) * policy.usd_of(plan.request.image_size, capability), 5),
         engine=maker.engine,
         warnings=(
             *_warnings(plan.request, choice, policy, sorted_, images),

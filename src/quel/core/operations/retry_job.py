@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
-from quel.core.fetch_job import IntakePolicy, JobFacts, Refuse, Start, decide
+from quel.core.fetch_job import Decision, IntakePolicy, JobFacts, Refuse, Start, decide
 from quel.core.finalize_job import OPEN_STATUSES
 from quel.core.job import JobPlan, JobStatus
 from quel.core.pipeline import ImageState
@@ -47,6 +47,16 @@ class OneImage:
 
 
 @dataclass(frozen=True)
+class TheseImages:
+    """Several images; those of them that were delivered are left out."""
+
+    numbers: tuple[int, ...]
+
+
+Which = Missing | OneImage | TheseImages
+
+
+@dataclass(frozen=True)
 class Objection:
     """Why nothing is made again, as a sentence. `is_well` where nothing is missing."""
 
@@ -54,26 +64,40 @@ class Objection:
     is_well: bool = False
 
 
-def images_to_make(job: EndedJob, which: Missing | OneImage) -> tuple[int, ...] | Objection:
+def images_to_make(job: EndedJob, which: Which) -> tuple[int, ...] | Objection:
     """The image_nos to plan again, in order; the payer must be able to pay for all of them."""
     if job.status in OPEN_STATUSES:
         return Objection(f"The job is still {job.status}: only a job that has ended is taken up again.")
     if not job.is_closed:
         return Objection("The job is being cancelled at this moment: try again when it has ended.")
-    chosen = _one(job.images, which) if isinstance(which, OneImage) else _missing(job.images, which)
+    match which:
+        case OneImage(number):
+            chosen = _one(job.images, number)
+        case TheseImages(numbers):
+            chosen = _several(job.images, numbers)
+        case _:
+            chosen = _missing(job.images, which)
     if isinstance(chosen, Objection):
         return chosen
     return _unpayable(job, len(chosen)) or chosen
 
 
-def _one(images: Sequence[tuple[int, ImageState]], which: OneImage) -> tuple[int, ...] | Objection:
+def _several(images: Sequence[tuple[int, ImageState]], numbers: Sequence[int]) -> tuple[int, ...] | Objection:
+    found = [_one(images, number) for number in sorted(set(numbers))]
+    objections = [each for each in found if isinstance(each, Objection)]
+    wrong = next((each for each in objections if not each.is_well), None)
+    chosen = tuple(image_no for each in found if not isinstance(each, Objection) for image_no in each)
+    return wrong or chosen or objections[0]
+
+
+def _one(images: Sequence[tuple[int, ImageState]], number: int) -> tuple[int, ...] | Objection:
     states = dict(images)
-    state = states.get(which.number - 1)
+    state = states.get(number - 1)
     if state is None:
-        return Objection(f"The job has no image {which.number}: its plan has {len(states)}.")
+        return Objection(f"The job has no image {number}: its plan has {len(states)}.")
     if state is ImageState.STORED:
-        return Objection(f"Image {which.number} was delivered: nothing is missing.", is_well=True)
-    return (which.number - 1,)
+        return Objection(f"Image {number} was delivered: nothing is missing.", is_well=True)
+    return (number - 1,)
 
 
 def _missing(images: Sequence[tuple[int, ImageState]], which: Missing) -> tuple[int, ...] | Objection:
@@ -107,11 +131,11 @@ def plan_from_input(job: EndedJob, facts: JobFacts, policy: IntakePolicy) -> Job
     )
 
 
-def why_not_anew(facts: JobFacts, policy: IntakePolicy) -> Objection | None:
-    """Why a job without a plan is not fetched anew: fetch_job would refuse it, or find nothing to do."""
+def decide_anew(facts: JobFacts, policy: IntakePolicy) -> Decision | Objection:
+    """What fetch_job would do with a job without a plan; or why that is not asked of it."""
     decision = decide(replace(facts, status=JobStatus.PENDING), policy)
     if isinstance(decision, Refuse):
         return Objection(decision.reason)
     if isinstance(decision, Start) and len(decision.stored_attach_ids) >= len(decision.plan.images):
         return Objection("No image of the job is missing.", is_well=True)
-    return None
+    return decision

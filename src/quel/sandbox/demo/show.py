@@ -31,6 +31,7 @@ class Show:
     payers: Payers
     jobs: Mapping[UUID, Order]
     processes: tuple[QuelProcess, ...]
+    environment: Mapping[str, str]
     ends_at: float
 
     def makers(self, job_id: UUID) -> str:
@@ -71,15 +72,17 @@ def pushed_jobs(
         _migrate(environment)
         say("PostgreSQL, Redis, Storage and Gemini are up; alembic has made the schema.")
         processes = (
-            stack.enter_context(workers(environment, logs / "workers.log", processes=_WORKER_PROCESSES)),
-            stack.enter_context(scheduler(environment, logs / "scheduler.log")),
+            workers(environment, logs / "workers.log", processes=_WORKER_PROCESSES),
+            scheduler(environment, logs / "scheduler.log"),
         )
+        for process in processes:
+            stack.enter_context(process.ending_with_parent())
         studio = Studio(world.database_url, world.redis_url, world.storage)
         payers = make_payers(studio)
         jobs = {_write(studio, payers, order): order for order in orders(studio.photograph, payers.member)}
         studio.push(*jobs)
         say(f"{len(jobs)} jobs are pushed; `dramatiq quel.actors` and `periodiq quel.actors` are at work.")
-        yield Show(studio, payers, jobs, processes, time.monotonic() + patience_s)
+        yield Show(studio, payers, jobs, processes, environment, time.monotonic() + patience_s)
 
 
 def _with_comfyui(server: Comfy, folder: Path) -> dict[str, str]:

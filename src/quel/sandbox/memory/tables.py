@@ -182,6 +182,23 @@ class PipelineImage:
         return self.state not in FINAL_STATES
 
 
+@dataclass
+class Webhook:
+    """quel.webhook"""
+
+    webhook_id: UUID
+    job_id: UUID
+    type: str
+    url: str | None
+    body: str
+    not_before: datetime
+    state: str = "waiting"
+    tries: int = 0
+    last_status: int | None = None
+    last_code: str | None = None
+    ended_at: datetime | None = None
+
+
 class Tables:
     """Every table of one database, and the few looks into several that more than one step takes."""
 
@@ -196,6 +213,7 @@ class Tables:
         self.pending_jobs: dict[UUID, PendingJobInHand] = {}
         self.pipeline_jobs: dict[UUID, PipelineJob] = {}
         self.images: dict[tuple[UUID, int], PipelineImage] = {}
+        self.webhooks: dict[UUID, Webhook] = {}
         self.paused_paths: dict[str, dict[str, str]] = {}
 
     def images_of(self, job_id: UUID) -> list[PipelineImage]:

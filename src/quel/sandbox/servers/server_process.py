@@ -3,11 +3,9 @@
 What PostgreSQL and Redis have in common; what differs is in postgres_process and redis_process.
 """
 
-import ctypes
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from quel.sandbox.end_with_parent import end_with_parent
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.servers.account import Account
 from quel.sandbox.servers.ports import free_port
@@ -25,7 +24,6 @@ POLL_S = 0.005
 LOG_TAIL_CHARACTERS = 2000
 PORTS_TRIED = 5
 PORT_IS_TAKEN = "Address already in use"
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class ServerProcess(ABC):
 
     def launch(self, *command: str | Path) -> None:
         """Runs the server's program, its output going to the log."""
-        self._process = self.run(subprocess.Popen, *command, preexec_fn=_die_with_supervisor())
+        self._process = self.run(subprocess.Popen, *command, preexec_fn=end_with_parent(signal.SIGQUIT))
 
     def run(self, runner: Callable[..., Any], *command: str | Path, **options: Any) -> Any:
         """Runs a program as the server's user, in its directory, with a bare environment."""
@@ -132,18 +130,3 @@ class ServerProcess(ABC):
     def log_tail(self) -> str:
         """The last lines the server wrote."""
         return self.log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
-
-
-def _die_with_supervisor() -> Callable[[], object] | None:
-    """On Linux the kernel itself ends a server whose supervisor was killed before it could."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-
-    def ask_for_the_end() -> None:
-        signal.signal(
-            signal.SIGQUIT, signal.SIG_DFL
-        )  # what a shell starts with & ignores it, and so would we
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
-
-    return ask_for_the_end

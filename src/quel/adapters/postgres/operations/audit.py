@@ -1,12 +1,12 @@
 """What an audit compares, read a page of jobs at a time: each page is one snapshot, and little is held.
 
-Jobs are walked by the folder their results lie in, attachments by their ids, accounts one by one: a database
-of any size is read through within the timeout of a statement and some megabytes.
+Jobs are walked in order of time, or by the folder their results lie in, attachments by their ids, accounts
+one by one: a database of any size is read through within the timeout of a statement and some megabytes.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,12 +29,19 @@ from quel.core.pipeline import ImageState
 from quel.core.request.values import attach_ids
 
 _EVER = timedelta(days=36_500)
+_BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 ATTACHMENTS_AT_ONCE = 20_000
 _ENTRIES_AT_ONCE = 2_000
 
 _ONE_SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
-_WALK = text("""
+_WALK_BY_TIME = text("""
+SELECT q.created_at, q.job_id FROM quel.job q
+WHERE (q.created_at, q.job_id) > (CAST(:at AS timestamptz), CAST(:job_id AS uuid))
+  AND q.created_at >= now() - make_interval(secs => :since_s)
+ORDER BY q.created_at, q.job_id LIMIT :most
+""")
+_WALK_BY_OWNER = text("""
 SELECT q.result_owner, q.job_id FROM quel.job q
 WHERE (q.result_owner, q.job_id) > (:owner, CAST(:job_id AS uuid))
   AND q.created_at >= now() - make_interval(secs => :since_s)
@@ -169,8 +176,8 @@ SELECT coalesce(m.quel_member_credit, 0) AS balance FROM public.quel_member m WH
 """),
 }
 
-Place = tuple[str, UUID]
-"""Where a walk through the jobs stands: the owner of the results, and the job."""
+Place = tuple[str | datetime, UUID]
+"""Where a walk through the jobs stands: the owner of the results or when it was planned, and the job."""
 
 
 class AuditRows:
@@ -179,11 +186,16 @@ class AuditRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def walk(self, since: timedelta | None, after: Place | None, most: int) -> list[Place]:
-        """The next jobs of a walk, by the folder of their results."""
-        owner, job_id = after or ("", UUID(int=0))
-        values = {"owner": owner, "job_id": job_id, "since_s": _since_s(since), "most": most}
-        return [(row.result_owner, row.job_id) for row in self._rows(_WALK, values)]
+    def walk(self, since: timedelta | None, after: Place | None, most: int, *, by_owner: bool) -> list[Place]:
+        """The next jobs of a walk: by the folder of their results, else in order of time, which is faster."""
+        begin: Place = ("" if by_owner else _BEGINNING, UUID(int=0))
+        first, job_id = after or begin
+        values = {"job_id": job_id, "since_s": _since_s(since), "most": most}
+        if by_owner:
+            rows = self._rows(_WALK_BY_OWNER, values | {"owner": first})
+            return [(row.result_owner, row.job_id) for row in rows]
+        rows = self._rows(_WALK_BY_TIME, values | {"at": first})
+        return [(row.created_at, row.job_id) for row in rows]
 
     def read(self, job_ids: Sequence[UUID], strays: Mapping[UUID, Sequence[Attachment]]) -> Snapshot:
         """Jobs with everything that hangs on them; `strays` are attachments that name images of theirs."""

@@ -1,4 +1,4 @@
-"""What operators look at beside the pipeline's rows: the hourly tally of what ended, and who did what.
+"""What operators look at beside the pipeline's rows: the hourly tally of what ended, who did what, bulk acts.
 
 The tally is a sum of rows that can be made again at any time: `tally_hour` says which hours of creation it
 holds, and an hour without `made_at` is counted from the rows themselves.
@@ -8,7 +8,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TIMESTAMP, BigInteger, Boolean, Column, Identity, Index, String, Text, text
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Identity,
+    Index,
+    String,
+    Text,
+    text,
+)
 from sqlalchemy import Uuid as SqlUuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
@@ -109,6 +121,24 @@ class TallyPayerDay(Table, table=True):
     __table_args__ = ({"schema": SCHEMA},)
 
 
+class Submission(Table, table=True):
+    """The key that somebody submitted a job under, kept for a week.
+
+    `holder` is whose key it is, `body_sha256` of what came with it; `facts` is what was answered.
+    """
+
+    __tablename__ = "submission"
+
+    holder: str = Field(sa_column=Column(Text, primary_key=True))
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    body_sha256: str = Field(sa_column=Column(String(64), nullable=False))
+    job_id: UUID = Field(sa_column=Column(SqlUuid, nullable=False))
+    facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+
+    __table_args__ = (Index("ix_submission_created", "created_at"), {"schema": SCHEMA})
+
+
 class Action(Table, table=True):
     """What somebody did, once and for good: rows are only added, and kept for 400 days.
 
@@ -136,5 +166,51 @@ class Action(Table, table=True):
     __table_args__ = (
         Index("ix_action_at", text("at DESC"), text("id DESC")),
         Index("ix_action_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
+        {"schema": SCHEMA},
+    )
+
+
+class BulkAct(Table, table=True):
+    """What an operator asked of many jobs, `job_ids` in their order, and how far it has come.
+
+    `images`, `credits` and `cost_usd` are what it was to come to. `begun` says that somebody is at it, or
+    died over it. Kept for 90 days after its end.
+    """
+
+    __tablename__ = "bulk"
+
+    bulk_id: UUID = Field(
+        sa_column=Column(SqlUuid, primary_key=True, server_default=text("gen_random_uuid()"))
+    )
+    name: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    action: str = Field(sa_column=Column(String(20), nullable=False))
+    failed_only: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    actor: str = Field(sa_column=Column(Text, nullable=False))
+    channel: str = Field(sa_column=Column(String(10), nullable=False))
+    request_id: str | None = Field(default=None, sa_column=Column(Text))
+    job_ids: list[UUID] = Field(sa_column=Column(ARRAY(SqlUuid), nullable=False))
+    images: int = Field(sa_column=count_column())
+    credits: int = Field(sa_column=_sum())
+    cost_usd: float = Field(sa_column=Column(Double, nullable=False, server_default=text("0")))
+    position: int = Field(sa_column=count_column())
+    done: int = Field(sa_column=count_column())
+    others: dict[str, int] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    )
+    begun: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    stopped: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+    updated_at: datetime | None = Field(default=None, sa_column=now_column())
+    ended_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+
+    __table_args__ = (
+        Index("ix_bulk_created_at", text("created_at DESC")),
+        Index("ix_bulk_unfinished", "updated_at", postgresql_where=text("ended_at IS NULL")),
         {"schema": SCHEMA},
     )
