@@ -6,7 +6,7 @@ from quel.adapters.postgres.schema.additive_migration import add_missing_columns
 from quel.adapters.postgres.schema.pipeline_tables import SCHEMA, Table
 
 revision = "0018"
-down_revision = "0012"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

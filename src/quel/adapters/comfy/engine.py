@@ -28,9 +28,9 @@ _LATER_S = 2.0
 class ComfyEngine:
     """Makes images with one workflow; implements `Engine`. Thread-safe; one a process, after the fork.
 
-    `poll_s` lies between two questions after a prompt at most; a server that is silent for `lost_after_s` has
-    lost what it had; one that has not let go of a cancelled prompt after `lets_go_s` hangs. `is_stopping`: the
-    process ends, and what runs is left to another one.
+    `poll_s` lies between two questions after a prompt at most; a server that is silent for `lost_after_s`
+    has lost what it had; one that has not let go of a cancelled prompt after `lets_go_s` hangs.
+    `is_stopping`: the process ends, and what runs is left to another one.
     """
 
     def __init__(
