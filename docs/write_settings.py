@@ -82,7 +82,7 @@ engines:
     servers:                       # one GPU is one server, which makes one image of quel's at a time
       - {name: gpu-a, url: "http://10.0.0.5:8188"}
       - {name: gpu-b, url: "https://gpu.example/comfy", auth: bearer, secret: MY_GPU_TOKEN}
-    poll_s: 0.5                    # between two questions after a running prompt
+    poll_s: 0.5                    # at most between two questions after a running prompt
     lost_after_s: 60               # a server that is silent for longer has lost the prompt it was given
 workflows:
   my-look:

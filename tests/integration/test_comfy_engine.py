@@ -283,7 +283,7 @@ def test_a_cancelled_job_leaves_the_queue_and_nobody_elses_prompt_is_touched(
         ask = world.services.cancellations.is_cancelled
 
         def soon(job_id: UUID, polls: Iterator[int] = polls, ask: Any = ask) -> bool:
-            if next(polls) == 4:
+            if next(polls) == 1:
                 world.studio.cancel(job_id)
             return bool(ask(job_id))
 
@@ -322,7 +322,11 @@ PRIVATE = re.compile(r"mast|/home/|Traceback|127\.0\.0\.1")
         (faults.gateway_page(500), "prompt", 1, None, 1),
         (faults.gateway_page(404), "view", 1, None, 1),
         (faults.gateway_page(502), "jobs", 2, None, 0),
-        (faults.enormous(80 * faults.MEGABYTE), "view", 1, None, 0),
+        (faults.enormous(80 * faults.MEGABYTE), "view", 1, None, 1),
+        (faults.enormous(80 * faults.MEGABYTE), "view", 9, "no_picture", 3),
+        (faults.gateway_page(524), "prompt", 1, None, 0),
+        (faults.gateway_page(502), "object_info", 1, None, 0),
+        (faults.gateway_page(401), "object_info", 1, "key_refused", 1),
         (faults.hang(), "jobs", 1, None, 0),
         (faults.dribble(1.0), "jobs", 1, None, 0),
         (node_errors_on_200(), "prompt", 1, "workflow_invalid", 1),

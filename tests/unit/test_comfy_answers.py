@@ -74,14 +74,20 @@ def refused(kind, **extra):
         (302, b"", "not_comfyui"),
         (413, b"", "request_too_large"),
         (500, b"", "server_error"),
-        (502, b"", Unknown),
-        (504, b"", Unknown),
+        *((status, b"", Unknown) for status in (408, 425, 502, 504, 520, 521, 524, 530)),
+        (200, b'{"prompt_id": "of its own", "node_errors": {}}', Unfit),
+        (
+            200,
+            b'{"prompt_id": "x", "node_errors": {"9": {"errors": 7, "dependent_outputs": 1}}}',
+            "workflow_invalid",
+        ),
+        (200, b"[" * 100_000, "not_comfyui"),
         (429, b"", Wait),
         (503, b"", Wait),
     ],
 )
 def test_an_answer_to_a_submission(status, body, expected):
-    told = judge_submit(status, body, "7", "9")
+    told = judge_submit(status, body, "7", prompt_id="x", output="9")
     if isinstance(expected, str):
         assert getattr(told, "code", None) == expected
     else:
@@ -90,6 +96,14 @@ def test_an_answer_to_a_submission(status, body, expected):
     assert "/srv" not in str(told)
     if isinstance(told, Wait):
         assert told.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("odd", [7, "words", {"a": 1}, [[]], [7], [["execution_start", 3]], None])
+def test_a_history_of_another_shape_is_no_picture_and_breaks_nothing(odd):
+    entry = {"outputs": {"9": {"images": odd}, "8": odd}, "status": {"messages": odd, "status_str": odd}}
+    found = standing_of_history(entry)
+    assert (found.stand, found.seconds, any(found.files.values())) == (Stand.FAILED, 0.0, False)
+    assert standing_of_history({"outputs": odd, "status": odd}).stand is Stand.FAILED
 
 
 def failure(kind="ValueError", message="", attempts=0, event="execution_error"):
@@ -170,6 +184,21 @@ def test_a_workflow_is_held_against_the_classes_a_server_has():
     assert any("puts pictures out" in problem for problem in check(workflow(wrong_output), CLASSES))
     paying = CLASSES | {"VAEDecode": CLASSES["VAEDecode"] | {"api_node": True}}
     assert paid_classes(workflow(), paying) == ("VAEDecode",)
+
+
+def test_inputs_that_stand_for_others_and_choices_of_several_are_no_fault():
+    several = ["COMBO", {"options": ["left", "right"], "multiselect": True}]
+    sampler = json.loads(json.dumps(CLASSES["KSampler"]))
+    sampler["input"]["required"] |= {"images": ["COMFY_AUTOGROW_V3", {}], "sides": several}
+
+    def sides(*chosen):
+        def change(nodes):
+            nodes["8"]["inputs"] |= {"images.image0": 1, "sides": {"__value__": list(chosen)}}
+
+        return check(workflow(change), CLASSES | {"KSampler": sampler})
+
+    assert sides("left", "right") == ()
+    assert any('lacks "up"' in problem for problem in sides("left", "up"))
 
 
 def small():

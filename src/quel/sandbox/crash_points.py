@@ -21,6 +21,7 @@ from dramatiq.brokers import redis as dramatiq_redis
 from sqlalchemy import Connection
 
 import quel.actors  # sets the broker, as `dramatiq quel.actors` does
+from quel.adapters.comfy.client import ComfyClient
 from quel.adapters.gemini.engine import GeminiEngine
 from quel.adapters.imaging import PillowImaging
 from quel.adapters.postgres.database import Database
@@ -71,6 +72,7 @@ _CALLS: dict[type, tuple[str, ...]] = {
     Queues: ("waiting", "jobs_to_fetch", "foreign_ids"),
     SupabaseStorage: ("read_reference", "write_result", "stored_size_bytes", "delete_results"),
     GeminiEngine: ("generate",),
+    ComfyClient: ("submit", "standing", "view", "forget"),
     PillowImaging: ("normalise", "grid", "to_webp"),
 }  # fmt: skip
 

@@ -33,6 +33,7 @@ from quel.core.pipeline import MOST_STARTS, Step, StepMessage
 from quel.core.quota import CallResult, Later, Slot
 from quel.core.retry import Decision, GiveUp, Succeed, TryAgain, WaitForOperator, WaitForQuota, decide
 from quel.core.services import Lane, Services
+from quel.core.submission import Submission
 from quel.core.takes import GiveUpTake, Keep, Reroll
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
@@ -51,11 +52,15 @@ _ENDED_THE_PROCESS = (
 
 @dataclass(frozen=True)
 class _Answered:
-    """What a call came to, with the slot it was made in and the pictures that were shown."""
+    """What a call came to, with the slot it was made in and the pictures that were shown.
+
+    `spent_usd` is what takes cost that brought no picture.
+    """
 
     slot: Slot
     outcome: Outcome
     shown: Shown
+    spent_usd: float
 
 
 def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
@@ -227,8 +232,8 @@ def _ask(
         _reschedule(services, claimed, 0.0)
         lane.admission.wait(Later(_NO_TURN_FOR_S, "lost"))
         return ()
-    outcome = _call(services, lane, claimed, begun, [picture for _, picture in shown])
-    return _Answered(begun, outcome, shown)
+    outcome, spent_usd = _call(services, lane, claimed, begun, [picture for _, picture in shown])
+    return _Answered(begun, outcome, shown, spent_usd)
 
 
 def _take_as_given(
@@ -275,7 +280,14 @@ def _unpayable(services: Services, unpayable: Unpayable) -> tuple[StepMessage, .
 
 def _call(
     services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot, pictures: Sequence[PictureBytes]
-) -> Outcome:
+) -> tuple[Outcome, float]:
+    """What the call came to, and what takes have cost so far that brought no picture."""
+    noted = [claimed.submission]
+
+    def submitted(submission: Submission) -> bool:
+        noted.append(submission)
+        return services.generate_image.note_submission(claimed, submission)
+
     capability = services.rules.capability(lane.maker, claimed.model)
     emit(
         Event.PROVIDER_CALLED,
@@ -303,7 +315,7 @@ def _call(
         owner=slot.owner,
         place=slot.place,
         earlier=claimed.submission,
-        submitted=lambda submission: services.generate_image.note_submission(claimed, submission),
+        submitted=submitted,
         wanted=lambda: _is_wanted(services, claimed),
         attempts=claimed.attempts,
     )
@@ -317,7 +329,7 @@ def _call(
         seconds=round(services.clock.monotonic_s() - began, 3),
         cost_usd=getattr(outcome, "cost_usd", 0.0),
     )
-    return outcome
+    return outcome, noted[-1].spent_usd if noted[-1] else 0.0
 
 
 def _is_wanted(services: Services, claimed: ClaimedImage) -> bool:
@@ -351,7 +363,8 @@ def _follow(
             lane.admission.wait(Later(lane.admission.blocked_for_s() or _NO_TURN_FOR_S, "provider"))
             return ()
         case GiveUp(code, message, account):
-            return _give_up(services, claimed, code, message, account=account)
+            spent_usd = answered.spent_usd
+            return _give_up(services, claimed, code, message, account=account, cost_usd=spent_usd)
 
 
 def _decide(services: Services, claimed: ClaimedImage, outcome: Outcome) -> Decision:

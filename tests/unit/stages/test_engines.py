@@ -9,6 +9,7 @@ from quel.core.outcome import Broken, Postponed, Refused
 from quel.core.pipeline import WHOEVER, ImageState, Step, StepMessage
 from quel.core.prepare_inputs import AHEAD
 from quel.core.submission import Submission
+from quel.core.takes import Reason, Signs
 from quel.sandbox.memory.pictures import made
 from quel.sandbox.memory.services import MemoryServices, default_rules
 from quel.stages.generate_image import generate_image
@@ -211,3 +212,31 @@ def test_refused_content_goes_to_no_other_engine(services, look, order):
     [image] = services.tables.images_of(job_id)
     assert (image.state, image.rerouted) == (ImageState.FAILED, False)
     assert not services.engine.requests
+
+
+def test_what_takes_cost_that_brought_no_picture_is_counted_once_however_the_image_ends(
+    services, look, order
+):
+    """The server's seconds are told with the submission; a take that is turned down was paid for as well."""
+
+    def fails(spent_usd, outcome):
+        def answer(_request):
+            call = look.engine.calls[-1]
+            call.submitted(replace(NOTED, ended=True, spent_usd=spent_usd))
+            return outcome
+
+        return answer
+
+    broken = Broken("node_failed", "It failed.")
+    look.engine.answer(fails(0.1, broken), fails(0.2, broken), fails(0.3, broken))
+    failed = order(1)
+    [image] = services.tables.images_of(failed)
+    assert (image.state, image.cost_usd) == (ImageState.FAILED, 0.3)
+
+    services.take_checker.see(Signs({Reason.BLANK: 1.0}))
+    look.engine.answer(fails(0.1, broken), made(b"blank", 0.1 + 0.05), made(b"good", 0.05))
+    kept = order(1)
+    [image] = services.tables.images_of(kept)
+    assert image.state is ImageState.STORED
+    assert image.cost_usd == pytest.approx(0.2)
+    assert look.engine.calls[-1].earlier.spent_usd == 0

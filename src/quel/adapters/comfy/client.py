@@ -4,17 +4,17 @@ No WebSocket: one client that stops reading blocks the events of all. Addresses 
 whoever speaks of a server names it by its name.
 """
 
-import json
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
-from quel.adapters.bounded_http import bounded_client
+from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.adapters.http_settings import header_secret, http_url
-from quel.core.comfy.answers import File, Stand, Standing, seconds_of, standing_of_history
+from quel.core.comfy.answers import File, Stand, Standing, listed, read_json, seconds_of, standing_of_history
 from quel.core.outcome import PictureBytes
 from quel.settings_file import ServerSection
 
@@ -47,17 +47,18 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON, None where it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return read_json(self.body)
 
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """None came; `was_refused`: no connection was made, so nothing can have arrived."""
+    """None came; `was_refused`: no connection was made, so nothing can have arrived.
+
+    `is_too_large`: one came, and is larger than any that is wanted.
+    """
 
     was_refused: bool = False
+    is_too_large: bool = False
 
 
 class ComfyClient:
@@ -85,6 +86,11 @@ class ComfyClient:
             "partial_execution_targets": [output],
         }
         return self._request(self._send, "POST", "/prompt", json=body)
+
+    @property
+    def asks_cheaply(self) -> bool:
+        """Whether the server tells of one prompt: the older ones send all that wait, with their graphs."""
+        return self._knows_jobs
 
     def standing(self, prompt_id: str) -> Standing:
         """Where a prompt stands."""
@@ -175,9 +181,13 @@ class ComfyClient:
         path = f"{folder}/{told['name']}" if folder else str(told["name"])
         return path if kind == "input" else f"{path} [{kind}]"
 
+    def object_info(self, class_type: str) -> Answer | NoAnswer:
+        """What /object_info says of a class."""
+        return self._request(self._ask, "GET", f"/object_info/{quote(class_type, safe='')}")
+
     def node_class(self, class_type: str) -> dict[str, Any] | None:
-        """What /object_info says of a class: empty where there is none, None where no answer came."""
-        answer = self._request(self._ask, "GET", f"/object_info/{class_type}")
+        """That as it was meant: empty where the server has no such class, None where it does not tell."""
+        answer = self.object_info(class_type)
         told = answer.json() if isinstance(answer, Answer) and answer.status == _OK else None
         found = told.get(class_type, {}) if isinstance(told, dict) else None
         return found if isinstance(found, dict) else None
@@ -196,6 +206,8 @@ class ComfyClient:
             answer = client.request(method, self._url + path, headers=self._headers, **content)
         except httpx.ConnectError:
             return NoAnswer(was_refused=True)
+        except AnswerTooLargeError:
+            return NoAnswer(is_too_large=True)
         except (httpx.TransportError, httpx.InvalidURL):  # it holds request and credential: only read here
             return NoAnswer()
         return Answer(answer.status_code, answer.content, answer.headers.get("retry-after"))
@@ -216,4 +228,4 @@ def _headers(server: ServerSection, secret: str) -> dict[str, str]:
 
 def _ids(items: Any) -> set[str]:
     """The ids of a list of /queue: its items are [number, id, graph, …]."""
-    return {str(item[1]) for item in items or () if isinstance(item, list) and len(item) > 1}
+    return {str(item[1]) for item in listed(items) if isinstance(item, list) and len(item) > 1}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quel.adapters.comfy.client import Answer
+from quel.adapters.comfy.client import Answer, NoAnswer
 from quel.adapters.comfy.take import Take
 from quel.adapters.comfy.uploads import forget_uploads
 from quel.adapters.imaging import check_readable, is_uniform
@@ -15,6 +15,7 @@ _TRIES = 3
 _SOON_S, _LATER_S = 1.0, 5.0
 _ONCE_MORE = 2
 _OK, _NOT_FOUND = 200, (400, 404)
+_TOO_LARGE = Broken("no_picture", "The picture that the workflow made is larger than any that is wanted.")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def conclude(take: Take, standing: Standing) -> Outcome | Lost:
             files = [file for node in outputs for file in standing.files.get(node, ())]
             if not files:
                 gone = Broken("no_picture", "The workflow ended without a picture.")
-                return take.over(gone, spent_usd=cost_usd(take, standing.seconds))
+                return take.ended(gone, spent_usd=cost_usd(take, standing.seconds))
             return _fetch(take, files[0], standing.seconds)
         case _:
             return _failed(take, standing)
@@ -56,8 +57,7 @@ def _failed(take: Take, standing: Standing) -> Outcome:
     if _is_of_a_picture(take, standing) and take.call.attempts < _ONCE_MORE:
         forget_uploads(take)
         told = Transient("input_lost", take.told("could not load a picture it was given"))
-    take.client.forget(take.submission.prompt_id)
-    return take.over(told, spent_usd=cost_usd(take, standing.seconds))
+    return take.ended(told, spent_usd=cost_usd(take, standing.seconds))
 
 
 def _is_of_a_picture(take: Take, standing: Standing) -> bool:
@@ -73,7 +73,9 @@ def _fetch(take: Take, file: File, seconds: float) -> Outcome:
             return _judged(take, answer.body, cost_usd(take, seconds))
         if isinstance(answer, Answer) and answer.status in _NOT_FOUND:
             gone = "The workflow ended, and its picture is not at the server."
-            return take.over(Broken("no_picture", gone), spent_usd=cost_usd(take, seconds))
+            return take.ended(Broken("no_picture", gone), spent_usd=cost_usd(take, seconds))
+        if isinstance(answer, NoAnswer) and answer.is_too_large:
+            return take.ended(_TOO_LARGE, spent_usd=cost_usd(take, seconds))
         take.engine.sleep(_SOON_S)
     take.servers.silent(take.server)
     return Postponed("server_silent", take.told("does not hand out its picture"), _LATER_S)
@@ -87,6 +89,8 @@ def _from_file(take: Take) -> Outcome | Lost:
         return _judged(take, answer.body, take.workflow.usd_per_image)
     if isinstance(answer, Answer) and answer.status in _NOT_FOUND:
         return Lost()
+    if isinstance(answer, NoAnswer) and answer.is_too_large:
+        return take.ended(_TOO_LARGE)
     return Postponed("server_silent", take.told("does not answer"), _LATER_S)
 
 
@@ -95,8 +99,8 @@ def _judged(take: Take, data: bytes, spent_usd: float) -> Outcome:
     try:
         mime_type, is_blank = check_readable(data, bench), is_uniform(data, bench)
     except UnreadablePicture as error:
-        return take.over(Broken("no_picture", str(error)), spent_usd=spent_usd)
-    take.client.forget(take.submission.prompt_id)  # the file is there if the bytes are lost on the way
+        return take.ended(Broken("no_picture", str(error)), spent_usd=spent_usd)
     if is_blank:
-        return take.over(Broken("blank_picture", "The picture is of one colour."), spent_usd=spent_usd)
+        return take.ended(Broken("blank_picture", "The picture is of one colour."), spent_usd=spent_usd)
+    take.client.forget(take.submission.prompt_id)  # the file is there if the bytes are lost on the way
     return Made(PictureBytes(data, mime_type), spent_usd + take.submission.spent_usd)

@@ -4,12 +4,21 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from quel.adapters.comfy.client import NoAnswer
+from quel.adapters.comfy.client import Answer, NoAnswer
 from quel.adapters.comfy.ending import Lost, conclude
 from quel.adapters.comfy.take import Take
 from quel.adapters.comfy.uploads import forget_uploads, upload
 from quel.adapters.comfy.watch import Watch
-from quel.core.comfy.answers import Accepted, InputLost, Stand, Standing, Unfit, Unknown, judge_submit
+from quel.core.comfy.answers import (
+    Accepted,
+    InputLost,
+    Stand,
+    Standing,
+    SubmitAnswer,
+    Unfit,
+    Unknown,
+    judge_submit,
+)
 from quel.core.comfy.workflow import Bound, Filling, bind
 from quel.core.comfy.workflow import Unfit as UnfitImage
 from quel.core.outcome import Outcome, Postponed, Refused, Transient
@@ -79,7 +88,7 @@ class PromptRun:
         answer = take.client.submit(bound.graph, take.submission.prompt_id, bound.output)
         if isinstance(answer, NoAnswer):
             return self._unreachable() if answer.was_refused else self._find_out(bound)
-        match judge_submit(answer.status, answer.body, answer.retry_after, bound.output):
+        match self._judge(answer, bound):
             case Accepted():
                 take.accepted()
                 return self._follow()
@@ -95,9 +104,25 @@ class PromptRun:
                 broke = "The ComfyUI server breaks over the workflow each time."
                 return take.over(Refused("workflow_invalid", broke, account=True))
             case outcome:
-                if answer.status == _OK:  # accepted without the only output that is wanted
-                    take.client.cancel(take.submission.prompt_id)
                 return take.over(outcome)
+
+    def _judge(self, answer: Answer, bound: Bound) -> SubmitAnswer:
+        prompt_id = self._take.submission.prompt_id
+        said = judge_submit(
+            answer.status, answer.body, answer.retry_after, prompt_id=prompt_id, output=bound.output
+        )
+        if answer.status == _OK and not isinstance(said, Accepted):  # taken without what is wanted of it
+            self._withdraw(answer)
+        return said
+
+    def _withdraw(self, answer: Answer) -> None:
+        """Takes back what the server may run all the same, under whatever name it gave it."""
+        client, told = self._take.client, answer.json()
+        names = {self._take.submission.prompt_id, told.get("prompt_id") if isinstance(told, dict) else None}
+        for name in names:
+            if isinstance(name, str):
+                client.cancel(name)
+                client.forget(name)
 
     def _unfit(self, reason: str) -> Outcome:
         workflow = self._take.workflow

@@ -62,6 +62,11 @@ class Take:
         self.submission = replace(self.submission, accepted=True)
         self.call.submitted(self.submission)
 
+    def ended(self, outcome: Outcome, *, spent_usd: float = 0.0) -> Outcome:
+        """The same of one that the server has begun: its entry, which holds the words, goes as well."""
+        self.client.forget(self.submission.prompt_id)
+        return self.over(outcome, spent_usd=spent_usd)
+
     def over(self, outcome: Outcome, *, spent_usd: float = 0.0) -> Outcome:
         """It brought no picture: the next take has another id."""
         spent_usd += self.submission.spent_usd

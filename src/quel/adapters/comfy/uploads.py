@@ -44,6 +44,8 @@ def _not_uploaded(take: Take, answer: Answer | NoAnswer) -> Outcome:
             return KEY_REFUSED
         case Answer(status=200 | 404 | 405):
             return NOT_COMFYUI
+        case Answer(status=400):
+            return Refused("upload_refused", take.told("takes no picture of quel's"), account=True)
         case Answer(status=413):
             return Refused("request_too_large", take.told("takes no picture of that size"))
         case Answer(status=429 | 503):

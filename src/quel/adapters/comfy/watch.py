@@ -13,7 +13,9 @@ from quel.core.outcome import Outcome, Postponed, Transient
 
 _SILENT_S = 10.0  # then the thread is worth more elsewhere: the prompt is asked for again later
 _WITHDRAWN_S = 5.0
-_SLOWEST_POLL_S = 2.0
+_FIRST_POLL_S, _POLL_SHARE = 0.05, 0.05
+_DEAR_POLL_S = 2.0
+_WANTED_EVERY_S = 1.0
 _LATER_S = 5.0
 _BUSY_S = 30.0
 
@@ -31,12 +33,9 @@ class Watch:
 
     def until_it_ends(self) -> Standing | Outcome:
         """The standing of a prompt that neither waits nor runs; or why it is not followed any more."""
-        pause_s = self._take.engine.poll_s
-        polls = 0
+        asked_at = self._began_at
         while True:
-            self._take.engine.sleep(pause_s)
-            pause_s = max(pause_s, min(_SLOWEST_POLL_S, pause_s * 1.5))
-            polls += 1
+            self._take.engine.sleep(self._pause_s())
             standing = self._take.standing()
             outcome = self._judge(standing.stand)
             if outcome is not None:
@@ -45,8 +44,17 @@ class Watch:
                 return standing
             if self._take.engine.is_stopping():
                 return Postponed("worker_stops", "Another worker goes on with the image.", 0.0)
-            if polls % 2 == 0 and not self._is_wanted():
-                return self._withdraw()
+            if time.monotonic() - asked_at >= _WANTED_EVERY_S:
+                asked_at = time.monotonic()
+                if not self._is_wanted():
+                    return self._withdraw()
+
+    def _pause_s(self) -> float:
+        """A share of the time that passed, so that no image is seen to be ready much later than it is."""
+        if not self._take.client.asks_cheaply:
+            return _DEAR_POLL_S
+        longest_s = self._take.engine.poll_s
+        return min(longest_s, max(_FIRST_POLL_S, _POLL_SHARE * (time.monotonic() - self._began_at)))
 
     def _judge(self, stand: Stand) -> Outcome | None:
         now, workflow = time.monotonic(), self._take.workflow
@@ -75,9 +83,9 @@ class Watch:
         take.client.cancel(take.submission.prompt_id)
         if now[1] and now != self._when_waiting:
             take.servers.rest(take.server, _BUSY_S)
-            return take.over(Postponed("server_busy", take.told("is busy with other people's prompts"), 0.0))
+            return take.ended(Postponed("server_busy", take.told("is busy with other people's prompts"), 0.0))
         take.servers.hung(take.server, "it accepts prompts and does not run them")
-        return take.over(Postponed("server_hung", take.told("accepts prompts and does not run them"), 0.0))
+        return take.ended(Postponed("server_hung", take.told("accepts prompts and does not run them"), 0.0))
 
     def _stop(self) -> Outcome:
         """The execution takes too long."""
@@ -86,13 +94,13 @@ class Watch:
         if not self._lets_go(take.engine.lets_go_s):
             take.servers.hung(take.server, f"the prompt {take.submission.prompt_id} does not end")
         late = take.told(f"did not finish the image within {take.workflow.timeout_s:g} s")
-        return take.over(Transient("timeout", late))
+        return take.ended(Transient("timeout", late))
 
     def _withdraw(self) -> Outcome:
         """Nobody wants the picture any more."""
         self._take.client.cancel(self._take.submission.prompt_id)
         self._lets_go(_WITHDRAWN_S)
-        return self._take.over(Postponed("not_wanted", "The job has ended.", 0.0))
+        return self._take.ended(Postponed("not_wanted", "The job has ended.", 0.0))
 
     def _lets_go(self, within_s: float) -> bool:
         give_up_at = time.monotonic() + within_s

@@ -134,6 +134,8 @@ FAIL_TO_PREPARE = Transition(
 
 # What was handed to a server has been judged: the next take has another name there.
 _ENDED = "jsonb_set(i.submission, '{ended}', 'true')"
+# What its takes cost stands in cost_usd from now on.
+_PAID = "jsonb_set({of}, '{{spent_usd}}', '0')"
 
 # generate_image
 CLAIM = Transition(
@@ -189,7 +191,10 @@ MAKE = Transition(
     "make",
     frozenset({PLANNED, READY, GENERATING, MADE}),
     MADE,
-    {"cost_usd": f"CASE WHEN {IS_PAID} THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END"},
+    {
+        "cost_usd": f"CASE WHEN {IS_PAID} THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END",
+        "submission": _PAID.format(of="i.submission"),
+    },
     history=noted(MADE, call=":lease"),
 )
 _SPENT = {"cost_usd": "coalesce(i.cost_usd, 0) + :cost_usd"}
@@ -197,7 +202,7 @@ FAIL_TO_GENERATE = Transition(
     "fail to generate",
     frozenset({GENERATING}),
     FAILED,
-    _REASON | _COUNTS | _SPENT,
+    _REASON | _COUNTS | _SPENT | {"submission": _PAID.format(of="i.submission")},
     Lease.HELD,
     noted(FAILED, code=":code", call=":lease"),
 )
@@ -210,7 +215,7 @@ TURN_DOWN = Transition(
         "rerolls": "i.rerolls + 1",
         "turned_down": "CAST(:turned_down AS jsonb)",
         "not_before": "now()",
-        "submission": _ENDED,
+        "submission": _PAID.format(of=_ENDED),
     },
     Lease.HELD,
     noted("turned down", call=":lease"),

@@ -18,6 +18,7 @@ from quel.core.outcome import Broken, Outcome, QuotaScope, Refused, Transient, W
 _LONGEST_LINE = 160
 _LEAST_QUOTE = 10  # characters that stand in a prompt as they do in a message: a quotation
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/]+[\w.@+~-]+){2,}[\\/]?")
+_OF_PROXIES = (408, 425)  # and 502, 504, 520 to 530: the server behind may have the prompt
 _NAME = re.compile(r"[^\w .+:-]")
 
 
@@ -82,8 +83,10 @@ class InputLost:
 SubmitAnswer = Accepted | Unknown | Unfit | InputLost | Outcome
 
 
-def judge_submit(status: int, body: bytes, retry_after: str | None, output: str) -> SubmitAnswer:
-    """Reads the answer to POST /prompt. `output` is the only output node of the graph."""
+def judge_submit(
+    status: int, body: bytes, retry_after: str | None, *, prompt_id: str, output: str
+) -> SubmitAnswer:
+    """Reads the answer to POST /prompt, sent as `prompt_id`. `output` is the graph's only output node."""
     answer = _object(body)
     match status:
         case 200:
@@ -91,7 +94,9 @@ def judge_submit(status: int, body: bytes, retry_after: str | None, output: str)
                 return NOT_COMFYUI
             errors = _node_errors(answer)
             touched = output in errors or any(output in _listed(error) for error in errors.values())
-            return _judge_errors(errors) if touched else Accepted()
+            if touched:
+                return _judge_errors(errors)
+            return Accepted() if answer["prompt_id"] == prompt_id else TOO_OLD
         case 400:
             return _judge_refusal(answer)
         case 401 | 403:
@@ -102,7 +107,7 @@ def judge_submit(status: int, body: bytes, retry_after: str | None, output: str)
             return Wait(QuotaScope.UNKNOWN, seconds_of(retry_after))
         case 500:
             return Transient("server_error", "The ComfyUI server broke over the request.")
-        case 502 | 504:
+        case _ if status > 500 or status in _OF_PROXIES:
             return Unknown()
         case _:
             return NOT_COMFYUI
@@ -111,6 +116,7 @@ def judge_submit(status: int, body: bytes, retry_after: str | None, output: str)
 KEY_REFUSED = Refused(
     "key_refused", "The ComfyUI server refused quel's credential; an operator must renew it.", account=True
 )
+TOO_OLD = Unfit("The server gives prompts ids of its own: quel needs ComfyUI 0.3.57 or later.")
 NOT_COMFYUI = Refused("not_comfyui", "What answers in the place of a ComfyUI server is none.", account=True)
 
 
@@ -133,7 +139,7 @@ def _judge_errors(errors: Mapping[str, Mapping[str, Any]]) -> SubmitAnswer:
     first: SubmitAnswer | None = None
     for error in errors.values():
         node = _name(error.get("class_type"))
-        for one in error.get("errors") or ():
+        for one in listed(error.get("errors")):
             said = _judge_error(node, one if isinstance(one, dict) else {})
             if isinstance(said, Unfit | InputLost):
                 return said
@@ -195,9 +201,9 @@ def standing_of_history(entry: object) -> Standing:
     """An entry of /history; ABSENT for what is none."""
     if not isinstance(entry, dict):
         return Standing.of(Stand.ABSENT)
-    told = entry.get("status")
-    status: dict[str, Any] = told if isinstance(told, dict) else {}
-    messages = [m for m in status.get("messages") or () if isinstance(m, list) and len(m) == 2]
+    stated = entry.get("status")
+    status: dict[str, Any] = stated if isinstance(stated, dict) else {}
+    messages = [m for m in listed(status.get("messages")) if isinstance(m, list) and len(m) == 2]
     event, detail = messages[-1] if messages else ("", {})
     is_good = status.get("status_str") == "success"
     return Standing(
@@ -220,18 +226,28 @@ def _files(outputs: object) -> dict[str, tuple[File, ...]]:
     for node, output in outputs.items() if isinstance(outputs, dict) else ():
         images = output.get("images") if isinstance(output, dict) else None
         found[node] = tuple(
-            File(str(i["filename"]), str(i.get("subfolder", "")), str(i.get("type", "output")))
-            for i in images or ()
+            File(str(i["filename"]), str(i.get("subfolder") or ""), str(i.get("type") or "output"))
+            for i in listed(images)
             if isinstance(i, dict) and i.get("filename")
         )
     return found
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
+def read_json(body: bytes) -> Any:
+    """What a body says as JSON; None for what is none, however deep it is nested."""
     try:
-        answer = json.loads(body)
-    except ValueError:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
+
+
+def listed(value: object) -> list[Any]:
+    """A list as it is; an empty one for whatever stands in the place of one."""
+    return value if isinstance(value, list) else []
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    answer = read_json(body)
     return answer if isinstance(answer, dict) else None
 
 
@@ -242,7 +258,7 @@ def _node_errors(answer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _listed(error: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(map(str, error.get("dependent_outputs") or ()))
+    return tuple(map(str, listed(error.get("dependent_outputs"))))
 
 
 def _name(value: object) -> str:

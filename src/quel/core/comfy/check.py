@@ -50,8 +50,8 @@ def _check(workflow: Workflow, graph: Graph, classes: Classes) -> Iterator[str]:
         for name, value in body["inputs"].items():
             if name not in filled:
                 yield from _literal(graph, node, kind, name, value, told)
-        for name in (told.get("input") or {}).get("required") or {}:
-            if name not in body["inputs"]:
+        for name, spec in ((told.get("input") or {}).get("required") or {}).items():
+            if name not in body["inputs"] and not _is_dynamic(spec):
                 yield f'{graph.file}: "{kind}" (node {node}) wants the input "{name}", which is not there.'
     yield from _slots(workflow, graph, classes)
 
@@ -62,9 +62,12 @@ def _literal(
     spec = _spec(told, name)
     if spec is None or link_of(value) is not None:
         return
+    if isinstance(value, dict):  # a list of its own, which would be taken for a link
+        value = value.get("__value__")
     choices = None if _options(spec).get("image_upload") else _choices(spec)
-    if choices is not None and value not in choices:
-        yield f'{graph.file}: the server lacks "{value}", which "{kind}" (node {node}) names as {name}.'
+    missing = [one for one in (value if isinstance(value, list) else [value]) if one not in (choices or ())]
+    if choices is not None and missing:
+        yield f'{graph.file}: the server lacks "{missing[0]}", which "{kind}" (node {node}) names as {name}.'
     elif (bound := _out_of_bounds(spec, value)) is not None:
         yield f'{graph.file}: {name} of "{kind}" (node {node}) is {value}, and {bound}.'
 
@@ -102,6 +105,12 @@ def _spec(told: Mapping[str, Any], name: str) -> list[Any] | None:
         if isinstance(spec, list) and spec:
             return spec
     return None
+
+
+def _is_dynamic(spec: object) -> bool:
+    """Whether an input stands for others that a graph names instead ("images.image0")."""
+    kind = spec[0] if isinstance(spec, list) and spec else ""
+    return isinstance(kind, str) and kind.startswith("COMFY_")
 
 
 def _choices(spec: list[Any]) -> list[Any] | None:

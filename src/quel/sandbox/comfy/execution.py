@@ -18,7 +18,7 @@ _MODES = {"output", "input", "temp"}
 
 @dataclass
 class Item:
-    """A prompt that waits or runs."""
+    """A prompt that waits or runs; `beside` counts those of the same client that did when it came."""
 
     number: float
     prompt_id: str
@@ -27,6 +27,7 @@ class Item:
     extra_data: dict[str, Any]
     latency_s: float | None = None
     interrupted: bool = False
+    beside: int = 0
 
     def listed(self) -> list[Any]:
         """As /queue has it."""
@@ -65,6 +66,8 @@ class Execution:
         """Queues a prompt, which takes `latency_s` where that is not None; its number."""
         with self.lock:
             item = Item(next(self._numbers), prompt_id, graph, outputs, extra_data, latency_s)
+            there = [*self.pending, *([self.running] if self.running else [])]
+            item.beside = sum(one.extra_data == extra_data for one in there)
             self.pending.append(item)
         return item.number
 
@@ -108,7 +111,13 @@ class Execution:
         shape = fault.shape if fault else None
         began = time.time()
         with self.lock:
-            run = {"prompt_id": item.prompt_id, "graph": item.graph, "began_at": began, "ended_at": None}
+            run = {
+                "prompt_id": item.prompt_id,
+                "graph": item.graph,
+                "began_at": began,
+                "ended_at": None,
+                "beside": item.beside,
+            }
             self.runs.append(run)
         if shape == "dies":
             with self.lock:

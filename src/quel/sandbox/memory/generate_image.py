@@ -85,7 +85,9 @@ class GenerateImageRows:
         """The picture is kept; False when nobody wants it any more. The cost of a call counts once."""
         image = self._image(claimed)
         _note_cost(image, claimed, cost_usd)
-        return move(image, MAKE, self._tables.clock, cost_usd=image.cost_usd)
+        return move(
+            image, MAKE, self._tables.clock, cost_usd=image.cost_usd, submission=_paid(image)
+        )
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image for later."""
@@ -120,7 +122,7 @@ class GenerateImageRows:
             lease=claimed.lease,
             rerolls=image.rerolls + 1,
             turned_down=take,
-            submission=image.submission and replace(image.submission, ended=True),
+            submission=image.submission and replace(image.submission, ended=True, spent_usd=0.0),
             cost_usd=image.cost_usd,
             not_before=self._tables.clock.now,
         )
@@ -150,6 +152,7 @@ class GenerateImageRows:
             attempts=attempts,
             broken_answers=broken,
             cost_usd=image.cost_usd,
+            submission=_paid(image),
         )
         return count_progress(self._tables, claimed.job_id, claimed.stage) if moved else None
 
@@ -289,3 +292,7 @@ def _note_cost(image: PipelineImage, claimed: ClaimedImage, cost_usd: float) -> 
     if note not in image.history:
         image.cost_usd = (image.cost_usd or 0.0) + cost_usd
         image.history.append(note)
+
+
+def _paid(image: PipelineImage) -> Submission | None:
+    return image.submission and replace(image.submission, spent_usd=0.0)
