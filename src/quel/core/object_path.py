@@ -1,6 +1,8 @@
-"""Where a finished image lives in the bucket: the same image always has the same path.
+"""Where a finished image lives in the bucket: the same run at an image always has the same path.
 
-Storing an image twice therefore replaces the object instead of leaving a second one behind.
+Storing an image twice therefore replaces the object instead of leaving a second one behind. One that is
+planned again after it had ended is another run: a deletion that was meant for the run before and comes late,
+from a worker that stood still, cannot hit what was delivered since.
 """
 
 import re
@@ -9,15 +11,20 @@ from uuid import UUID
 _MAX_USER_LENGTH = 64  # a UUID has 36 characters; the whole path stays far below the 1,024 of an object key
 
 
-def result_path(user_id: str | None, member_id: object, job_id: UUID | str, image_no: int) -> str:
+def result_path(
+    user_id: str | None, member_id: object, job_id: UUID | str, image_no: int, run: int = 0
+) -> str:
     """`generated-images/user-{user}/generated_{job_id}_{image_no}.webp`, relative to the bucket.
+
+    From the second run on `-{run}` follows the number of the image.
 
     `user` keeps only letters, digits, `_` and `-` of user_id (SPEC 1.5); where nothing is left it is
     `member_id` (a UUID, text or None), else `unknown`. `image_no` counts from 0. Raises ValueError where
     job_id is no UUID.
     """
     user = result_owner(user_id, member_id) or "unknown"
-    return f"generated-images/user-{user}/generated_{UUID(str(job_id))}_{image_no:03d}.webp"
+    again = f"-{run}" if run else ""
+    return f"generated-images/user-{user}/generated_{UUID(str(job_id))}_{image_no:03d}{again}.webp"
 
 
 def result_owner(user_id: str | None, member_id: object) -> str:

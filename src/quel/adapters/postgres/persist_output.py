@@ -48,7 +48,7 @@ _THIS_IMAGE = (
 
 _IMAGE = """
 SELECT {starts} AS starts, extract(epoch FROM now() - i.created_at)::float8 AS age_s,
-       i.object_bytes, i.state, i.path, i.stage, i.broken_answers, i.engine,
+       i.object_bytes, i.state, i.run, i.path, i.stage, i.broken_answers, i.engine,
        coalesce(jsonb_array_length(i.request -> 'picture_keys'), 0) AS references_shown,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
@@ -154,7 +154,7 @@ class PersistOutputRows:
             payer_id=row.payer_id,
             ledger_member_id=row.ledger_member_id,
             price=row.price,
-            result_path=result_path(row.result_owner, None, job_id, image_no),
+            result_path=result_path(row.result_owner, None, job_id, image_no, row.run),
             references_shown=row.references_shown,
             begun=row.starts is not None,
             starts=row.starts or 0,

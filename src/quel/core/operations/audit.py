@@ -34,6 +34,7 @@ class AuditedImage:
     state: ImageState
     attach_id: int | None
     is_adopted: bool
+    run: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class AuditedJob:
 
     def path_of(self, image: AuditedImage) -> str:
         """Where the image is stored in the bucket."""
-        return result_path(self.result_owner, None, self.job_id, image.image_no)
+        return result_path(self.result_owner, None, self.job_id, image.image_no, image.run)
 
     @property
     def delivered(self) -> tuple[AuditedImage, ...]:

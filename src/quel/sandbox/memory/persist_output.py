@@ -85,7 +85,7 @@ class PersistOutputRows:
             payer_id=claimed.payer_id,
             ledger_member_id=claimed.ledger_member_id,
             price=claimed.price,
-            result_path=result_path(claimed.result_owner, None, job_id, image_no),
+            result_path=result_path(claimed.result_owner, None, job_id, image_no, image.run),
             begun=begun,
             starts=image.starts if begun else 0,
             object_bytes=image.object_bytes,

@@ -53,7 +53,7 @@ SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_
        coalesce(j.completed_images, 0) AS completed, coalesce(j.failed_images, 0) AS failed,
        j.generated_attach_ids, j.production_id, q.price, q.payer_kind, q.payer_id, q.ledger_member_id,
        q.result_owner, q.extra_attach_ids, q.ended_elsewhere,
-       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL)
+       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL, i.run)
                          ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
 FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
@@ -67,7 +67,7 @@ _SHAPED = (
     " 'generated-images/user-%/generated\\_________-____-____-____-____________\\_%.webp'"
 )
 _OWN_PATH = re.compile(
-    r"/generated_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_([0-9]{3,6})\.webp$"
+    r"/generated_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_([0-9]{3,6})(?:-[0-9]{1,6})?\.webp$"
 )
 
 _ATTACHMENTS = text(f"""
@@ -92,9 +92,9 @@ WITH shaped AS MATERIALIZED (
     SELECT attach_id, path, size_bytes,
            CAST(CASE WHEN translate(left(name, 36), '0123456789abcdef', '') = '----'
                      THEN left(name, 36) END AS uuid) AS job_id,
-           CAST(CASE WHEN translate(substr(name, 38), '0123456789', '') = '.webp'
-                      AND length(name) BETWEEN 45 AND 48
-                     THEN split_part(substr(name, 38), '.', 1) END AS integer) AS image_no
+           CAST(CASE WHEN translate(substr(name, 38), '0123456789', '') IN ('.webp', '-.webp')
+                      AND length(split_part(split_part(substr(name, 38), '.', 1), '-', 1)) BETWEEN 3 AND 6
+                     THEN split_part(split_part(substr(name, 38), '.', 1), '-', 1) END AS integer) AS image_no
     FROM shaped
 )
 SELECT s.attach_id, s.path, s.size_bytes FROM s
@@ -316,10 +316,10 @@ def _job(row: Row[Any]) -> AuditedJob:
     )
 
 
-def _image(image_no: int, state: str, attach_id: int | None, without_request: bool) -> AuditedImage:
+def _image(image_no: int, state: str, attach_id: int | None, without_request: bool, run: int) -> AuditedImage:
     # What quel makes is prepared first, which writes the request; an adopted image never was.
     adopted = state == ImageState.STORED and without_request
-    return AuditedImage(image_no, ImageState(state), attach_id, adopted)
+    return AuditedImage(image_no, ImageState(state), attach_id, adopted, run)
 
 
 def _productions(connection: Connection, jobs: tuple[AuditedJob, ...]) -> tuple[AuditedProduction, ...]:
