@@ -12,10 +12,13 @@ from quel.core.pipeline import Step
 from quel.settings import VARIABLES, Settings, read_settings
 from quel.settings_file import SettingsFile
 
-SECRETS = ("DATABASE_URL", "REDIS_URL", "SUPABASE_URL", "SUPABASE_SERVICE_KEY", "GEMINI_API_KEY")
+SECRETS = (
+    *("DATABASE_URL", "REDIS_URL", "SUPABASE_URL", "SUPABASE_SERVICE_KEY", "GEMINI_API_KEY"),
+    "QUEL_WEBHOOK_SECRET",
+)
 """What the Secret carries; none of it may stand in a manifest."""
 
-_SECRET_NAMES = re.compile(r"KEY|PASSWORD|TOKEN|DATABASE_URL|REDIS_URL")
+_SECRET_NAMES = re.compile(r"KEY|PASSWORD|TOKEN|SECRET|DATABASE_URL|REDIS_URL")
 _REDIS_SECRETS = ("REDIS_URL", "REDIS_USERNAME", "REDIS_PASSWORD", "QUEL_BROKER_REDIS_URL")
 
 
@@ -203,7 +206,8 @@ def _secrets_of(container: dict[str, Any]) -> set[str]:
         used.add("DATABASE_URL")
     if {Step.PREPARE_INPUTS, Step.GENERATE_IMAGE, Step.PERSIST_OUTPUT} & {*served}:
         used |= {"SUPABASE_URL", "SUPABASE_SERVICE_KEY"}
-    return used | ({"GEMINI_API_KEY"} if Step.GENERATE_IMAGE in served else set())
+    used |= {"GEMINI_API_KEY"} if Step.GENERATE_IMAGE in served else set()
+    return used | ({"QUEL_WEBHOOK_SECRET"} if Step.DELIVER_WEBHOOK in served else set())
 
 
 _RULES: tuple[Callable[[list[Manifest]], Iterator[str]], ...] = (

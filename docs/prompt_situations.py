@@ -25,6 +25,7 @@ class Situation:
     take: int = 1
     takes: int = 1
     max_pictures: int = 14
+    follows: bool = False
 
     @property
     def ordered(self) -> str:
@@ -36,6 +37,7 @@ class Situation:
         parts += [f"negative prompt {self.negative!r}"] if self.negative else []
         parts += [f"take {self.take} of {self.takes}"] if self.takes > 1 else []
         parts += [f"at most {self.max_pictures} pictures"] if self.max_pictures < 14 else []
+        parts += ["consistent true, after the first image of the series"] if self.follows else []
         return ", ".join(parts) or "nothing else"
 
 
@@ -101,6 +103,17 @@ SITUATIONS = (
         "front, full body. Clean catalogue picture on pale grey, soft shadow below",
         angle="front",
         shot="full body",
+    ),
+    Situation(
+        "fashion",
+        "The second of a series",
+        ("model", "top", "bag"),
+        "the autumn lookbook, an empty gallery with a concrete floor, she looks past the camera",
+        angle="three-quarter",
+        shot="full",
+        take=2,
+        takes=6,
+        follows=True,
     ),
     Situation(
         "fashion",

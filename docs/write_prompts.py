@@ -12,10 +12,13 @@ from quel.core.aspect import AspectRatio
 from quel.core.job import DEFAULT_PROMPT, ItemRequest, RequestedReference, StageRequest
 from quel.core.paths import PATHS
 from quel.core.prompting.labels import write_labels
-from quel.core.prompting.prompt import FEWEST, MOST, write_prompt
+from quel.core.prompting.length import FEWEST, MOST
+from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
+from quel.core.series import Told, beside_the_lead
 
 PAGE = Path(__file__).with_name("prompts.md")
+COUNTED = [situation for situation in SITUATIONS if not situation.follows]  # the release before had no series
 
 BEFORE = """| words: fewest, median, most | 158, 286, 392 |
 | negations: mean, most | 12.4, 16 |
@@ -31,6 +34,9 @@ names the picture and the ordered view, the customer's own words right after it,
 what is free, and one closing sentence. An angle or shot that nobody ordered is not spoken of as an order; the
 default base prompt is no wish; a first sentence that only repeats angle and shot is left out of the wishes.
 
+Where a job or a stage says `consistent: true`, its images are one series: the first that is kept is the last
+picture of all others, for set, light and grade, and none of them is told of a light or backdrop of its own.
+
 The sentences stand in `src/quel/core/paths/`, one file a path, and in `src/quel/core/prompting/`;
 [add-a-path.md](add-a-path.md) explains how they are chosen, and
 [prompts-second-reading.md](prompts-second-reading.md) tells what a second reader found. To see the prompts of
@@ -40,8 +46,9 @@ This page is written by `python docs/write_prompts.py`.
 
 ## Figures
 
-Counted by `docs/count_prompts.py` over the {number} situations below. "Before" are the prompts of the release
-before, a list of rules, for the same orders; it refused one of them, a close-up of shoes alone.
+Counted by `docs/count_prompts.py` over the {number} situations below, without the series. "Before" are the
+prompts of the release before, a list of rules, for the same orders; it refused one of them, a close-up of
+shoes alone.
 
 | | before | now |
 |---|---|---|
@@ -62,15 +69,19 @@ def sent(situation: Situation) -> tuple[tuple[str, ...], str]:
     pictures = arrange(path, references, situation.shot, max_pictures=situation.max_pictures).pictures
     item = ItemRequest(situation.angle, situation.shot, situation.takes, situation.fx)
     stage = StageRequest(
-        situation.wishes, AspectRatio(3, 4), asked, (item,), situation.negative, situation.pre_edited
-    )
+        situation.wishes, AspectRatio(3, 4), asked, (item,), situation.negative, situation.pre_edited,
+        series=0 if situation.follows else None,
+    )  # fmt: skip
     brief = write_prompt(path, pictures, stage, item, number=situation.take - 1, of=situation.takes)
-    return write_labels(path, pictures), brief
+    told = Told(brief, write_labels(path, pictures))
+    if situation.follows:
+        told = beside_the_lead(told.prompt, told.labels, shown=len(pictures))
+    return told.labels, told.prompt
 
 
 def page() -> str:
     """The whole page as Markdown."""
-    parts = [INTRODUCTION.format(number=len(SITUATIONS), figures=_figures(), fewest=FEWEST, most=MOST)]
+    parts = [INTRODUCTION.format(number=len(COUNTED), figures=_figures(), fewest=FEWEST, most=MOST)]
     for path in dict.fromkeys(situation.path for situation in SITUATIONS):
         parts.append(f"## {path.capitalize()}\n")
         parts += [_section(situation) for situation in SITUATIONS if situation.path == path]
@@ -84,8 +95,8 @@ def _figures() -> str:
 
 
 def _counted() -> list[tuple[tuple[str, ...], str, str]]:
-    wishes = ["" if s.wishes == DEFAULT_PROMPT else s.wishes for s in SITUATIONS]
-    return [(*sent(situation), own) for situation, own in zip(SITUATIONS, wishes, strict=True)]
+    wishes = ["" if s.wishes == DEFAULT_PROMPT else s.wishes for s in COUNTED]
+    return [(*sent(situation), own) for situation, own in zip(COUNTED, wishes, strict=True)]
 
 
 def _section(situation: Situation) -> str:

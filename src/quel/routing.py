@@ -54,6 +54,7 @@ def read_engine_settings(settings: Settings) -> EngineSettings:
             one.usd_per_image,
             one.digest,
             megapixels=one.megapixels,
+            open_places=one.open_places,
         )
         for name, one in workflows.items()
     }

@@ -18,6 +18,7 @@ from quel.adapters.memory_budget import MemoryBudget
 from quel.adapters.picture_file import picture_file
 from quel.adapters.postgres.cancelled_rows import CancelledRows
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.deliver_webhook import DeliverWebhookRows
 from quel.adapters.postgres.fetch_job import FetchJobRows
 from quel.adapters.postgres.fetch_line import FetchLineRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
@@ -47,6 +48,7 @@ from quel.core.retry import RetryPolicy
 from quel.core.rules import Rules
 from quel.core.services import Lane
 from quel.core.takes import Check, TakeRules
+from quel.core.webhooks.signature import read_secrets
 from quel.routing import EngineSettings, read_engine_settings, secret_of
 from quel.settings import MissingReference, Settings
 
@@ -165,7 +167,21 @@ class Services:
     @cached_property
     def finalize_job(self) -> ports.FinalizeJobRows:
         """The rows of finalize_job."""
-        return FinalizeJobRows(self.database)
+        return FinalizeJobRows(self.database, self.settings.webhooks)
+
+    @cached_property
+    def deliver_webhook(self) -> ports.DeliverWebhookRows:
+        """The rows of deliver_webhook."""
+        return DeliverWebhookRows(self.database)
+
+    @cached_property
+    def webhook_sender(self) -> ports.WebhookSender:
+        """What sends webhooks. Raises SettingsError where a receiver is set and no secret."""
+        from quel.adapters.webhook import WebhookSender
+
+        if self.settings.webhooks.is_set:
+            self.settings.require("QUEL_WEBHOOK_SECRET")
+        return WebhookSender(self.settings.webhooks, read_secrets(self.settings.webhook_secret))
 
     @cached_property
     def sweep_stuck_jobs(self) -> ports.SweepStuckJobsRows:
@@ -413,6 +429,7 @@ def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rul
         max_recoveries=settings.max_recoveries,
         adopt_within_s=settings.adopt_within_s,
         keep_prompts_d=settings.keep_prompts_d,
+        webhooks=settings.webhooks,
         fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
         open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
     )

@@ -21,6 +21,9 @@ from quel.core.errors import SettingsError
 from quel.core.models import API_VERSION
 from quel.core.redis_url import check_options, check_parts, url_of_parts, with_database
 from quel.core.takes import Check
+from quel.core.webhooks.address import read_networks
+from quel.core.webhooks.signature import read_secrets
+from quel.core.webhooks.target import WebhookPolicy
 from quel.settings_file import ComfySection, PathLimits, RouteSection, SettingsFile, WorkflowSection
 
 DEFAULT_INGEST_QUEUES = ("jobs:queue", "quel_jobs_queue")
@@ -168,8 +171,31 @@ class Settings(BaseModel):
     """Bytes of references a process may be fetching, and as many again of pictures in its provider calls."""
     blob_budget_bytes: Positive = Field(512 * 1024 * 1024, alias="QUEL_BLOB_BUDGET_BYTES")
     """Bytes of pictures between stages at which Redis takes on no further work."""
+    webhook_url: str = Field("", alias="QUEL_WEBHOOK_URL", repr=False)
+    """Receiver that is told of every job that ends, as `https://…`; none when unset."""
+    webhook_hosts: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="QUEL_WEBHOOK_HOSTS")
+    """Hosts (`name` or `name:port`, with commas between) that a job's `callback_url` may name."""
+    webhook_secret: str = Field("", alias="QUEL_WEBHOOK_SECRET", repr=False)
+    """What webhooks are signed with, as `whsec_…`; two with a comma between while it is being changed."""
+    webhook_networks: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
+        (), alias="QUEL_WEBHOOK_NETWORKS"
+    )
+    """Networks (CIDR, with commas between) that are not public and that receivers may stand in as well."""
     http_port: Port | None = Field(None, alias="QUEL_HTTP_PORT")
     """Port for /livez, /readyz and /metrics; one already taken stops nothing. Off when unset."""
+    api_host: str = Field("127.0.0.1", alias="QUEL_API_HOST")
+    """Address that `quel serve` listens at; one that other machines reach needs QUEL_API_TOKENS_FILE."""
+    api_port: Port = Field(8000, alias="QUEL_API_PORT")
+    """Port of `quel serve`."""
+    api_tokens_file: str = Field("", alias="QUEL_API_TOKENS_FILE")
+    """File with a line a token, `name role sha256 [org=UUID]`, as `quel token new` makes them; read again
+    when it changes. Unset: everybody on this machine is an operator."""
+    api_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field((), alias="QUEL_API_ORIGINS")
+    """Web origins whose pages may call the API, as `https://app.example.com`, with commas between; none."""
+    api_rate: Positive = Field(600, alias="QUEL_API_RATE")
+    """Requests a minute that a token may make, over all replicas; as many at once after a minute of rest."""
+    http_legacy: Literal["off", "token", "open"] = Field("token", alias="QUEL_HTTP_LEGACY")
+    """The old server's endpoints: `token`, as all others; `open`, to everybody as there; or `off`."""
     actor: str = Field("", alias="QUEL_ACTOR")
     """Who acts, for the operator log; by default the user's name at the host's."""
     log_format: Literal["auto", "json", "console"] = Field("auto", alias="QUEL_LOG_FORMAT")
@@ -239,6 +265,12 @@ class Settings(BaseModel):
         return tuple(dict.fromkeys((*self.foreign_lists, *passed_on)))
 
     @property
+    def webhooks(self) -> WebhookPolicy:
+        """Who is told of jobs that end."""
+        hosts = frozenset(host.lower() for host in self.webhook_hosts)
+        return WebhookPolicy(self.webhook_url, hosts, read_networks(self.webhook_networks))
+
+    @property
     def storage_base_url(self) -> str:
         """Where public objects are read, with a slash at its end."""
         if self.supabase_storage_base_url:
@@ -293,6 +325,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     check_options("REDIS_URL", settings.redis_url)
     check_options("QUEL_BROKER_REDIS_URL", settings.broker_redis_url)
     _check_lists(settings)
+    _check_webhooks(settings)
     return settings
 
 
@@ -375,6 +408,23 @@ def _check_lists(settings: Settings) -> None:
                 f"{name} and QUEL_INGEST_QUEUES both name the list {shared}: what quel takes ids from"
                 " cannot be another consumer's."
             )
+
+
+def _check_webhooks(settings: Settings) -> None:
+    try:
+        read_networks(settings.webhook_networks)
+    except ValueError as error:
+        raise SettingsError(f"QUEL_WEBHOOK_NETWORKS names no network in CIDR notation: {error}.") from None
+    for host in settings.webhook_hosts:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?", host):
+            raise SettingsError(f"QUEL_WEBHOOK_HOSTS takes names of hosts, and {host} is none.")
+    problem = settings.webhook_url and settings.webhooks.url_problem(settings.webhook_url)
+    if problem:
+        raise SettingsError(f"QUEL_WEBHOOK_URL {problem}.")
+    try:
+        read_secrets(settings.webhook_secret)
+    except ValueError as error:
+        raise SettingsError(f"QUEL_WEBHOOK_SECRET cannot be read. {error}") from None
 
 
 def _has_readable_address(url: str) -> bool:

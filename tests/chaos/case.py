@@ -12,6 +12,7 @@ import redis
 from dramatiq.brokers.redis import RedisBroker
 
 from quel.sandbox import World
+from quel.sandbox.http_server import LoopbackServer, Reply, Request
 from quel.sandbox.studio import Studio
 from tests.chaos.audit import Findings, audit
 from tests.chaos.preloaded import Preloaded, Worker
@@ -45,9 +46,21 @@ class Case:
         self.starting_credits = {self.member: credits}
         self.jobs: list[UUID] = []
         self.before: tuple[int, ...] = ()
+        self.told: list[Request] = []
+        self._receiver: LoopbackServer | None = None
         self._preloaded = preloaded
         self._log = directory / f"{self.marker}.log"
         self._broker = RedisBroker(client=self.broker_redis, middleware=[])
+
+    def tell_receiver(self) -> None:
+        """From now on a receiver is told of each job that ends."""
+        self._receiver = LoopbackServer(self)
+        self._receiver.start()
+        self.environment |= {
+            "QUEL_WEBHOOK_URL": self._receiver.url,
+            "QUEL_WEBHOOK_NETWORKS": "127.0.0.0/8",
+            "QUEL_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        }
 
     def order(self, *, pushed: bool = True, references: bool = True, **columns: Any) -> UUID:
         """A job for two images with a garment more than the model takes, and its id on the list."""
@@ -67,6 +80,11 @@ class Case:
         if pushed:
             self.studio.push(job_id)
         return job_id
+
+    def answer(self, request: Request) -> Reply:
+        """What the receiver does: it takes every webhook."""
+        self.told.append(request)
+        return Reply(204)
 
     def workers(
         self, *queues: str, module: str = "quel.actors", threads: int = 4, **environment: str
@@ -102,6 +120,7 @@ class Case:
         with self.workers():
             self.wait_until(lambda: not self.is_open(), HEAL_TIMEOUT_S)
             self.wait_until(self._is_tidy, 15)
+            self.wait_until(self._all_are_told, 15)
 
     def wait_until(self, done: Callable[[], bool], timeout_s: float) -> None:
         """Sweeps until `done` or the time is over; what is wrong then is for the audit to say."""
@@ -151,12 +170,17 @@ class Case:
 
     def close(self) -> None:
         """Gives the databases back."""
+        if self._receiver is not None:
+            self._receiver.close()
         self.studio.redis.flushdb()
         self.broker_redis.flushdb()
         self.studio.redis.close()
         self.broker_redis.close()
         self._broker.close()
         self.world.servers.drop_database(self.database_url)
+
+    def _all_are_told(self) -> bool:
+        return not self.studio.rows("SELECT 1 FROM quel.webhook WHERE state = 'waiting'")
 
     def _is_tidy(self) -> bool:
         findings = self.audit()

@@ -65,4 +65,6 @@ def _check(case: Case, point: DeathPoint) -> None:
     (row,) = case.job_rows()
     end = (row["job_status"], row["completed_images"], row["failed_images"])
     assert end == (expected.status, expected.stored, expected.failed), f"{row}\n{tail}"
+    assert bool(case.told) == expected.is_told, tail
+    assert len({(request.headers["webhook-id"], request.body) for request in case.told}) <= 1, tail
     assert case.provider_calls() <= expected.calls + point.paid_again, tail

@@ -22,6 +22,7 @@ class Repair(Enum):
     LINE = ("a bridge takes the job up from the line again", 63)
     HOLD = ("the hold lapses after 30 s, a worker looks for jobs to prepare", 32)
     TURNS = ("a worker looks for jobs to prepare", 2)
+    WEBHOOK = ("the try's lease lapses after 120 s, the sweep has it sent again", 180)
     ADMISSION = ("a worker looks for images that are ready", 3)
     NOTHING = ("nothing is left to do", 0)
 
@@ -199,6 +200,20 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     ],
     "cancelled after its worker died": [
         ("after:SupabaseStorage.write_result", "an object nobody will pay for", Repair.SWEEP),
+    ],
+    "a receiver is told": [
+        ("committing:FinalizeJobRows.close", AN_ATTEMPT, Repair.MESSAGE),
+        ("after:FinalizeJobRows.close", THE_NEXT, Repair.SWEEP),
+        ("before:send.deliver_webhook", THE_NEXT, Repair.SWEEP),
+        ("before:DeliverWebhookRows.claim", A_MESSAGE, Repair.MESSAGE),
+        ("committing:DeliverWebhookRows.claim", A_MESSAGE, Repair.MESSAGE),
+        ("after:DeliverWebhookRows.claim", "a try", Repair.WEBHOOK),
+        ("before:WebhookSender.send", "a try", Repair.WEBHOOK),
+        ("after:WebhookSender.send", "the word that it was sent: it comes twice", Repair.WEBHOOK),
+        ("committing:DeliverWebhookRows.finish", "the word that it was sent: it comes twice", Repair.WEBHOOK),
+        ("after:DeliverWebhookRows.finish", A_MESSAGE, Repair.NOTHING),
+        ("before:DeliverWebhookRows.due", "a sweep", Repair.SWEEP),
+        ("before:DeliverWebhookRows.forget", "a sweep", Repair.SWEEP),
     ],
     "junk comes first": [
         ("before:RejectedEntries.keep", "a bridge with junk in its hands", Repair.RESCUE),

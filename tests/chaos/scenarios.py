@@ -20,7 +20,8 @@ _BEFORE_STORING = (*_BEFORE_GENERATION, "generate_image")
 class Scenario:
     """`arrange` leads up to the death, `afterwards` happens between it and the next worker.
 
-    `calls` is what the images cost at the provider without a death.
+    `calls` is what the images cost at the provider without a death; `is_told` says that a receiver is to hear
+    of the job's end.
     """
 
     arrange: Callable[[Case], object]
@@ -30,10 +31,21 @@ class Scenario:
     calls: int = 2
     credits: int = CREDITS
     afterwards: Callable[[Case], object] = lambda case: None
+    is_told: bool = False
 
 
 def _order(case: Case) -> None:
     case.order()
+
+
+def _told_order(case: Case) -> None:
+    case.tell_receiver()
+    case.order()
+
+
+def _waits_are_over(case: Case) -> None:
+    """What leases of tries last is not waited for."""
+    case.studio.rows("UPDATE quel.webhook SET not_before = now()")
 
 
 def _slow_order(case: Case) -> None:
@@ -217,6 +229,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "cancelled after its worker died": Scenario(
         _order, "user_cancelled", stored=0, afterwards=lambda case: case.studio.cancel(case.jobs[0])
     ),
+    "a receiver is told": Scenario(_told_order, afterwards=_waits_are_over, is_told=True),
     "junk comes first": Scenario(_junk_first),
     "an unknown id comes first": Scenario(_unknown_first),
     "many ids come at once": Scenario(_many_ids),

@@ -29,6 +29,7 @@ _CLOCKS = {
     "quel_production_jobs": ("created_at", "updated_at", "started_at", "completed_at"),
     "quel.job": ("created_at", "updated_at", "not_before", "prepared_until"),
     "quel.image": ("created_at", "updated_at", "not_before", "lease_until"),
+    "quel.webhook": ("created_at", "not_before", "tried_at", "ended_at"),
 }
 
 

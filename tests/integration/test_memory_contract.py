@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from quel.core.deliver_webhook import Answer
 from quel.core.engines import Capability, Maker, Route, Routing
 from quel.core.errors import ServiceUnavailable
 from quel.core.generate_image import ClaimedImage
@@ -86,6 +87,64 @@ def a_take_stays_bad(world: World) -> None:
     world.take_checker.see(BLANK, BLANK)
     world.order(1)
     world.run()
+
+
+SERIES = {"prompt": "a mast", "consistent": True}
+
+
+@scenario
+def a_series_follows_its_first_image(world: World) -> None:
+    world.order(3, data=dict(SERIES))
+    world.run(until=Step.PREPARE_INPUTS)
+    world.messages.clear()
+    rows = world.services.generate_image
+    assert rows.due(5) == 1
+    first = rows.claim("a worker", EveryPath())
+    assert isinstance(first, ClaimedImage)
+    assert (first.image_no, first.lead, rows.claim("another", EveryPath()), rows.due(5)) == (0, None, None, 0)
+    rows.reschedule(first, delay_s=0.0, attempts=0, broken=0)
+    world.messages.append(StepMessage(Step.GENERATE_IMAGE, JOB, 0))
+    world.run(until=Step.PERSIST_OUTPUT)
+    assert [message.image_no for message in world.messages] == [1, 2]
+    second = rows.claim("a worker", EveryPath())
+    assert isinstance(second, ClaimedImage)
+    assert (second.image_no, second.lead is not None, rows.due(5)) == (1, True, 1)
+    rows.reschedule(second, delay_s=0.0, attempts=0, broken=0)
+    world.run()
+
+
+@scenario
+def the_first_of_a_series_is_refused(world: World) -> None:
+    world.engine.answer(REFUSAL)
+    world.order(3, data=dict(SERIES))
+    world.run(until=Step.GENERATE_IMAGE)
+    world.messages = [StepMessage(Step.GENERATE_IMAGE, JOB, 1)]
+    assert world.services.generate_image.due(5) == 1
+    world.run()
+
+
+@scenario
+def a_receiver_fails_and_hangs_and_then_hears_of_the_end(world: World) -> None:
+    world.receiver.plan(Answer(500), Answer(code="timeout"), Answer(302))
+    world.order(1)
+    world.run()
+
+
+@scenario
+def a_receiver_is_away_for_hours(world: World) -> None:
+    world.receiver.plan(*[Answer(code="no_connection")] * 7)
+    world.order(1)
+    world.run()
+    for wait_s in (600, 3_600, 21_600):
+        world.sweep(wait_s * 1.3)
+
+
+@scenario
+def a_receiver_is_gone(world: World) -> None:
+    world.receiver.plan(Answer(410))
+    world.order(1)
+    world.run()
+    world.sweep(MINUTE_S)
 
 
 @scenario

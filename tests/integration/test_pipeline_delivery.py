@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from quel.sandbox import faults
+from quel.sandbox.gemini import faults as gemini
 from tests.integration.ledger import (
     PRICE,
     assert_books_agree,
@@ -129,6 +130,33 @@ def test_a_larger_size_is_made_stored_and_charged_by_its_weight(world, studio, w
     assert picture.size == (2 * width, 2 * height)
     [image] = studio.rows("SELECT cost_usd FROM quel.image WHERE job_id = %s", job_id)
     assert float(image["cost_usd"]) == 0.0504
+
+
+def test_a_series_is_made_after_its_first_image_which_is_shown_last_to_the_others(world, studio, workers):
+    """The first is refused, so the second leads; of that the provider is sent what the customer got."""
+    prompt, member = uuid4().hex, studio.member(100)
+    top = studio.attach(world.photograph("astronaut.png"), f"{prompt}.png")
+    world.gemini.fail_next(gemini.blocked_prompt(), containing=prompt)
+    data = {"consistent": True, "prompt": prompt, "uploadedAttachIds": [{"attachId": top, "type": "model"}]}
+    job_id = studio.job("simple_general", data, total_images=4, member=member)
+    studio.push(job_id)
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 3, 1)
+    refused, first, *others = world.calls(prompt)
+    assert [len(call.pictures) for call in (refused, first, *others)] == [1, 1, 2, 2]
+    assert refused.finished_at < first.arrived_at
+    assert first.finished_at < min(call.arrived_at for call in others)
+    assert len({call.pictures[1].sha256 for call in others}) == 1
+    for call in others:
+        assert "Image 2: the first picture of this series" in call.prompt
+        assert "as in image 2" in call.prompt
+    shown = others[0].pictures[1]
+    leader = stored_pictures(studio, row["generated_attach_ids"])[0]
+    assert (shown.width, shown.height) == leader.size
+    assert_books_agree(studio, job_id)
+    assert member_balance(studio, member) == 100 - 3 * PRICE
+    leads = [key for key in studio.redis.keys("quel:blob:in:*") if str(job_id).encode() in key]
+    assert leads == []
 
 
 def test_ids_stand_in_plan_order_at_every_moment_whichever_image_comes_first(world, studio, workers):

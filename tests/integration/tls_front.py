@@ -26,7 +26,7 @@ class Front:
 
 @contextmanager
 def tls_front(port: int, directory: Path, *addresses: str) -> Iterator[Front]:
-    """Speaks TLS on loopback for the server on `port`, with a certificate for `addresses`."""
+    """Speaks TLS on loopback for the server on `port`, with a certificate for `addresses` or names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority, chain = _certificates(directory, addresses)
     context.load_cert_chain(chain)
@@ -74,7 +74,7 @@ def _certificates(directory: Path, addresses: tuple[str, ...]) -> tuple[Path, Pa
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority of a test")])
     server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A server of a test")])
-    names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    names = [_name(address) for address in addresses]
     authority = (
         _certificate(authority_name, authority_name, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -92,6 +92,13 @@ def _certificates(directory: Path, addresses: tuple[str, ...]) -> tuple[Path, Pa
     )
     chain_file.write_bytes(key + server.public_bytes(serialization.Encoding.PEM))
     return authority_file, chain_file
+
+
+def _name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _certificate(

@@ -17,12 +17,13 @@ from quel.core.services import Services as AnyServices
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.broker import Broker
 from quel.sandbox.memory.clock import Clock
+from quel.sandbox.memory.deliver_webhook import WebhookSender
 from quel.sandbox.memory.pictures import Engine, Imaging, TakeChecker
 from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.storage import ObjectStorage
 from quel.sandbox.memory.studio import MemoryStudio
 from quel.sandbox.memory.worker import run_stage
-from quel.services import Services
+from quel.services import Services, make_rules
 from quel.settings import read_settings
 from tests.integration.harness import Pipeline
 
@@ -36,11 +37,13 @@ _CLAIMED = (
     " stored_at_recovery ended_elsewhere starts postponed"
 )
 _IMAGE = (
-    "job_id image_no path stage item number seed state turn text_only attempts broken_answers rerolls starts"
-    " object_bytes engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
+    "job_id image_no path stage item number seed series state turn text_only attempts broken_answers rerolls"
+    " starts object_bytes engine workflow rerouted lease_owner cost_usd reason_code reason attach_id"
 )
 _LEDGER = "transaction_type amount balance_after description attach_idx api_provider"
-_ALL_TABLES = "quel_member, quel_organization, quel_production_photo, quel_attach, quel_credits"
+_WEBHOOK = "job_id type url state tries last_status last_code"
+_RECEIVER = {"QUEL_WEBHOOK_URL": "https://hooks.example.com/"}
+_ALL_TABLES = "quel_member, quel_organization, quel_production_photo, quel_attach, quel_credits, quel.webhook"
 _ATTACHED = "attach_id attach_file_path attach_directory attach_file_size attach_file_type"
 
 
@@ -52,7 +55,7 @@ class World(ABC):
 
     def __init__(self) -> None:
         self.engine, self.storage, self.imaging = Engine(), ObjectStorage(), Imaging()
-        self.take_checker = TakeChecker()
+        self.take_checker, self.receiver = TakeChecker(), WebhookSender()
         self.messages: list[StepMessage] = []
 
     def order(self, images: int = 1, *, job_id: UUID = JOB, credits: int = 1_000, **columns: Any) -> UUID:
@@ -133,6 +136,7 @@ class World(ABC):
             "public.quel_attach": _ATTACHED,
             "quel.job": f"job_id {_CLAIMED}",
             "quel.image": _IMAGE,
+            "quel.webhook": _WEBHOOK,
             "quel.pending_job": "recoveries adoptions",
         }
         rows = {table: sorted(map(_plain, self.rows(table, columns))) for table, columns in tables.items()}
@@ -155,9 +159,9 @@ def _plain(row: dict[str, Any]) -> str:
 class InMemory(World):
     def __init__(self) -> None:
         super().__init__()
-        self.services = self._own = MemoryServices()
+        self.services = self._own = MemoryServices(make_rules(read_settings(_RECEIVER)))
         self._own.engine, self._own.storage, self._own.imaging = self.engine, self.storage, self.imaging
-        self._own.take_checker = self.take_checker
+        self._own.take_checker, self._own.webhook_sender = self.take_checker, self.receiver
         self.studio = MemoryStudio(self._own)
 
     def let_pass(self, seconds: float) -> None:
@@ -192,6 +196,7 @@ class InMemory(World):
             "public.quel_attach": list(tables.attachments.values()),
             "quel.job": list(tables.pipeline_jobs.values()),
             "quel.image": list(tables.images.values()),
+            "quel.webhook": list(tables.webhooks.values()),
             "quel.pending_job": list(tables.pending_jobs.values()),
         }
         return [{column: getattr(row, column) for column in columns.split()} for row in found[table]]
@@ -225,6 +230,10 @@ class TrueServices(Services):
     def take_checker(self) -> ports.TakeChecker:
         return self._world.take_checker
 
+    @cached_property
+    def webhook_sender(self) -> ports.WebhookSender:
+        return self._world.receiver
+
 
 class OnServers(World):
     def __init__(self, pipeline: Pipeline) -> None:
@@ -233,7 +242,7 @@ class OnServers(World):
         self.studio = pipeline.studio
         self.studio.rows(f"TRUNCATE {_ALL_TABLES} RESTART IDENTITY CASCADE")
         self.studio.redis.flushdb()
-        self.services = self._own = TrueServices(pipeline.environment(), self)
+        self.services = self._own = TrueServices(pipeline.environment(**_RECEIVER), self)
 
     def let_pass(self, seconds: float) -> None:
         if seconds:

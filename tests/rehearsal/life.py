@@ -17,6 +17,7 @@ NOT_PROVOKED = (
     "quel_storage_needs_operator_total",
     "quel_takes_unchecked_total",
     "quel_troubles_total",
+    "quel_webhooks_given_up_total",
 )
 """Counters of mishaps that do not happen here; a counter without a count has no series."""
 
@@ -29,10 +30,17 @@ class Settings(TypedDict):
 
     QUEL_GEMINI_RPM: str
     QUEL_FORWARD_QUEUE: str
+    QUEL_WEBHOOK_URL: str
+    QUEL_WEBHOOK_SECRET: str
 
 
-SETTINGS = Settings(QUEL_GEMINI_RPM="60", QUEL_FORWARD_QUEUE="jobs:go")
-"""What the processes are started with beside the world's own settings."""
+SETTINGS = Settings(
+    QUEL_GEMINI_RPM="60",
+    QUEL_FORWARD_QUEUE="jobs:go",
+    QUEL_WEBHOOK_URL="https://127.0.0.1/",
+    QUEL_WEBHOOK_SECRET="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+)
+"""What the processes are started with beside the world's own settings: webhooks go to where none may go."""
 
 
 def live(studio: Studio, gemini: Gemini) -> None:

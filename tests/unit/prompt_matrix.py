@@ -1,4 +1,4 @@
-"""Every prompt there can be: path × references × angle × shot, with effect, edit, guides and takes mixed."""
+"""Every prompt there can be: path × references × angle × shot; effect, edit, guides, takes, series mixed."""
 
 import re
 from collections.abc import Iterator
@@ -33,6 +33,7 @@ class Case:
     wishes: str
     labels: tuple[str, ...]
     brief: str
+    in_series: bool = False
 
     @property
     def own_words(self) -> str:
@@ -51,10 +52,6 @@ class Case:
         return f"{self.path} {shown} {self.angle!r} {self.shot!r} {self.fx}\n{self.labels}\n{self.brief}"
 
 
-def words(text: str) -> int:
-    return len(re.findall(r"\w+", text))
-
-
 def matrix() -> list[Case]:
     """All of it, in the same order every time."""
     return [case for path in PATHS.values() for case in cases(path)]
@@ -66,17 +63,19 @@ def cases(path: ProductionPath) -> Iterator[Case]:
     edits = cycle([None, True, False] if path.name == "eats" else [None])
     guides = cycle([(), ("pose", "style"), (), (), ("style",)])
     wishes = cycle([WISHES] * 10 + ["best quality, masterpiece"])
+    series = cycle([None, None, None, 0])
     angles = ("", *path.angles.spellings, UNKNOWN_ANGLE)
     numbers, limits = cycle(range(TAKES)), cycle((14, 3, 14, 14, 3, 14, 14))
     for shot, counts, angle in product(("", *path.shots.spellings, UNKNOWN_SHOT), situations(path), angles):
         given = references(path, counts | dict.fromkeys(next(guides), 1))
         pictures = arrange(path, given, shot, max_pictures=next(limits)).pictures
-        said, fx, edited = next(wishes), next(effects), next(edits)
+        said, fx, edited, one = next(wishes), next(effects), next(edits), next(series)
         item = ItemRequest(angle, shot, TAKES, fx)
-        stage = StageRequest(said, AspectRatio(21, 9), (), (item,), pre_edited=edited)
+        stage = StageRequest(said, AspectRatio(21, 9), (), (item,), pre_edited=edited, series=one)
         brief = write_prompt(path, pictures, stage, item, number=next(numbers), of=TAKES)
         own = said if said == WISHES else ""
-        yield Case(path.name, pictures, angle, shot, fx, edited, own, write_labels(path, pictures), brief)
+        labels = write_labels(path, pictures)
+        yield Case(path.name, pictures, angle, shot, fx, edited, own, labels, brief, one is not None)
 
 
 def situations(path: ProductionPath) -> Iterator[dict[str, int]]:

@@ -9,10 +9,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from quel.adapters.postgres.schema import operator_tables, pipeline_tables
+from quel.adapters.postgres.schema import operator_tables, pipeline_tables, webhook_tables
 from quel.adapters.postgres.schema.product_tables import metadata
 
-assert {pipeline_tables.PipelineJob, operator_tables.Action}  # importing them adds their tables
+# importing them adds their tables
+assert {pipeline_tables.PipelineJob, operator_tables.Action, webhook_tables.Webhook}
 TABLES = {name: {column.name for column in table.columns} for name, table in metadata.tables.items()}
 ENUMS = {"public.job_status_enum", "public.production_status_enum"}
 TYPES = {"bigint", "float8", "int", "integer", "interval", "jsonb", "text", "timestamptz", "uuid"}

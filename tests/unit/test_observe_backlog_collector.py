@@ -3,7 +3,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 
 from quel.core.errors import ServiceUnavailable
-from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog
+from quel.core.operations.backlog import Backlog, JobBacklog, QueueBacklog, WebhookBacklog
 from quel.core.operator_fault import OperatorFault
 from quel.core.paths import PATHS
 from quel.core.quota import QuotaUse
@@ -13,6 +13,7 @@ from quel.observe.metrics import samples
 ROWS = JobBacklog(
     jobs=(Backlog("fashion", "pending", 3, 42.0), Backlog("a path of old", "pending", 1, 7.0)),
     images=(Backlog("beauty", "ready", 12, 30.0),),
+    webhooks=WebhookBacklog(2, 90.0),
 )
 LISTS = QueueBacklog(
     messages={("generate_image", "waiting"): 5},

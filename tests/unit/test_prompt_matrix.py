@@ -9,10 +9,12 @@ import pytest
 from quel.core.aspect import AspectRatio
 from quel.core.job import ItemRequest, StageRequest
 from quel.core.paths import PATHS
+from quel.core.prompting.length import words
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.rules import Kind
 from quel.core.prompting.scene import NUMBER_WORDS
-from tests.unit.prompt_matrix import NEGATION, UNKNOWN_ANGLE, WISHES, Case, cases, matrix, words
+from quel.core.series import Told, beside_the_lead
+from tests.unit.prompt_matrix import NEGATION, UNKNOWN_ANGLE, WISHES, Case, cases, matrix
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,10 @@ def test_the_matrix_covers_every_path(everything):
 
 def test_no_prompt_has_more_than_180_words_and_the_customers_are_one_in_twenty(everything):
     def rule(case: Case) -> bool:
-        said = words("\n".join((*case.labels, case.brief)))
+        told = Told(case.brief, case.labels)
+        if case.in_series:
+            told = beside_the_lead(case.brief, case.labels, shown=len(case.pictures))
+        said = words("\n".join((*told.labels, told.prompt)))
         return said <= 180 and words(case.wishes) * 20 >= (said if case.wishes else 0)
 
     assert_all(everything, rule)
@@ -167,10 +172,20 @@ def test_of_a_guide_only_posture_or_palette_is_taken(everything):
     def rule(case: Case) -> bool:
         guides = {r.category for r in case.given if PATHS[case.path].category(r.category).kind is Kind.GUIDE}
         labels = "\n".join(case.labels)
-        told = {"pose": "for the posture only", "style": "for palette, light and grain only"}
+        told = {"pose": "posture only", "style": "palette, light and grain only"}
         return all((text in labels) == (name in guides) for name, text in told.items())
 
     assert_all(everything, rule)
+
+
+def test_in_a_series_no_image_has_a_light_a_backdrop_or_a_grade_of_its_own(everything):
+    own = re.compile(
+        r"Free: [^.]*\blight\b|Where left open: [^.]*"
+        r"(?:light (?:from|raking)|raking|backdrop|surface below|linen|shadows|highlights|haze|dry air)"
+    )
+    series = [case for case in everything if case.in_series]
+    assert_all(series, lambda case: not own.search(case.brief))
+    assert any(own.search(case.brief) for case in everything if not case.in_series)
 
 
 def test_cartoons_are_never_called_photographs(everything):

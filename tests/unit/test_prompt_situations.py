@@ -190,7 +190,7 @@ def test_a_page_of_wishes_leaves_quel_its_own_words():
 @pytest.mark.parametrize("type_", ["style", "mood", "look"])
 def test_of_a_style_only_palette_light_and_grain_are_taken(path, type_):
     main = {"beauty": "cream", "eats": "food", "cinema": "prop", "cartoon": "prop"}.get(path, "top")
-    assert labels(path, [type_, main])[1] == "Image 2: the style; for palette, light and grain only."
+    assert labels(path, [type_, main])[1] == "Image 2: the style; palette, light and grain only."
     text = prompt(path, [type_, main])
     assert_says(text, "Taken over: palette, light and grain as in image 2.")
     assert_keeps_silent(text, "the style of image 2", "two products")
@@ -199,7 +199,7 @@ def test_of_a_style_only_palette_light_and_grain_are_taken(path, type_):
 @pytest.mark.parametrize("path", ["fashion", "beauty", "cinema", "cartoon"])
 def test_of_a_pose_only_the_posture_is_taken(path):
     person = {"cinema": "actor", "cartoon": "character"}.get(path, "model")
-    assert labels(path, ["pose", person])[1] == "Image 2: the pose; for the posture only."
+    assert labels(path, ["pose", person])[1] == "Image 2: the pose; posture only."
     text = prompt(path, ["pose", person], of=4)
     assert_says(text, "Taken over: posture as in image 2.")
     assert_keeps_silent(text, "Free: pose", "Exactly two", "step forward")

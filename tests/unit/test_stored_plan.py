@@ -45,4 +45,4 @@ def test_the_release_before_reads_a_plan_of_this_one():
     assert (stage["prompt"], stage["items"][0]["angle"], stage["items"][0]["shot"]) == ("x", "", "")
     known = OF_THE_RELEASE_BEFORE["request"]
     assert known.keys() <= written["request"].keys()
-    assert known["stages"][0].keys() == stage.keys()
+    assert known["stages"][0].keys() <= stage.keys()

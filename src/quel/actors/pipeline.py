@@ -17,6 +17,7 @@ from quel.observe.logs import log_context
 from quel.operations.bulk import work_off_one
 from quel.operations.services import OperatorServices
 from quel.settings import settings
+from quel.stages.deliver_webhook import deliver_webhook as deliver
 from quel.stages.fetch_job import UnknownJob
 from quel.stages.fetch_job import fetch_job as fetch
 from quel.stages.finalize_job import finalize_job as finalize
@@ -73,6 +74,12 @@ def persist_output(job_id: str, image_no: int) -> None:
 def finalize_job(job_id: str) -> None:
     """Closes a job and its production."""
     _run(lambda: finalize(runtime.services, UUID(job_id)), job_id)
+
+
+@dramatiq.actor(queue_name=Step.DELIVER_WEBHOOK, priority=40, max_retries=3, time_limit=5 * _MINUTE_MS)
+def deliver_webhook(job_id: str) -> None:
+    """Tells receivers that a job has ended."""
+    _run(lambda: deliver(runtime.services, UUID(job_id)), job_id)
 
 
 @dramatiq.actor(

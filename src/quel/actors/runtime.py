@@ -30,6 +30,8 @@ class Runtime:
             _ = [lane.engine for lane in services.lanes]
         if steps & {Step.PREPARE_INPUTS, Step.PERSIST_OUTPUT}:
             _ = services.storage, services.imaging
+        if Step.DELIVER_WEBHOOK in steps and services.rules.webhooks.is_set:
+            _ = services.webhook_sender
         self._services, self.steps = services, steps
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 A process that serves one step gives it all of them. Where it serves several, calls that take seconds leave a
 thread to the short steps, and a backlog of jobs to fetch or prepare leaves most to those that come after.
+Receivers of webhooks that hang take a quarter and no more.
 """
 
 from collections.abc import Collection
@@ -16,6 +17,7 @@ def thread_shares(steps: Collection[Step], threads: int) -> dict[Step, int]:
     shares = {
         Step.FETCH_JOB: threads // 4,
         Step.PREPARE_INPUTS: threads // 2,
+        Step.DELIVER_WEBHOOK: threads // 4,
         Step.GENERATE_IMAGE: threads - max(1, threads // 8),
     }
     return {step: max(1, shares.get(step, threads)) for step in steps}

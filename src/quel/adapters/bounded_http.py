@@ -1,33 +1,24 @@
 """HTTP calls that end: each is over at its deadline, and no answer is larger than its bound.
 
-httpx's timeouts hold for one socket operation, so a server that sends a byte a second outlives them. Here a
-call has one deadline from waiting for a connection to the answer's last byte, looked at before every socket
-operation; the answer is read whole, and counted, inside it. Only the operating system's name resolution
-keeps its own time. Calls wait for a connection in the order they came, and no other thread touches the one
-they get. Redirects are not followed, compressed answers not asked for (one that comes all the same is
-unpacked within the bound), and proxies or credentials of the environment not used.
+A call has one deadline (adapters/deadline.py) from waiting for a connection to the answer's last byte; the
+answer is read whole, and counted, inside it. Calls wait for a connection in the order they came, and no other
+thread touches the one they get. Redirects are not followed, compressed answers not asked for (one that comes
+all the same is unpacked within the bound), and proxies or credentials of the environment not used.
 """
 
 import io
-import socket
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from ssl import SSLContext
-from typing import Any
 
 import httpcore
 import httpx
 
+from quel.adapters.deadline import DeadlineBackend, deadline
 from quel.adapters.fair_pool import FairPool
 from quel.adapters.gzipped import UnpackedTooLargeError, unpacked
 
-_LONGEST_CONNECT_S = 10.0  # an address that has not answered by then is given up for the next one
 _KEEPALIVE_S = 30.0
 _HOSTS = 2  # Storage's API, and where public objects are read: a call to the other ends no idle connection
-
-_ends_at: ContextVar[float] = ContextVar("ends_at")  # on the monotonic clock, of this thread's current call
 
 
 class DeadlineExceededError(httpx.TimeoutException):
@@ -68,7 +59,7 @@ class BoundedTransport(httpx.BaseTransport):
                 ssl_context=ssl_context,
                 max_connections=_HOSTS,
                 keepalive_expiry=_KEEPALIVE_S,
-                network_backend=_DeadlineBackend(),
+                network_backend=DeadlineBackend(),
             )
             for _ in range(max_connections)
         ]
@@ -85,12 +76,8 @@ class BoundedTransport(httpx.BaseTransport):
             content=request.stream,
             extensions={"timeout": {"pool": self._timeout_s}},
         )
-        token = _ends_at.set(time.monotonic() + self._timeout_s)
-        try:
-            with _httpx_errors(), self._unused.borrow(self._timeout_s) as pool:
-                return self._read_whole(pool.handle_request(core_request))
-        finally:
-            _ends_at.reset(token)
+        with deadline(self._timeout_s), _httpx_errors(), self._unused.borrow(self._timeout_s) as pool:
+            return self._read_whole(pool.handle_request(core_request))
 
     def _read_whole(self, answer: httpcore.Response) -> httpx.Response:
         try:
@@ -141,80 +128,3 @@ def _httpx_errors() -> Iterator[None]:
         raise httpx.ReadError("The connection broke.") from None
     except (httpcore.ProtocolError, httpcore.UnsupportedProtocol):
         raise httpx.RemoteProtocolError("The answer is no HTTP, or ended too early.") from None
-
-
-def _left_s(timeout_error: type[httpcore.TimeoutException]) -> float:
-    left_s = _ends_at.get() - time.monotonic()
-    if left_s <= 0:
-        raise timeout_error
-    return left_s
-
-
-class _DeadlineBackend(httpcore.SyncBackend):
-    """Connects within the deadline, an address after the other."""
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ARG002  the deadline of the call takes its place
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """A connected stream. Raises httpcore.ConnectError or ConnectTimeout."""
-        error: httpcore.ConnectError | httpcore.ConnectTimeout = httpcore.ConnectError()
-        for address in _addresses(host, port):
-            timeout_s = min(_LONGEST_CONNECT_S, _left_s(httpcore.ConnectTimeout))
-            try:
-                stream = super().connect_tcp(address, port, timeout_s, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as refused:
-                error = refused
-            else:
-                return _DeadlineStream(stream)
-        raise error
-
-
-def _addresses(host: str, port: int) -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except OSError:
-        raise httpcore.ConnectError from None
-
-
-class _DeadlineStream(httpcore.NetworkStream):
-    """A connection of which every operation gets only the time the current call has left."""
-
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  as above
-        return self._stream.read(max_bytes, _left_s(httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  as above
-        # httpcore's own loop grants the whole timeout to every partial send: a slow reader would outlive it.
-        connection = self._stream.get_extra_info("socket")
-        unsent = memoryview(buffer)
-        while unsent:
-            left_s = _left_s(httpcore.WriteTimeout)
-            try:
-                connection.settimeout(left_s)
-                unsent = unsent[connection.send(unsent) :]
-            except TimeoutError:
-                raise httpcore.WriteTimeout from None
-            except OSError:
-                raise httpcore.WriteError from None
-
-    def start_tls(
-        self,
-        ssl_context: SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002  as above
-    ) -> httpcore.NetworkStream:
-        left_s = _left_s(httpcore.ConnectTimeout)
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left_s))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-    def close(self) -> None:
-        self._stream.close()

@@ -21,10 +21,12 @@ from quel.cli.look import look
 from quel.cli.pause import pause, resume
 from quel.cli.plan import plan
 from quel.cli.retry import retry
+from quel.cli.serve import serve, token
 from quel.cli.show import show
 from quel.cli.stats import stats, usage
 from quel.cli.submit import submit
 from quel.cli.watch import watch
+from quel.cli.webhooks import webhooks_group
 from quel.cli.world import sandbox
 from quel.core.errors import Conflict, Declined, QuelError, SettingsError
 
@@ -55,7 +57,7 @@ def about(
 
 
 VERBS: tuple[Callable[..., None], ...] = (
-    *(demo, submit, watch, doctor),
+    *(demo, serve, submit, watch, doctor),
     *(plan, look, jobs, show, stats, usage, retry, cancel, pause, resume, actions, backfill_paths),
 )
 for verb in VERBS:
@@ -63,6 +65,8 @@ for verb in VERBS:
 app.command("audit")(audit_command)
 app.add_typer(bulk, name="bulk")
 app.add_typer(dead, name="dead")
+app.add_typer(webhooks_group, name="webhooks")
+app.add_typer(token, name="token")
 app.add_typer(sandbox, name="sandbox")
 
 

@@ -20,16 +20,18 @@ class Leftovers:
     """What an ended job of `images` images may have left: prepared pictures, answers, objects of no row.
 
     `dropped` are the images that had been made and were not stored: an object of theirs may be in the bucket.
-    `withdrawn` counts the images that were still open when somebody else had ended the job.
+    `withdrawn` counts the images that were still open when somebody else had ended the job; `webhooks` those
+    that are to be delivered.
     """
 
     images: int
     picture_keys: tuple[str, ...]
     dropped: tuple[int, ...]
     withdrawn: int = 0
+    webhooks: int = 0
 
 
-def leftovers(images: Sequence[ImageEnd], *, withdrawn: int = 0) -> Leftovers:
+def leftovers(images: Sequence[ImageEnd], *, withdrawn: int = 0, webhooks: int = 0) -> Leftovers:
     """What the images of an ended job may have left."""
     unwanted = {ImageState.FAILED, ImageState.CANCELLED}
     return Leftovers(
@@ -37,6 +39,7 @@ def leftovers(images: Sequence[ImageEnd], *, withdrawn: int = 0) -> Leftovers:
         picture_keys=tuple(dict.fromkeys(key for image in images for key in image.picture_keys)),
         dropped=tuple(image.image_no for image in images if image.is_paid and image.state in unwanted),
         withdrawn=withdrawn,
+        webhooks=webhooks,
     )
 
 

@@ -50,6 +50,7 @@ class Capability:
 
     `takes_negative`: what to avoid has a place of its own, and is no part of the prompt. `sizes` are smallest
     first; a workflow has the one that it is written for. `megapixels` are those of its smallest size.
+    `open_places` are those of its pictures that may show anything, all of them where it is None.
     """
 
     model: str
@@ -59,6 +60,16 @@ class Capability:
     digest: str = ""
     sizes: tuple[SizeClass, ...] = ONE_SIZE
     megapixels: float = 1.0
+    open_places: int | None = None
+
+    @property
+    def beside_another(self) -> int:
+        """After how many pictures it still takes one more, whatever that shows; below 0 where none."""
+        return (self.max_pictures if self.open_places is None else self.open_places) - 1
+
+    def pictures_for(self, *, in_series: bool) -> int:
+        """How many pictures an image may be made from: in a series one is left for that of its leader."""
+        return self.beside_another if in_series and self.beside_another > 0 else self.max_pictures
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,10 @@ QuelError
 ├── SettingsError          a setting is missing or wrong; the message names it
 └── Declined               an operator's wish that is not done; no row was changed
     ├── InvalidInput       what was given cannot be used, whatever stands in the rows
+    │   └── KeyReused      a key for one request came with another one
     ├── NotFound           there is no such job, payer or dead letter
+    ├── Forbidden          who asks may not do that
+    ├── Unpayable          whoever would pay for it cannot
     └── Conflict           what is there does not allow it, at least not now
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
@@ -112,6 +115,12 @@ class InvalidInput(Declined):
     code = "invalid_input"
 
 
+class KeyReused(InvalidInput):
+    """A key for one request came with another one."""
+
+    code = "key_reused"
+
+
 class NotFound(Declined):
     """What was named does not exist."""
 
@@ -119,6 +128,22 @@ class NotFound(Declined):
 
 
 class Conflict(Declined):
-    """What was named exists, and its state does not allow what was asked for."""
+    """What was named exists, and its state does not allow what was asked for. `code` says what of it."""
 
-    code = "conflict"
+    def __init__(self, message: str, *, code: str = "conflict") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Forbidden(Declined):
+    """Who asks may not do that."""
+
+    code = "forbidden"
+
+
+class Unpayable(Declined):
+    """Whoever would pay for it cannot. `code` says why."""
+
+    def __init__(self, message: str, *, code: str = "no_credit") -> None:
+        super().__init__(message)
+        self.code = code

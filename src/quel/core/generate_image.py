@@ -7,6 +7,7 @@ from quel.core.aspect import AspectRatio
 from quel.core.engines import Maker
 from quel.core.job import JobStatus
 from quel.core.models import SIZES
+from quel.core.series import ROLE
 from quel.core.submission import Submission
 from quel.core.takes import TurnedDown
 
@@ -19,7 +20,7 @@ class ClaimedImage:
     is the owner token that proves the hold. `starts` counts how often it was claimed since that last ended in
     order, this time included. `submission` is what was last handed to a server for it. `may_stay_near` says
     that a near copy of a reference was ordered; `rerolls` counts the bad takes so far, the last of which is
-    `turned_down`.
+    `turned_down`. `series` is that of its plan, `lead` the attachment of the image it follows.
     """
 
     job_id: UUID
@@ -44,6 +45,13 @@ class ClaimedImage:
     may_stay_near: bool = False
     rerolls: int = 0
     turned_down: TurnedDown | None = None
+    series: int | None = None
+    lead: int | None = None
+
+    @property
+    def follows(self) -> bool:
+        """Whether the last of its pictures is that of the image it follows."""
+        return self.roles[-1:] == (ROLE,)
 
 
 @dataclass(frozen=True)

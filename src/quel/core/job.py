@@ -60,7 +60,10 @@ class ItemRequest:
 
 @dataclass(frozen=True)
 class StageRequest:
-    """The images that share references, prompt and aspect ratio."""
+    """The images that share references, prompt and aspect ratio.
+
+    Stages of the same `series` were ordered as one: their images share set, light and grade.
+    """
 
     prompt: str
     aspect_ratio: AspectRatio
@@ -68,6 +71,7 @@ class StageRequest:
     items: tuple[ItemRequest, ...]
     negative_prompt: str = ""
     pre_edited: bool | None = None  # eats only; None where the input says nothing
+    series: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class ImagePlan:
     `image_no` counts from 0 in plan order (stage, then combination, then number) and is the image's
     identity. `stage` and `item` index into JobRequest.stages and StageRequest.items; `number` counts the
     images of one item from 0; `seed` fits a positive 31-bit integer and differs between images of a job.
+    `series` is the image_no of the first image of the series it belongs to, None where it stands alone.
     """
 
     image_no: int
@@ -120,6 +125,12 @@ class ImagePlan:
     item: int
     number: int
     seed: int
+    series: int | None = None
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is shown the first image of its series, as long as that does not fail."""
+        return self.series is not None and self.series != self.image_no
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ READ_KEYS = TELLING_KEYS | {
 }
 """The top-level keys that say what images to make."""
 
-COMMON_KEYS = frozenset({"userId", "aspect-ratio", "imageSize"})
+COMMON_KEYS = frozenset({"userId", "aspect-ratio", "imageSize", "consistent"})
 """Keys that quel reads and that jobs of every kind carry: they tell nothing."""
 
 _TELLING = frozenset(map(plain_key, TELLING_KEYS))

@@ -32,7 +32,7 @@ class OutputToPersist:
     `begun` says that it is this message's to store: no other one is at it, and its pause is over. `starts`
     counts the messages that began since the last orderly end, this one included. `object_bytes` is the size
     of an object that is stored already. `age_s` counts from when the image was planned. `references_shown`
-    counts the pictures the engine was shown.
+    counts the pictures the engine was shown. `series` is that of its plan.
     """
 
     job_id: UUID
@@ -54,6 +54,7 @@ class OutputToPersist:
     object_bytes: int | None = None
     age_s: float = 0.0
     engine: str = GEMINI
+    series: int | None = None
 
     def outlasts(self, fault: str, pause_s: float) -> bool:
         """Whether a picture that is too large has waited long enough, with pauses as long as they get."""
@@ -63,11 +64,15 @@ class OutputToPersist:
 
 @dataclass(frozen=True)
 class Delivered:
-    """Stored, charged and counted. `balance` is the payer's after this very deduction."""
+    """Stored, charged and counted. `balance` is the payer's after this very deduction.
+
+    `may_begin` are images that waited for this one, the first of their series to be stored.
+    """
 
     attach_id: int
     balance: int
     progress: Progress
+    may_begin: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

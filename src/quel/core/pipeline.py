@@ -14,6 +14,7 @@ class Step(StrEnum):
     GENERATE_IMAGE = "generate_image"
     PERSIST_OUTPUT = "persist_output"
     FINALIZE_JOB = "finalize_job"
+    DELIVER_WEBHOOK = "deliver_webhook"
     SWEEP_STUCK_JOBS = "sweep_stuck_jobs"
     RUN_BULK = "run_bulk"
 

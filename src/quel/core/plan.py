@@ -15,6 +15,7 @@ where total_images cuts them.
 
 import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -81,7 +82,20 @@ def _images(request: JobRequest, counts: list[int], job_id: uuid.UUID) -> tuple[
         for number in range(count)
     ]
     seeds = _seeds(job_id, len(numbered))
-    return tuple(ImagePlan(image_no, *place, seeds[image_no]) for image_no, place in enumerate(numbered))
+    series = _series([request.stages[stage].series for stage, *_ in numbered])
+    return tuple(
+        ImagePlan(image_no, *place, seeds[image_no], series[image_no])
+        for image_no, place in enumerate(numbered)
+    )
+
+
+def _series(ordered: list[int | None]) -> list[int | None]:
+    """For each image the first one of its series; None where it is in none, or alone in one."""
+    first: dict[int | None, int] = {}
+    for image_no, one in enumerate(ordered):
+        first.setdefault(one, image_no)
+    several = {one for one, count in Counter(ordered).items() if count > 1 and one is not None}
+    return [first[one] if one in several else None for one in ordered]
 
 
 def _seeds(job_id: uuid.UUID, count: int) -> list[int]:

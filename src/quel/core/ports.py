@@ -14,6 +14,7 @@ from quel.core.aspect import AspectRatio
 from quel.core.attachment import AttachmentPath
 from quel.core.call import Call
 from quel.core.closing import ClosedJob, Leftovers
+from quel.core.deliver_webhook import Answer, Delivery, DeliveryDecision
 from quel.core.engines import Maker
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
@@ -301,6 +302,29 @@ class FinalizeJobRows(Protocol):
         """Fails what is open and closes the job with what it has; None when it moved."""
 
 
+class DeliverWebhookRows(Protocol):
+    """The rows of deliver_webhook."""
+
+    def claim(self, job_id: UUID) -> Delivery | None:
+        """A webhook of the job that is due, leased and counted as tried; None for none."""
+
+    def finish(self, delivery: Delivery, answer: Answer, decision: DeliveryDecision) -> None:
+        """Writes down what came of a try, and when the next one is due."""
+
+    def due(self, most: int) -> Sequence[UUID]:
+        """The jobs of at most so many webhooks that are due, the longest due first."""
+
+    def forget(self) -> int:
+        """Deletes a batch of what ended a long time ago; how many."""
+
+
+class WebhookSender(Protocol):
+    """Sends webhooks to their receivers."""
+
+    def send(self, delivery: Delivery) -> Answer:
+        """One try, signed and within its time; never raises for anything the receiver does."""
+
+
 class Cancellations(Protocol):
     """The cancel keys of the front end."""
 
@@ -319,6 +343,9 @@ class Blobs(Protocol):
 
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
         """Keeps a picture the provider will be shown; the key. Raises NoRoom."""
+
+    def input_key(self, job_id: UUID, digest: str) -> str:
+        """What `put_input` keeps a picture under."""
 
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
         """Keeps the provider's answer; one that is kept already stays. Raises NoRoom."""

@@ -103,6 +103,7 @@ class ReadyImage:
     """Everything a provider call needs, the pictures by the keys their bytes are kept under.
 
     `labels` are said right before the pictures, one each; the prompt says all that matters without them too.
+    `takes_lead` says that there is room for one more picture, of the image it follows in its series.
     """
 
     image_no: int
@@ -115,6 +116,7 @@ class ReadyImage:
     labels: tuple[str, ...] = ()
     image_size: str = SIZES[0]
     may_stay_near: bool = False
+    takes_lead: bool = False
 
     def request(self) -> dict[str, object]:
         """The JSON that the image's row keeps."""
@@ -128,6 +130,7 @@ class ReadyImage:
             "negative_prompt": self.negative_prompt,
             "roles": list(self.roles),
             "may_stay_near": self.may_stay_near,
+            "takes_lead": self.takes_lead,
         }
 
 
@@ -149,6 +152,11 @@ class FailedImage:
     image_no: int
     code: str
     reason: str
+
+
+def series_unkept(model: str) -> str:
+    """The warning of a job whose images cannot be shown the one they should be like."""
+    return f"consistent could not be kept for every image: {model} takes no further picture beside theirs."
 
 
 def smaller_than_asked(asked: str | None, made: str, model: str) -> tuple[str, ...]:

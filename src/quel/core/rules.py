@@ -7,6 +7,7 @@ from quel.core.fetch_job import IntakePolicy
 from quel.core.open_paths import OpenPaths
 from quel.core.retry import RetryPolicy
 from quel.core.takes import TakeRules
+from quel.core.webhooks.target import WebhookPolicy
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Rules:
     keep_prompts_d: float
     open_paths: OpenPaths
     takes: TakeRules
+    webhooks: WebhookPolicy
 
     @property
     def routing(self) -> Routing:

@@ -67,6 +67,14 @@ class Services(Protocol):
         """The rows of finalize_job."""
 
     @property
+    def deliver_webhook(self) -> ports.DeliverWebhookRows:
+        """The rows of deliver_webhook."""
+
+    @property
+    def webhook_sender(self) -> ports.WebhookSender:
+        """What sends webhooks; only where deliver_webhook is served."""
+
+    @property
     def sweep_stuck_jobs(self) -> ports.SweepStuckJobsRows:
         """The rows of sweep_stuck_jobs."""
 

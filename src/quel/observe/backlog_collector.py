@@ -47,6 +47,10 @@ OPEN_IMAGES = StateGauge("quel_open_images", "Images of running jobs that have n
 OLDEST_IMAGE = StateGauge(
     "quel_oldest_open_image_age_seconds", "Since the oldest one changed.", ("path", "state")
 )
+WEBHOOKS = StateGauge("quel_webhooks_waiting", "Webhooks that are not delivered yet.")
+OLDEST_WEBHOOK = StateGauge(
+    "quel_oldest_webhook_age_seconds", "Since the oldest of them was to be sent; none where none is set."
+)
 QUEUE_MESSAGES = StateGauge(
     "quel_queue_messages", "Messages waiting, delayed or dead on the broker.", ("queue", "kind")
 )
@@ -71,8 +75,9 @@ QUOTA_LIMIT = StateGauge(
 )
 
 STATE_GAUGES = (
-    NEIGHBOUR_UP, OPEN_JOBS, OLDEST_JOB, OPEN_IMAGES, OLDEST_IMAGE, QUEUE_MESSAGES, RAW_ENTRIES, INGEST_SEEN,
-    SWEPT, REJECTED, PAUSED, BLOCKED, PROVIDER_FAULT, CACHED_BYTES, QUOTA_USED, QUOTA_LIMIT,
+    NEIGHBOUR_UP, OPEN_JOBS, OLDEST_JOB, OPEN_IMAGES, OLDEST_IMAGE, WEBHOOKS, OLDEST_WEBHOOK,
+    QUEUE_MESSAGES, RAW_ENTRIES, INGEST_SEEN, SWEPT, REJECTED, PAUSED, BLOCKED, PROVIDER_FAULT,
+    CACHED_BYTES, QUOTA_USED, QUOTA_LIMIT,
 )  # fmt: skip
 
 _JOB_STATES = ("pending", "processing")
@@ -128,6 +133,9 @@ def _tell_rows(rows: JobBacklog) -> Iterator[GaugeMetricFamily]:
     images = _by_path(rows.images, _IMAGE_STATES)
     yield OPEN_IMAGES.family((labels, count) for labels, (count, _) in images.items())
     yield OLDEST_IMAGE.family((labels, oldest_s) for labels, (_, oldest_s) in images.items())
+    if rows.webhooks is not None:
+        yield WEBHOOKS.family([((), rows.webhooks.waiting)])
+        yield OLDEST_WEBHOOK.family([((), rows.webhooks.oldest_s)])
 
 
 def _by_path(backlogs: Iterable[Backlog], states: Labels) -> dict[Labels, tuple[int, float]]:

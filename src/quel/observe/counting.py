@@ -107,11 +107,31 @@ def _take_seen(told: Fields) -> None:
             metrics.TAKE_SCORE.labels(reason).observe(score)
 
 
+def _webhook_failed(_: str, told: Fields) -> None:
+    metrics.WEBHOOK_TRIES.labels("failed", told["reason"]).inc()
+
+
+def _webhook_given_up(path: str, told: Fields) -> None:
+    _webhook_failed(path, told)
+    metrics.WEBHOOKS_GIVEN_UP.labels(told["reason"]).inc()
+
+
+def _request_answered(_: str, told: Fields) -> None:
+    method = told["method"] if told["method"] in _METHODS else UNKNOWN
+    metrics.HTTP_REQUESTS.labels(method, told["route"], str(told["status"])).inc()
+    if not told["route"].endswith("/events"):
+        metrics.HTTP_SECONDS.labels(told["route"]).observe(told["seconds"])
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+
 _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.JOB_RECEIVED: lambda _, told: metrics.JOBS_RECEIVED.labels(told["list"]).inc(),
     Event.ENTRY_REJECTED: lambda _, told: metrics.ENTRIES_REJECTED.labels(told["reason"]).inc(),
     Event.INGEST_RESCUED: lambda _, told: metrics.INGEST_RESCUED.labels(told["list"]).inc(told["entries"]),
     Event.JOB_REFUSED: _job_refused,
+    Event.REQUEST_ANSWERED: _request_answered,
+    Event.RATE_UNCHECKED: lambda *_: metrics.HTTP_RATE_UNCHECKED.inc(),
     Event.JOB_FORWARDED: lambda _, told: metrics.JOBS_FORWARDED.labels(told["kind"]).inc(),
     Event.JOB_FINISHED: _job_finished,
     Event.JOB_RECOVERED: lambda _, told: metrics.JOBS_RECOVERED.labels(told["cause"]).inc(),
@@ -132,6 +152,9 @@ _MEANINGS: dict[Event, Callable[[str, Fields], None]] = {
     Event.IMAGE_REROUTED: lambda _, told: metrics.IMAGES_REROUTED.labels(
         told["source"], told["target"], told["reason"]
     ).inc(),
+    Event.WEBHOOK_DELIVERED: lambda _, __: metrics.WEBHOOK_TRIES.labels("delivered", "").inc(),
+    Event.WEBHOOK_FAILED: _webhook_failed,
+    Event.WEBHOOK_GIVEN_UP: _webhook_given_up,
     Event.MESSAGE_DEAD: lambda _, told: metrics.DEAD_LETTERS.labels(told["actor"]).inc(),
 }
 

@@ -65,6 +65,9 @@ class Event(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     JOB_RECOVERED = "sweep.recovered"
     SWEEP_DONE = "sweep.done"
+    WEBHOOK_DELIVERED = "webhook.delivered"
+    WEBHOOK_FAILED = "webhook.failed"
+    WEBHOOK_GIVEN_UP = "webhook.given_up"
     LEASES_TROUBLE = "leases.trouble"
     ADMISSION_TROUBLE = "admission.trouble"
     REDIS_MEMORY = "redis.memory"
@@ -72,6 +75,11 @@ class Event(StrEnum):
     PROCESS_STOPPED = "process.stopped"
     HTTP_PORT_OPENED = "http.port_opened"
     HTTP_PORT_TAKEN = "http.port_taken"
+    REQUEST_ANSWERED = "api.request_answered"
+    REQUEST_FAILED = "api.request_failed"
+    RATE_UNCHECKED = "api.rate_unchecked"
+    TOKENS_UNREADABLE = "api.tokens_unreadable"
+    LEGACY_OPEN = "api.legacy_open"
     ACTOR_FAILED = "actor.failed"
     MESSAGE_DEAD = "actor.message_dead"
     UNCOUNTED = "metrics.uncounted"
@@ -102,14 +110,25 @@ _WARNINGS = frozenset(
         Event.IMAGE_FAILED,
         Event.IMAGE_BYTES_LOST,
         Event.JOB_RECOVERED,
+        Event.WEBHOOK_FAILED,
+        Event.WEBHOOK_GIVEN_UP,
         Event.LEASES_TROUBLE,
         Event.ADMISSION_TROUBLE,
         Event.HTTP_PORT_TAKEN,
         Event.ACTOR_FAILED,
+        Event.RATE_UNCHECKED,
+        Event.LEGACY_OPEN,
     }
 )
 _ERRORS = frozenset(
-    {Event.PROVIDER_NEEDS_OPERATOR, Event.STORAGE_NEEDS_OPERATOR, Event.MESSAGE_DEAD, Event.UNCOUNTED}
+    {
+        Event.PROVIDER_NEEDS_OPERATOR,
+        Event.STORAGE_NEEDS_OPERATOR,
+        Event.MESSAGE_DEAD,
+        Event.UNCOUNTED,
+        Event.REQUEST_FAILED,
+        Event.TOKENS_UNREADABLE,
+    }
 )
 
 Observer = Callable[[Event, Mapping[str, Any]], None]

@@ -72,6 +72,11 @@ QUOTA_WAITS = Counter(
     "quel_quota_waits_total", "Calls kept waiting by a quota or the provider.", ["engine", "quota"]
 )
 
+WEBHOOK_TRIES = Counter(
+    "quel_webhook_tries_total", "Tries of webhooks: delivered, failed.", ["outcome", "reason"]
+)
+WEBHOOKS_GIVEN_UP = Counter("quel_webhooks_given_up_total", "Webhooks that are not tried again.", ["reason"])
+
 ACTOR_SECONDS = Histogram(
     "quel_stage_duration_seconds",
     "One run of an actor, waiting for its own slot included.",
@@ -86,6 +91,19 @@ STORAGE_FAULTS = Counter(
     "quel_storage_needs_operator_total", "Refusals of Storage that only an operator can mend.", ["reason"]
 )
 TROUBLES = Counter("quel_troubles_total", "Warnings about a neighbour that passed or will.", ["event"])
+
+HTTP_REQUESTS = Counter(
+    "quel_http_requests_total", "Requests to the HTTP API that were answered.", ["method", "route", "status"]
+)
+HTTP_SECONDS = Histogram(
+    "quel_http_request_duration_seconds",
+    "From a request's headers to the end of its answer; streams are not counted.",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+HTTP_RATE_UNCHECKED = Counter(
+    "quel_http_rate_unchecked_total", "Requests that went on although Redis could not tell the rate."
+)
 
 WORKER_THREADS = Gauge(
     "quel_worker_threads", "Worker threads: wanted, alive, busy.", ["state"], multiprocess_mode="livesum"

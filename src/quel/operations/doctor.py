@@ -42,11 +42,11 @@ _AWAY = "Does it run, and is its address right?"
 _GEMINI_KEY = "GEMINI_API_KEY"
 
 
-def examine(services: OperatorServices) -> Iterator[Finding]:
+def examine(services: OperatorServices, *, probe: bool = True) -> Iterator[Finding]:
     """Every check in order, the settings first. Raises nothing that a neighbour does, waits for none long.
 
-    One small object is put into the bucket and removed again; no image is made. Raises SettingsError where
-    settings name a path that does not exist.
+    With `probe` one small object is put into the bucket and removed again; no image is made. Raises
+    SettingsError where settings name a path that does not exist.
     """
     _check_paths(services)
     checks: tuple[tuple[str, Callable[[OperatorServices], Iterator[Finding]]], ...] = (
@@ -64,10 +64,12 @@ def examine(services: OperatorServices) -> Iterator[Finding]:
         ("Workers", _workers),
         ("Ingest", _lists),
         ("Waiting", _waiting),
+        ("Webhooks", _webhooks),
         ("Sweep", _sweep),
         ("Jobs left alone", _left_alone),
     )
-    for check, findings in within_deadline({check: _asking(check, services, ask) for check, ask in checks}):
+    asked = {check: _asking(check, services, ask) for check, ask in checks if probe or ask is not _storage}
+    for check, findings in within_deadline(asked):
         if findings is None:
             yield trouble(check, f"It gave no answer within {DEADLINE_S:.0f} s. {_AWAY}")
         else:
@@ -278,6 +280,13 @@ def _lists(services: OperatorServices) -> Iterator[Finding]:
 def _waiting(services: OperatorServices) -> Iterator[Finding]:
     found = services.job_backlog.read()
     yield from doctor.judge_waiting(found.jobs, found.images)
+
+
+def _webhooks(services: OperatorServices) -> Iterator[Finding]:
+    found = services.job_backlog.read().webhooks
+    if found is not None:
+        has_secret = bool(services.settings.webhook_secret)
+        yield doctor.judge_webhooks(found.waiting, found.oldest_s, has_secret=has_secret)
 
 
 def _pauses(services: OperatorServices) -> Iterator[Finding]:

@@ -28,18 +28,24 @@ def list_jobs(
     newest: bool = False,
     cursor: str | None = None,
 ) -> JobPage:
-    """A page of at most `most` jobs, the oldest or newest first, from where `cursor` left off.
+    """A page of at most `most` jobs, the oldest or newest first, from where `cursor` points to.
 
     A job without a path counts as one of the default path. Raises InvalidInput for a cursor that is none or
     of another filter, ServiceUnavailable, DatabaseError, QuestionTooLong.
     """
-    after = None if cursor is None else read_cursor(cursor, chosen, newest=newest)
-    found = services.job_list.jobs(chosen, most=most + 1, newest=newest, after=after)
-    shown = tuple(found[:most])
-    if len(found) <= most:
-        return JobPage(shown, None)
-    place = Place(shown[-1].created_at, shown[-1].job_id)
-    return JobPage(shown, write_cursor(place, chosen, newest=newest))
+    place = None if cursor is None else read_cursor(cursor, chosen, newest=newest)
+    back = place is not None and place.back
+    found = services.job_list.jobs(chosen, most=most + 1, newest=newest != back, after=place)
+    shown, more = found[:most], len(found) > most
+    if back:
+        shown.reverse()
+    if not shown:
+        return JobPage((), None)
+    first, last = shown[0], shown[-1]
+    before = write_cursor(Place(first.created_at, first.job_id, back=True), chosen, newest=newest)
+    after = write_cursor(Place(last.created_at, last.job_id), chosen, newest=newest)
+    is_first, is_last = (not more) if back else place is None, not (back or more)
+    return JobPage(tuple(shown), None if is_last else after, None if is_first else before)
 
 
 def find_jobs(services: OperatorServices, job_ids: Sequence[UUID]) -> list[JobView]:

@@ -16,6 +16,8 @@ from quel.core.operations.retry_job import (
     Missing,
     Objection,
     OneImage,
+    TheseImages,
+    Which,
     decide_anew,
     images_to_make,
     plan_from_input,
@@ -53,7 +55,7 @@ Retried = PlannedAgain | FetchedAnew | NothingMissing
 """`unsent` says why workers could not be told, if so; then the next sweep takes the job up."""
 
 
-def retry_job(services: OperatorServices, job_id: UUID, which: Missing | OneImage) -> Retried:
+def retry_job(services: OperatorServices, job_id: UUID, which: Which) -> Retried:
     """Takes a job up again. What was delivered stays as it is; what is delivered now is charged as always.
 
     Raises NotFound, Conflict where the job is not to be taken up or its payer cannot pay, and SettingsError,
@@ -63,11 +65,17 @@ def retry_job(services: OperatorServices, job_id: UUID, which: Missing | OneImag
         return _retry(services, job_id, which)
 
 
-def _told(which: Missing | OneImage) -> dict[str, object]:
-    return {"image": which.number} if isinstance(which, OneImage) else {"failed_only": which.failed_only}
+def _told(which: Which) -> dict[str, object]:
+    match which:
+        case OneImage(number):
+            return {"image": number}
+        case TheseImages(numbers):
+            return {"images": [*numbers]}
+        case _:
+            return {"failed_only": which.failed_only}
 
 
-def _retry(services: OperatorServices, job_id: UUID, which: Missing | OneImage) -> Retried:
+def _retry(services: OperatorServices, job_id: UUID, which: Which) -> Retried:
     services.check_redis()
     facts = services.fetch_job.load(job_id)
     if facts is None:
@@ -83,7 +91,7 @@ def _retry(services: OperatorServices, job_id: UUID, which: Missing | OneImage) 
 
 
 def _plan_again(
-    services: OperatorServices, job: EndedJob, facts: JobFacts, which: Missing | OneImage
+    services: OperatorServices, job: EndedJob, facts: JobFacts, which: Which
 ) -> PlannedAgain | NothingMissing:
     chosen = images_to_make(job, which)
     if isinstance(chosen, Objection):
@@ -113,7 +121,7 @@ def _fetch_anew(services: OperatorServices, facts: JobFacts) -> FetchedAnew | No
         else services.retry_job.reopen_unplanned(job_id, facts.status)
     )
     if not moved:
-        raise Conflict("The job moved at this very moment: look at it and try again.")
+        raise Conflict("The job moved at this very moment: look at it and try again.", code="moved")
     return FetchedAnew(is_open, services.send([StepMessage(Step.FETCH_JOB, job_id)]))
 
 

@@ -6,7 +6,7 @@ asked first whether it has the database that the settings name.
 """
 
 from collections.abc import Callable, Iterable
-from copy import copy
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -28,17 +28,22 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.operations.bulk import BulkRows
     from quel.adapters.postgres.operations.job_list import JobListRows
     from quel.adapters.postgres.operations.job_page import JobPageRows
+    from quel.adapters.postgres.operations.job_row import JobRows
+    from quel.adapters.postgres.operations.ledger import LedgerRows
     from quel.adapters.postgres.operations.lost_jobs import LostJobsRows
     from quel.adapters.postgres.operations.retry_job import RetryJobRows
     from quel.adapters.postgres.operations.statistics import StatisticsRows
     from quel.adapters.postgres.operations.submit_job import SubmitJobRows
     from quel.adapters.postgres.operations.tally import TallyRows
+    from quel.adapters.postgres.operations.webhooks import WebhookListRows
     from quel.adapters.redis.cancellations import Cancellations
     from quel.adapters.redis.dead_letters import DeadLetters
     from quel.adapters.redis.pause import Pause
     from quel.adapters.redis.queue_backlog import QueueBacklogReader
+    from quel.adapters.redis.rate_limit import RateLimit
     from quel.adapters.redis.rejected import RejectedEntries
     from quel.core import ports
+    from quel.core.quota import QuotaUse
     from quel.core.rules import Rules
     from quel.routing import EngineSettings
     from quel.services import Services
@@ -48,22 +53,42 @@ if TYPE_CHECKING:
 NOBODY = Actor("unknown", Channel.CLI)
 
 
+@dataclass(frozen=True)
+class ReadPool:
+    """Connections for looking alone, beside those that write: how many, and how long a statement may take."""
+
+    connections: int
+    statement_timeout_s: int
+
+
 class OperatorServices:
     """What an operation is given.
 
     `threads` is the number of threads that will use it at once; it sizes the pools. `actor` is who acts, for
-    the operator log. Its maker closes it.
+    the operator log. With a `read_pool` what only looks has connections of its own; without one it shares.
+    Its maker closes it.
     """
 
-    def __init__(self, settings: "Settings", *, threads: int = 1, actor: Actor = NOBODY) -> None:
+    __slots__ = ("__dict__", "actor")  # all but the actor is shared with those that act for others
+
+    def __init__(
+        self,
+        settings: "Settings",
+        *,
+        threads: int = 1,
+        actor: Actor = NOBODY,
+        read_pool: ReadPool | None = None,
+    ) -> None:
         self.settings = settings
         self.actor = actor
         self._threads = threads
+        self._read_pool = read_pool
         self._closers: list[Callable[[], object]] = []
 
     def acting_as(self, actor: Actor) -> "OperatorServices":
-        """The same neighbours in somebody else's name; they are closed with these."""
-        other = copy(self)
+        """The same neighbours in somebody else's name, also those connected to later; closed with these."""
+        other = object.__new__(type(self))
+        other.__dict__ = self.__dict__
         other.actor = actor
         return other
 
@@ -119,7 +144,27 @@ class OperatorServices:
         from quel.adapters.postgres.database import Database
 
         self.settings.require("DATABASE_URL")
-        database = Database(self.settings.database_url, pool_size=self._threads)
+        overflow = 2 if self._read_pool is None else 0
+        database = Database(self.settings.database_url, pool_size=self._threads, overflow=overflow)
+        self._closers.append(database.close)
+        return database
+
+    @cached_property
+    def read_database(self) -> "Database":
+        """PostgreSQL for what only looks. Raises as `database`."""
+        from quel.adapters.postgres.database import Database
+
+        pool = self._read_pool
+        if pool is None:
+            return self.database
+        self.settings.require("DATABASE_URL")
+        database = Database(
+            self.settings.database_url,
+            pool_size=pool.connections,
+            overflow=0,
+            statement_timeout_s=pool.statement_timeout_s,
+            read_only=True,
+        )
         self._closers.append(database.close)
         return database
 
@@ -135,7 +180,7 @@ class OperatorServices:
         """Jobs as people look at them."""
         from quel.adapters.postgres.operations.job_list import JobListRows
 
-        return JobListRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+        return JobListRows(self.read_database, self.settings.default_path, fall_back=self._unknown_is_default)
 
     @cached_property
     def bulk(self) -> "BulkRows":
@@ -149,7 +194,21 @@ class OperatorServices:
         """Single jobs with all that hangs on them."""
         from quel.adapters.postgres.operations.job_page import JobPageRows
 
-        return JobPageRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+        return JobPageRows(self.read_database, self.settings.default_path, fall_back=self._unknown_is_default)
+
+    @cached_property
+    def job_row(self) -> "JobRows":
+        """Single rows as they stand."""
+        from quel.adapters.postgres.operations.job_row import JobRows
+
+        return JobRows(self.read_database)
+
+    @cached_property
+    def ledger(self) -> "LedgerRows":
+        """What was booked."""
+        from quel.adapters.postgres.operations.ledger import LedgerRows
+
+        return LedgerRows(self.read_database)
 
     @cached_property
     def action_log(self) -> "ActionLogRows":
@@ -163,7 +222,9 @@ class OperatorServices:
         """What became of jobs."""
         from quel.adapters.postgres.operations.statistics import StatisticsRows
 
-        return StatisticsRows(self.database, self.settings.default_path, fall_back=self._unknown_is_default)
+        return StatisticsRows(
+            self.read_database, self.settings.default_path, fall_back=self._unknown_is_default
+        )
 
     @cached_property
     def tally(self) -> "TallyRows":
@@ -199,6 +260,13 @@ class OperatorServices:
         from quel.adapters.postgres.operations.submit_job import SubmitJobRows
 
         return SubmitJobRows(self.database)
+
+    @cached_property
+    def webhook_list(self) -> "WebhookListRows":
+        """What receivers were told."""
+        from quel.adapters.postgres.operations.webhooks import WebhookListRows
+
+        return WebhookListRows(self.database)
 
     @cached_property
     def audit(self) -> "AuditRows":
@@ -248,7 +316,12 @@ class OperatorServices:
         from quel.adapters.postgres.operations.backlog import JobBacklogReader
 
         settings = self.settings
-        return JobBacklogReader(self.database, settings.default_path, adopt_within_s=settings.adopt_within_s)
+        return JobBacklogReader(
+            self.read_database,
+            settings.default_path,
+            adopt_within_s=settings.adopt_within_s,
+            webhooks=settings.webhooks.is_set,
+        )
 
     @cached_property
     def cancellations(self) -> "Cancellations":
@@ -273,6 +346,18 @@ class OperatorServices:
         return RejectedEntries(self.redis)
 
     @cached_property
+    def rate_limit(self) -> "RateLimit":
+        """How often each token may ask; a Redis that is away is given up on at once."""
+        from quel.adapters.redis.client import connect
+        from quel.adapters.redis.rate_limit import RateLimit
+
+        client = connect(
+            self.settings.redis, socket_timeout_s=0.5, connect_timeout_s=0.5, patient=False, retries=1
+        )
+        self._closers.append(client.close)
+        return RateLimit(client, per_minute=self.settings.api_rate)
+
+    @cached_property
     def dead_letters(self) -> "DeadLetters":
         """Messages that failed for good."""
         from quel.adapters.redis.dead_letters import DeadLetters
@@ -292,11 +377,30 @@ class OperatorServices:
         with redis_errors():
             self.redis.ping()
 
-    def push(self, job_id: UUID) -> None:
-        """Puts a job on the first raw list, as the front end does. Raises ServiceUnavailable."""
+    def ping_broker(self) -> None:
+        """Raises ServiceUnavailable where the broker's Redis does not answer now."""
+        from quel.adapters.redis.client import redis_errors
+
+        with redis_errors():
+            self.broker_redis.ping()
+
+    def quota_use(self) -> "QuotaUse":
+        """How much of the provider's quota is used. Raises ServiceUnavailable."""
+        from quel.adapters.redis.quota import quota_use
+
+        return quota_use(self.redis)
+
+    def programs_seen_s(self) -> list[float]:
+        """How many seconds ago each program spoke to the broker. Raises ServiceUnavailable."""
+        from quel.adapters.redis.heartbeats import seen_on_broker
+
+        return seen_on_broker(self.broker_redis)
+
+    def push(self, job_id: UUID) -> int:
+        """Puts a job on the first raw list, as the front end does; its length. Raises ServiceUnavailable."""
         from quel.adapters.redis.ingest import push
 
-        push(self.redis, self.settings.ingest_queues[0], job_id)
+        return push(self.redis, self.settings.ingest_queues[0], job_id)
 
     def send(self, messages: Iterable[StepMessage]) -> str | None:
         """Makes workers look at jobs whose rows are written; or says why it is left to the next sweep."""

@@ -1,26 +1,43 @@
 """Writes a job and pushes its id the way the front end does.
 
 What can be wrong with it is found before anything is written; the id is pushed last, so that what fails in
-between leaves nothing that runs.
+between leaves nothing that runs. Under a key the same request twice is one job, whatever dies in between: the
+key is written in the job's own transaction.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
-from quel.core.errors import Conflict, InvalidInput, NotFound, ServiceUnavailable
-from quel.core.operations.submit_job import NewJob, PictureFile, Upload
+from quel.core.credits import Organization
+from quel.core.errors import Conflict, InvalidInput, KeyReused, NotFound, ServiceUnavailable, Unpayable
+from quel.core.fetch_job import JobFacts, Refuse, as_uuid, decide
+from quel.core.job import JobStatus
+from quel.core.operations.preview import with_placeholders
+from quel.core.operations.submit_job import EarlierSubmission, NewJob, PictureFile, SubmissionKey, Upload
+from quel.core.request import user_id_of
 from quel.operations.action_log import recorded
+from quel.operations.job_list import find_jobs
 from quel.operations.preview import preview_row
 from quel.operations.services import OperatorServices
+
+_PAYER_CODES = ("no_payer", "no_credit")
 
 
 @dataclass(frozen=True)
 class SubmittedJob:
-    """The job that was written; `unpushed` says why its id may not be on the list, if so."""
+    """The job that was written; `unpushed` says why its id may not be on the list, if so.
+
+    `facts` are what was kept with the key; `replayed` where an earlier request wrote the job.
+    """
 
     job_id: UUID
+    created_at: datetime
     unpushed: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    replayed: bool = False
 
 
 def check_job(services: OperatorServices, job: NewJob) -> None:
@@ -30,25 +47,102 @@ def check_job(services: OperatorServices, job: NewJob) -> None:
         raise Conflict(f"It cannot be run, and nothing is written: {' '.join(problems)}")
 
 
-def submit_job(services: OperatorServices, job: NewJob, pictures: Mapping[str, PictureFile]) -> SubmittedJob:
+def callback_url_of(services: OperatorServices, job: NewJob) -> str | None:
+    """Where the job's end is to be told of. Raises InvalidInput for a receiver that no webhook may go to."""
+    if job.callback_url is None:
+        return None
+    problem = services.settings.webhooks.callback_problem(job.callback_url)
+    if problem is not None:
+        raise InvalidInput(problem)
+    return str(job.callback_url)
+
+
+def check_payer(services: OperatorServices, job: NewJob, *, only_org: bool) -> None:
+    """Raises Unpayable where nobody can pay for a job that may be run; `only_org`: no member may instead.
+
+    Raises SettingsError, ServiceUnavailable, DatabaseError.
+    """
+    user_id = as_uuid(user_id_of(job.row["job_input_data"]))
+    asked = [each for each in (job.member_id, user_id) if each is not None]
+    organization, members = services.submit_job.accounts(job.org_id, asked)
+    if only_org and (organization is None or organization.status != "active"):
+        raise Unpayable("The organization is not active, so it cannot pay for anything.", code="no_payer")
+    decision = decide(_as_facts(job, organization, members), services.rules.intake)
+    if isinstance(decision, Refuse) and decision.code in _PAYER_CODES:
+        raise Unpayable(decision.reason, code=decision.code)
+
+
+def _as_facts(job: NewJob, organization: Organization | None, members: Mapping[UUID, int]) -> JobFacts:
+    row, _ = with_placeholders(job.row)
+    return JobFacts(
+        job_id=uuid4(),
+        status=JobStatus.PENDING,
+        job_type=row["job_type"],
+        total_images=row["total_images"],
+        input_data=row["job_input_data"],
+        production_id=None,
+        member_id=job.member_id,
+        job_path=row.get("quel_production_path"),
+        production_path=None,
+        organization=organization,
+        members=members,
+        stored_attach_ids=(),
+    )
+
+
+def submitted_before(services: OperatorServices, key: SubmissionKey) -> SubmittedJob | None:
+    """The job that was submitted under the key, None where it is new; one that still waits is pushed again.
+
+    Raises KeyReused where another body came with it, ServiceUnavailable, DatabaseError.
+    """
+    earlier: EarlierSubmission | None = services.submit_job.earlier(key)
+    if earlier is None:
+        return None
+    if earlier.body_sha256 != key.body_sha256:
+        raise KeyReused("This key was used for another request: choose a new one for each job.")
+    waits = [view for view in find_jobs(services, [earlier.job_id]) if view.status is JobStatus.PENDING]
+    unpushed = _push(services, earlier.job_id) if waits else None
+    return SubmittedJob(earlier.job_id, earlier.created_at, unpushed, earlier.facts, replayed=True)
+
+
+def submit_job(
+    services: OperatorServices,
+    job: NewJob,
+    pictures: Mapping[str, PictureFile],
+    *,
+    key: SubmissionKey | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> SubmittedJob:
     """Uploads the pictures, writes attachments, production and job, pushes the id.
 
-    `pictures` holds each of `job.picture_files` by that name. Raises InvalidInput where one is missing,
-    NotFound for a payer without a row, StorageRefused, SettingsError, ServiceUnavailable, DatabaseError.
+    `pictures` holds each of `job.picture_files` by that name; `facts` are kept with the key. Raises
+    InvalidInput where one is missing or the job's callback_url is not allowed, NotFound for a payer without a
+    row, Conflict where the key was used at this very moment, StorageRefused, SettingsError,
+    ServiceUnavailable, DatabaseError.
     """
     missing = [name for name in job.picture_files if name not in pictures]
     if missing:
         raise InvalidInput(f"No picture was given for {', '.join(missing)}.")
+    callback_url = callback_url_of(services, job)
     services.settings.require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
     unknown = services.submit_job.unknown_payers(job.member_id, job.org_id)
     if unknown:
         raise NotFound(f"There is no {' and no '.join(unknown)}.")
     services.ping_redis()  # while there is nothing to take back
     uploads = {name: _upload(services, picture) for name, picture in pictures.items()}
-    job_id = uuid4()
+    job_id, told = uuid4(), facts or {}
     with recorded(services, "submit", [job_id], must=False):
-        services.submit_job.write(job_id, job.row, uploads, member_id=job.member_id, org_id=job.org_id)
-    return SubmittedJob(job_id, _push(services, job_id))
+        created_at = services.submit_job.write(
+            job_id,
+            job.row,
+            uploads,
+            member_id=job.member_id,
+            org_id=job.org_id,
+            callback_url=callback_url,
+            key=key,
+            facts=told,
+        )
+    return SubmittedJob(job_id, created_at, _push(services, job_id), told)
 
 
 def _upload(services: OperatorServices, picture: PictureFile) -> Upload:

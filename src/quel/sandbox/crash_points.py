@@ -24,6 +24,7 @@ import quel.actors  # sets the broker, as `dramatiq quel.actors` does
 from quel.adapters.gemini.engine import GeminiEngine
 from quel.adapters.imaging import PillowImaging
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.deliver_webhook import DeliverWebhookRows
 from quel.adapters.postgres.fetch_job import FetchJobRows
 from quel.adapters.postgres.fetch_line import FetchLineRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
@@ -39,6 +40,7 @@ from quel.adapters.redis.queues import Queues
 from quel.adapters.redis.quota import GeminiQuota
 from quel.adapters.redis.rejected import RejectedEntries
 from quel.adapters.storage import SupabaseStorage
+from quel.adapters.webhook import WebhookSender
 
 broker = quel.actors.broker
 
@@ -56,6 +58,8 @@ _CALLS: dict[type, tuple[str, ...]] = {
     ),
     PersistOutputRows: ("begin", "deliver", "postpone", "fail", "make_again"),
     FinalizeJobRows: ("close", "refuse", "give_up"),
+    DeliverWebhookRows: ("claim", "finish", "due", "forget"),
+    WebhookSender: ("send",),
     SweepStuckJobsRows: ("open_jobs", "recover", "recover_pending", "adopt", "reconcile_productions"),
     Cancellations: ("is_cancelled", "cancelled_among"),
     Blobs: (

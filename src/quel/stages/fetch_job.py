@@ -27,7 +27,7 @@ from quel.core.pipeline import Step, StepMessage, next_steps
 from quel.core.services import Services
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
-from quel.stages.job_end import announce
+from quel.stages.job_end import announce, tell_receivers
 
 
 class UnknownJob(Exception):
@@ -55,9 +55,9 @@ def _decide(services: Services, facts: Facts) -> tuple[StepMessage, ...]:
         case Start():
             return _start(services, facts, decision)
         case Refuse():
-            _refuse(services, job_id, decision)
+            return _refuse(services, job_id, decision)
         case Foreign(kind):
-            _leave_to_others(services, job_id, kind)
+            return _leave_to_others(services, job_id, kind)
         case Defer(path):
             services.fetch_job.defer(job_id)
             emit(Event.JOB_PARKED, path=path)
@@ -72,11 +72,13 @@ def _decide(services: Services, facts: Facts) -> tuple[StepMessage, ...]:
     return ()
 
 
-def _refuse(services: Services, job_id: UUID, refusal: Refuse) -> None:
+def _refuse(services: Services, job_id: UUID, refusal: Refuse) -> tuple[StepMessage, ...]:
     closed = services.finalize_job.refuse(job_id, refusal.reason)
-    if closed is not None:
-        emit(Event.JOB_REFUSED, code=refusal.code, reason=refusal.reason, images=closed.end.failed_images)
-        announce(closed)
+    if closed is None:
+        return ()
+    emit(Event.JOB_REFUSED, code=refusal.code, reason=refusal.reason, images=closed.end.failed_images)
+    announce(closed)
+    return tell_receivers(job_id, closed.leftovers)
 
 
 def _start(services: Services, facts: Facts, start: Start) -> tuple[StepMessage, ...]:
@@ -92,7 +94,7 @@ def _start(services: Services, facts: Facts, start: Start) -> tuple[StepMessage,
         case ClaimedMeanwhile():
             emit(Event.JOB_IGNORED, status="claimed by another message")
         case Refuse() as refusal:
-            _refuse(services, facts.job_id, refusal)
+            return _refuse(services, facts.job_id, refusal)
     return ()
 
 
@@ -109,14 +111,14 @@ def _tell_plan(facts: Facts, start: Start) -> None:
     )
 
 
-def _leave_to_others(services: Services, job_id: UUID, kind: Kind) -> None:
+def _leave_to_others(services: Services, job_id: UUID, kind: Kind) -> tuple[StepMessage, ...]:
     """Passes a job on to the program that makes its kind, or refuses it where no such program is known."""
     forward_list = services.forward_list
-    if forward_list is not None:
-        forward_list.pass_on(job_id)
-        emit(Event.JOB_FORWARDED, kind=kind.value, list=forward_list.name)
-    else:
-        _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind)))
+    if forward_list is None:
+        return _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind)))
+    forward_list.pass_on(job_id)
+    emit(Event.JOB_FORWARDED, kind=kind.value, list=forward_list.name)
+    return ()
 
 
 def _look_again(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:

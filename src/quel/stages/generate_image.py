@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quel.core.call import Call
-from quel.core.errors import QuelError, UnreadablePicture
+from quel.core.errors import QuelError, ServiceUnavailable, UnreadablePicture
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OnlyPaths, OpenPaths, without_paused
@@ -39,9 +39,11 @@ from quel.observe.logs import log_context
 from quel.stages.job_end import finalize_when_done, log_progress
 from quel.stages.judge_take import Shown, is_turned_down, judge_take
 from quel.stages.keep_answer import delete_stored, keep_answer
+from quel.stages.lead_picture import show_lead
 
 _PAUSED_FOR_S = 2.0
 _NO_TURN_FOR_S = 1.0
+_NO_LEAD_FOR_S = 5.0
 _ENDED_THE_PROCESS = (
     f"Making the image ended the process that worked on it {MOST_STARTS} times, so it was not tried again."
 )
@@ -177,6 +179,13 @@ def _make(services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot) -> 
     if claimed.starts > MOST_STARTS and not _is_kept(services, claimed):
         lane.quota.give_back(slot)
         return _give_up(services, claimed, "ends_the_process", _ENDED_THE_PROCESS, account=False)
+    try:
+        claimed = show_lead(services, claimed)
+    except ServiceUnavailable as error:
+        lane.quota.give_back(slot)
+        emit(Event.IMAGE_RETRIED, code=error.code, attempts=claimed.attempts, delay_s=_NO_LEAD_FOR_S)
+        _reschedule(services, claimed, _NO_LEAD_FOR_S)
+        return (StepMessage(Step.GENERATE_IMAGE, claimed.job_id, claimed.image_no, _NO_LEAD_FOR_S),)
     with services.call_budget.share(services.blobs.size_bytes(claimed.picture_keys)):
         answered = _ask(services, lane, claimed, slot)
     if isinstance(answered, _Answered):

@@ -25,9 +25,17 @@ def announce(closed: ClosedJob) -> None:
 
 
 def clear_away(services: Services, job_id: UUID, leftovers: Leftovers) -> tuple[StepMessage, ...]:
-    """Forgets a job's bytes; returns the messages that delete objects nobody gets, as persist_output can."""
+    """Forgets a job's bytes; returns the messages that tell of its end, and those that delete objects nobody
+    gets, as persist_output can.
+    """
     services.blobs.drop_job(job_id, leftovers.picture_keys, leftovers.images)
-    return tuple(StepMessage(Step.PERSIST_OUTPUT, job_id, image_no) for image_no in leftovers.dropped)
+    dropped = (StepMessage(Step.PERSIST_OUTPUT, job_id, image_no) for image_no in leftovers.dropped)
+    return (*dropped, *tell_receivers(job_id, leftovers))
+
+
+def tell_receivers(job_id: UUID, leftovers: Leftovers) -> tuple[StepMessage, ...]:
+    """The message that has the job's webhooks delivered, where there are any."""
+    return (StepMessage(Step.DELIVER_WEBHOOK, job_id),) if leftovers.webhooks else ()
 
 
 def log_progress(progress: Progress) -> None:

@@ -1,8 +1,9 @@
 """Judges an image's take once its bytes are kept: the same take gets the same decision after a crash.
 
-A check that fails or takes too long keeps the picture: nobody's work waits for a second opinion. The bytes of
-a take that is turned down stay until the next call, which knows them by their digest and forgets them under
-a lease of its own: by then they might be another's.
+A check that fails or takes too long keeps the picture: nobody's work waits for a second opinion. The picture
+that an image of a series follows counts as a sibling, which a take may not double, and not as a reference:
+its set and light are wanted. The bytes of a turned-down take stay until the next call, which knows them by
+their digest and forgets them under a lease of its own: by then they might be another's.
 """
 
 import hashlib
@@ -76,8 +77,9 @@ def digest_of(answer: PictureBytes) -> str:
 
 def _looked_at(services: Services, claimed: ClaimedImage, shown: Shown, answer: PictureBytes) -> Signs | None:
     try:
-        siblings = partial(_siblings, services, claimed)
-        signs = services.take_checker.look(answer, shown, siblings, claimed.aspect_ratio)
+        references, lead = (shown[:-1], shown[-1:]) if claimed.follows else (shown, ())
+        siblings = partial(_siblings, services, claimed, [picture.data for _, picture in lead])
+        signs = services.take_checker.look(answer, references, siblings, claimed.aspect_ratio)
     except TakeUnchecked as error:
         emit(Event.TAKE_UNCHECKED, code="failed", reason=str(error))
         return None
@@ -120,12 +122,16 @@ def _forget(services: Services, claimed: ClaimedImage) -> None:
         emit(Event.TAKE_UNCHECKED, code="no_siblings", reason=str(error))
 
 
-def _siblings(services: Services, claimed: ClaimedImage, thumbnail: bytes) -> list[bytes]:
+def _siblings(
+    services: Services, claimed: ClaimedImage, lead: Sequence[bytes], thumbnail: bytes
+) -> Sequence[bytes]:
     try:
-        return services.blobs.exchange_thumbnails(claimed.job_id, _item(claimed), claimed.image_no, thumbnail)
+        item = _item(claimed)
+        others = services.blobs.exchange_thumbnails(claimed.job_id, item, claimed.image_no, thumbnail)
     except QuelError as error:
         emit(Event.TAKE_UNCHECKED, code="no_siblings", reason=str(error))
-        return []
+        return lead
+    return [*others, *lead]
 
 
 def _item(claimed: ClaimedImage) -> str:

@@ -144,8 +144,9 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
         end = services.persist_output.deliver(delivery, size_bytes)
     except RowLocked as error:
         return _postpone(services, delivery, error, size_bytes)
+    followers: tuple[int, ...] = ()
     match end:
-        case Delivered(attach_id, balance, progress):
+        case Delivered(attach_id, balance, progress, followers):
             emit(
                 Event.IMAGE_STORED,
                 attach_id=attach_id,
@@ -167,7 +168,8 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
             _forget_unwanted(services, delivery, state)
             return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
     services.blobs.drop_output(delivery.job_id, delivery.image_no)
-    return finalize_when_done(delivery.job_id, progress)
+    follow = tuple(StepMessage(Step.GENERATE_IMAGE, delivery.job_id, image_no) for image_no in followers)
+    return (*follow, *finalize_when_done(delivery.job_id, progress))
 
 
 def _forget_unwanted(services: Services, delivery: OutputToPersist, state: ImageState) -> None:

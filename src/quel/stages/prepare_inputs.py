@@ -25,6 +25,7 @@ from quel.core.prepare_inputs import (
     PreparationTurn,
     ReadyImage,
     pause_s,
+    series_unkept,
     smaller_than_asked,
 )
 from quel.core.prompting.labels import write_labels
@@ -156,7 +157,7 @@ def _prepare(
         preparation.job_id,
         ready=work.ready,
         failed=work.failed,
-        warnings=(*preparation.replaced, *gathered.warnings, *work.smaller_than_asked()),
+        warnings=(*preparation.replaced, *gathered.warnings, *work.warnings()),
         input_images=len(pictures),
     )
     emit(Event.INPUTS_PREPARED, ready=len(end.ready), failed=len(work.failed), references=len(pictures))
@@ -192,6 +193,7 @@ class _Work:
     pictures: InputPictures
     ready: list[ReadyImage] = field(default_factory=list)
     failed: list[FailedImage] = field(default_factory=list)
+    _unkept: dict[str, None] = field(default_factory=dict)
     _arranged: dict[tuple[int, int, Maker], tuple[Arrangement, tuple[str, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -218,7 +220,10 @@ class _Work:
             self.failed.append(FailedImage(image.image_no, "no_references_left", arrangement.problem))
             return
         negative = " ".join(stage.negative_prompt.split()) if capability.takes_negative else ""
-        told = replace(stage, negative_prompt="") if negative else stage
+        told = replace(stage, negative_prompt="" if negative else stage.negative_prompt, series=image.series)
+        takes_lead = image.series is not None and len(arrangement.pictures) <= capability.beside_another
+        if image.series is not None and not takes_lead:
+            self._unkept[capability.model] = None
         self.ready.append(
             ReadyImage(
                 image.image_no,
@@ -231,11 +236,15 @@ class _Work:
                 labels=write_labels(self._path, arrangement.pictures),
                 image_size=self._size(capability),
                 may_stay_near=may_stay_near(self._path, arrangement.pictures, stage),
+                takes_lead=takes_lead,
             )
         )
 
-    def smaller_than_asked(self) -> tuple[str, ...]:
-        """A sentence where the job asks for larger images than its maker makes."""
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences on what the job asks for and its makers cannot do."""
+        return (*self._smaller_than_asked(), *map(series_unkept, self._unkept))
+
+    def _smaller_than_asked(self) -> tuple[str, ...]:
         maker = self.preparation.plan.route.maker
         capability = self.services.rules.capability(maker)
         asked = self.preparation.plan.request.image_size
@@ -255,7 +264,8 @@ class _Work:
         item = (image.stage, image.item, maker)
         if item not in self._arranged:
             shot = stage.items[image.item].shot
-            arrangement = arrange(self._path, references.usable, shot, max_pictures=capability.max_pictures)
+            most = capability.pictures_for(in_series=image.series is not None)
+            arrangement = arrange(self._path, references.usable, shot, max_pictures=most)
             keys = tuple(self.pictures.key(picture, stage.aspect_ratio) for picture in arrangement.pictures)
             self._arranged[item] = arrangement, keys
         return self._arranged[item]

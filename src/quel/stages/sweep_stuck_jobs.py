@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import TypeVar
 from uuid import UUID
 
+from quel.core.deliver_webhook import MOST_NUDGED
 from quel.core.errors import QuelError
 from quel.core.fetch_job import choose_path
 from quel.core.job import Problem
@@ -51,6 +52,7 @@ def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
         forget = partial(services.sweep_stuck_jobs.forget_prompts, services.rules.keep_prompts_d)
         forgotten = _unless_in_trouble(forget)
         _unless_in_trouble(services.tally.keep_up)
+        messages += _due_webhooks(services) if services.rules.webhooks.is_set else ()
     emit(
         Event.SWEEP_DONE,
         open=len(everything.job_ids),
@@ -81,6 +83,20 @@ def _unless_in_trouble(tidy: Callable[[], int]) -> int:
     except QuelError as error:
         emit(Event.ACTOR_FAILED, code=error.code, reason=str(error), retries=0)
         return 0
+
+
+def _due_webhooks(services: Services) -> tuple[StepMessage, ...]:
+    """The messages for webhooks that are due, as far as the queue has not enough of them already."""
+    due: list[UUID] = []
+
+    def look() -> int:
+        services.deliver_webhook.forget()
+        room = MOST_NUDGED - services.queues.backlog(Step.DELIVER_WEBHOOK)
+        due.extend(services.deliver_webhook.due(room) if room > 0 else ())
+        return len(due)
+
+    _unless_in_trouble(look)
+    return tuple(StepMessage(Step.DELIVER_WEBHOOK, job_id) for job_id in due)
 
 
 def _look_around(services: Services, jobs: OpenJobs) -> SweepContext:

@@ -24,6 +24,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.GENERATE_IMAGE: (),
     Step.PERSIST_OUTPUT: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
     Step.FINALIZE_JOB: (),
+    Step.DELIVER_WEBHOOK: (),
     Step.SWEEP_STUCK_JOBS: (),
     Step.RUN_BULK: (),
 }

@@ -49,7 +49,9 @@ FROM before, public.quel_production_jobs j, quel.job q
 WHERE i.job_id = before.job_id AND i.image_no = before.image_no
   AND j.job_id = i.job_id AND q.job_id = i.job_id
 RETURNING i.job_id, i.image_no, i.path, i.stage, i.item, i.request, i.attempts, i.broken_answers,
-          i.rerolls, i.turned_down, i.lease_owner, i.submission, i.starts,
+          i.rerolls, i.turned_down, i.lease_owner, i.submission, i.starts, i.series,
+          (SELECT min(s.attach_id) FROM quel.image s
+           WHERE s.job_id = i.job_id AND s.series = i.series AND s.state = 'stored') AS lead,
           coalesce(j.job_status, 'pending') AS job_status, q.price, q.payer_kind, q.payer_id, before.moved_at,
           {balance} AS balance, {on_their_way} AS on_their_way
 """
@@ -77,9 +79,22 @@ SELECT {balance} AS balance, {on_their_way} AS on_their_way FROM quel.job q WHER
     )
 )
 
+IN_ITS_SERIES = """
+    ({it}.series IS NULL OR EXISTS (
+        SELECT 1 FROM quel.image s
+        WHERE s.job_id = {it}.job_id AND s.series = {it}.series AND s.state = 'stored')
+     OR NOT EXISTS (
+        SELECT 1 FROM quel.image s
+        WHERE s.job_id = {it}.job_id AND s.series = {it}.series AND s.image_no <> {it}.image_no
+          AND (s.state IN ('generating', 'made')
+               OR s.state IN ('planned', 'ready') AND s.image_no < {it}.image_no)))
+"""
+"""The condition that `quel.core.series.may_begin` puts on an image `it`."""
+
 # Which image ended the process that worked on it can be told only while no other suspect is worked on.
 _MAY_GO = f"""
     {CLAIM.applies("r")} AND r.engine = :engine AND r.workflow = :workflow AND r.not_before <= now()
+    AND {IN_ITS_SERIES.format(it="r")}
     AND (r.starts < {SUSPECT_STARTS} OR NOT EXISTS (
         SELECT 1 FROM quel.image s
         WHERE s.state = 'generating' AND s.starts > {SUSPECT_STARTS} AND s.lease_until > now()))
@@ -192,6 +207,8 @@ def _claimed(row: Row[Any]) -> ClaimedImage:
         may_stay_near=row.request.get("may_stay_near", False),
         rerolls=row.rerolls,
         turned_down=turned_down,
+        series=row.series,
+        lead=row.lead if row.request.get("takes_lead") else None,
     )
 
 

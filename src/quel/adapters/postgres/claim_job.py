@@ -80,12 +80,13 @@ _FREEZE = (
 
 _INSERT_IMAGES = text(f"""
 INSERT INTO quel.image AS i
-    (job_id, image_no, path, customer, turn, text_only, engine, workflow, stage, item, number, seed, state,
-     attach_id)
+    (job_id, image_no, path, customer, turn, text_only, engine, workflow, stage, item, number, seed, series,
+     state, attach_id)
 SELECT :job_id, r.image_no, :path, :customer, CAST(:turn AS bigint) + r.position, :text_only,
-       :engine, :workflow, r.stage, r.item, r.number, r.seed, r.state, r.attach_id
+       :engine, :workflow, r.stage, r.item, r.number, r.seed, r.series, r.state, r.attach_id
 FROM jsonb_to_recordset(CAST(:images AS jsonb)) AS r(
-    image_no int, position int, stage int, item int, number int, seed bigint, state text, attach_id bigint)
+    image_no int, position int, stage int, item int, number int, seed bigint, series int, state text,
+    attach_id bigint)
 ON CONFLICT (job_id, image_no) DO UPDATE SET {PLAN_ANEW.set} WHERE {PLAN_ANEW.applies()}
 """)  # noqa: S608 - constants of ours
 
@@ -202,6 +203,7 @@ def _image_rows(plan: JobPlan, stored: tuple[int, ...]) -> list[dict[str, object
             "item": image.item,
             "number": image.number,
             "seed": image.seed,
+            "series": image.series,
             "state": ImageState.STORED if image.image_no < len(stored) else ImageState.PLANNED,
             "attach_id": stored[image.image_no] if image.image_no < len(stored) else None,
         }

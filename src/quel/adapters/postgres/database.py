@@ -26,6 +26,7 @@ _TIMEOUTS = (
     "SET LOCAL idle_in_transaction_session_timeout = '10s'; "
     "SET LOCAL lock_timeout = '{lock_timeout_ms}ms'; "
 )
+_READ_ACCESS = "SET TRANSACTION READ ONLY; "
 _LOCK_TIMEOUT_S = 10.0
 _STAY_OPEN = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -35,10 +36,24 @@ _QUERY_CANCELED = "57014"
 
 
 class Database:
-    """A pool of connections to DATABASE_URL."""
+    """A pool of connections to DATABASE_URL.
 
-    def __init__(self, dsn: str, *, pool_size: int) -> None:
-        self.engine = _engine(dsn, pool_size)
+    `overflow` are the connections it may open beside `pool_size` for a while. A statement is stopped after
+    `statement_timeout_s`; `read_only`, PostgreSQL refuses those that write.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int,
+        overflow: int = 2,
+        statement_timeout_s: int = STATEMENT_TIMEOUT_S,
+        read_only: bool = False,
+    ) -> None:
+        self._statement_timeout_s = statement_timeout_s
+        self._access = _READ_ACCESS if read_only else ""
+        self.engine = _engine(dsn, pool_size, overflow, self._timeouts(_LOCK_TIMEOUT_S))
 
     def run(self, work: Callable[[Connection], T], *, lock_timeout_s: float = _LOCK_TIMEOUT_S) -> T:
         """Runs `work` in one transaction and commits it.
@@ -69,16 +84,20 @@ class Database:
 
     def _once(self, work: Callable[[Connection], T], lock_timeout_s: float) -> T:
         with self._translated(), self.engine.begin() as connection:
-            connection.info["quel_timeouts_due"] = _timeouts(lock_timeout_s)
+            connection.info["quel_timeouts_due"] = self._timeouts(lock_timeout_s)
             return work(connection)
 
-    @staticmethod
+    def _timeouts(self, lock_timeout_s: float) -> str:
+        return self._access + _TIMEOUTS.format(
+            statement_timeout_s=self._statement_timeout_s, lock_timeout_ms=round(lock_timeout_s * 1000)
+        )
+
     @contextmanager
-    def _translated() -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise _translated(error) from None
+            raise _translated(error, self._statement_timeout_s) from None
         except PoolTimeoutError:
             raise ServiceUnavailable("No connection to PostgreSQL became free in time.") from None
         except SQLAlchemyError as error:
@@ -93,7 +112,7 @@ class _ConnectionLost(Exception):
     pass
 
 
-def _translated(error: DBAPIError) -> Exception:
+def _translated(error: DBAPIError, statement_timeout_s: int) -> Exception:
     state = getattr(error.orig, "pgcode", None)
     if error.connection_invalidated:
         return _ConnectionLost()
@@ -101,7 +120,7 @@ def _translated(error: DBAPIError) -> Exception:
         return RowLocked("Somebody else holds a row of PostgreSQL for longer than it was waited for.")
     if state == _QUERY_CANCELED:
         return QuestionTooLong(
-            f"PostgreSQL took longer than {STATEMENT_TIMEOUT_S} s over this question and stopped it:"
+            f"PostgreSQL took longer than {statement_timeout_s} s over this question and stopped it:"
             " ask about a shorter span, or for less."
         )
     if isinstance(error, (OperationalError, InterfaceError)) or state in {_READ_ONLY, _DISK_FULL}:
@@ -110,11 +129,11 @@ def _translated(error: DBAPIError) -> Exception:
     return DatabaseError(f"PostgreSQL refused a statement (SQLSTATE {state or 'none'}).")
 
 
-def _engine(dsn: str, pool_size: int) -> Engine:
+def _engine(dsn: str, pool_size: int, overflow: int, timeouts: str) -> Engine:
     engine = create_engine(
         sqlalchemy_url(dsn),
         pool_size=pool_size,
-        max_overflow=2,
+        max_overflow=overflow,
         pool_timeout=10,
         pool_recycle=900,
         hide_parameters=True,
@@ -127,19 +146,13 @@ def _engine(dsn: str, pool_size: int) -> Engine:
             "keepalives_count": 3,
         },
     )
-    event.listen(engine, "begin", _mark_begin)
+
+    def mark_begin(connection: Connection) -> None:
+        connection.info["quel_timeouts_due"] = timeouts
+
+    event.listen(engine, "begin", mark_begin)
     event.listen(engine, "before_cursor_execute", _prefix_timeouts, retval=True)
     return engine
-
-
-def _mark_begin(connection: Connection) -> None:
-    connection.info["quel_timeouts_due"] = _timeouts(_LOCK_TIMEOUT_S)
-
-
-def _timeouts(lock_timeout_s: float) -> str:
-    return _TIMEOUTS.format(
-        statement_timeout_s=STATEMENT_TIMEOUT_S, lock_timeout_ms=round(lock_timeout_s * 1000)
-    )
 
 
 def _prefix_timeouts(

@@ -16,7 +16,8 @@ from quel.adapters.postgres.progress import lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, PipelineImage, PipelineJob
 from quel.adapters.postgres.schema.product_tables import Job
 from quel.adapters.postgres.tally_hour import unmake_hour
-from quel.core.closing import ClosedJob, Leftovers, leftovers
+from quel.adapters.postgres.webhook_outbox import write_webhooks
+from quel.core.closing import ClosedJob, Leftovers, MergedIds, leftovers
 from quel.core.finalize_job import (
     OPEN_STATUSES,
     CloseJob,
@@ -33,6 +34,7 @@ from quel.core.finalize_job import (
 from quel.core.job import JobStatus
 from quel.core.pipeline import ImageState
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
+from quel.core.webhooks.target import WebhookPolicy
 
 _LOCK = (
     select(
@@ -95,17 +97,18 @@ _GIVE_UP_IMAGES = move(GIVE_UP, OF_JOB)
 
 
 class FinalizeJobRows:
-    """The rows finalize_job reads and writes."""
+    """The rows finalize_job reads and writes; `webhooks` says who is told of a job's end."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, webhooks: WebhookPolicy) -> None:
         self._database = database
+        self._webhooks = webhooks
 
     def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
         """Closes the job as its images say; None while one is on its way, or when it is closed already.
 
         `cancelled` ends what is open as cancelled first; so does a row that is marked as cancelled.
         """
-        return self._database.run(lambda connection: _close(connection, job_id, CloseJob(cancelled)))
+        return self._database.run(lambda connection: self._close(connection, job_id, CloseJob(cancelled)))
 
     def leftovers(self, job_id: UUID) -> Leftovers | None:
         """What a job that has ended may have left behind; None for one that is open or has no images.
@@ -119,20 +122,19 @@ class FinalizeJobRows:
             if status is None or status in OPEN_STATUSES:
                 return None
             withdrawn = connection.execute(_CANCEL_IMAGES, {"job_id": job_id}).rowcount
-            images = _images(connection, job_id)
+            images, webhooks = _images(connection, job_id), 0
             if withdrawn and (facts := _lock(connection, job_id)) is not None:
-                close_production(connection, facts, ended_elsewhere(facts))
                 here = col(PipelineJob.job_id) == job_id
                 ended = {col(PipelineJob.ended_elsewhere): True}
                 connection.execute(update(PipelineJob).where(here).values(ended))
-                unmake_hour(connection, job_id)
-            return leftovers(images, withdrawn=withdrawn) if images else None
+                _, webhooks = self._follow(connection, facts, ended_elsewhere(facts))
+            return leftovers(images, withdrawn=withdrawn, webhooks=webhooks) if images else None
 
         return self._database.run(work)
 
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
         """Closes a pending job with what it has, failed when that is nothing; None when it is not pending."""
-        return self._database.run(lambda connection: _close(connection, job_id, RefuseJob(reason)))
+        return self._database.run(lambda connection: self._close(connection, job_id, RefuseJob(reason)))
 
     def give_up(
         self, job: PendingJob | ProcessingJob | Orphan, *, code: str, reason: str
@@ -146,30 +148,37 @@ class FinalizeJobRows:
         def work(connection: Connection) -> ClosedJob | None:
             if not is_unmoved(connection, job, to_close=True):
                 return None
-            return _close(connection, job.job_id, GiveUpJob(code, reason))
+            return self._close(connection, job.job_id, GiveUpJob(code, reason))
 
         return self._database.run(work)
 
+    def _close(self, connection: Connection, job_id: UUID, intent: Intent) -> ClosedJob | None:
+        facts = _lock(connection, job_id)
+        if facts is None or (end := decide(facts, intent)) is None:
+            return None
+        ended = _end_images(connection, facts, intent)
+        if not facts.is_claimed:
+            connection.execute(_IN_HAND, {"job_id": job_id})
+        seconds = _write_job(connection, facts, end)
+        merged, webhooks = self._follow(connection, facts, end)
+        images = _images(connection, job_id) if ended else facts.images
+        return ClosedJob(
+            end=end,
+            path=facts.path,
+            seconds=float(seconds),
+            credits=facts.price * end.completed_images,
+            leftovers=leftovers(images, webhooks=webhooks),
+            merged=merged,
+            given_up=ended if isinstance(intent, GiveUpJob) else 0,
+        )
 
-def _close(connection: Connection, job_id: UUID, intent: Intent) -> ClosedJob | None:
-    facts = _lock(connection, job_id)
-    if facts is None or (end := decide(facts, intent)) is None:
-        return None
-    ended = _end_images(connection, facts, intent)
-    if not facts.is_claimed:
-        connection.execute(_IN_HAND, {"job_id": job_id})
-    seconds = _write_job(connection, facts, end)
-    merged = close_production(connection, facts, end)
-    unmake_hour(connection, job_id)
-    return ClosedJob(
-        end=end,
-        path=facts.path,
-        seconds=float(seconds),
-        credits=facts.price * end.completed_images,
-        leftovers=leftovers(_images(connection, job_id) if ended else facts.images),
-        merged=merged,
-        given_up=ended if isinstance(intent, GiveUpJob) else 0,
-    )
+    def _follow(
+        self, connection: Connection, facts: ClosingFacts, end: JobEnd
+    ) -> tuple[MergedIds | None, int]:
+        """What follows from any end of a job: for its production, the tally, and those who are told of it."""
+        merged = close_production(connection, facts, end)
+        unmake_hour(connection, facts.job_id)
+        return merged, write_webhooks(connection, facts.job_id, self._webhooks)
 
 
 def _lock(connection: Connection, job_id: UUID) -> ClosingFacts | None:

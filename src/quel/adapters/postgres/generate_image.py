@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, text
 from sqlmodel import col
 
-from quel.adapters.postgres.claim_image import LEASE_S, claim_image
+from quel.adapters.postgres.claim_image import IN_ITS_SERIES, LEASE_S, claim_image
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance
 from quel.adapters.postgres.image_state import (
@@ -58,12 +58,13 @@ _FAIL = move(FAIL_TO_GENERATE, ONE_IMAGE)
 _TURN_DOWN = move(TURN_DOWN, ONE_IMAGE)
 _REROLLS = text("SELECT sum(rerolls) AS rerolls, count(*) AS images FROM quel.image WHERE job_id = :job_id")
 
-_DUE = text("""
+_DUE = text(f"""
 SELECT count(*) FROM (
-    SELECT 1 FROM quel.image
-    WHERE state = 'ready' AND engine = :engine AND workflow = :workflow AND not_before <= now()
+    SELECT 1 FROM quel.image r
+    WHERE r.state = 'ready' AND r.engine = :engine AND r.workflow = :workflow AND r.not_before <= now()
+      AND {IN_ITS_SERIES.format(it="r")}
     LIMIT :most) due
-""")
+""")  # noqa: S608 - constants of ours
 
 _NOTE_SUBMISSION = text(f"""
 UPDATE quel.image i SET submission = CAST(:submission AS jsonb)

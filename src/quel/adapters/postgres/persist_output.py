@@ -48,7 +48,7 @@ _THIS_IMAGE = (
 
 _IMAGE = """
 SELECT {starts} AS starts, extract(epoch FROM now() - i.created_at)::float8 AS age_s,
-       i.object_bytes, i.state, i.run, i.path, i.stage, i.broken_answers, i.engine,
+       i.object_bytes, i.state, i.run, i.path, i.stage, i.broken_answers, i.engine, i.series,
        coalesce(jsonb_array_length(i.request -> 'picture_keys'), 0) AS references_shown,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
        q.payer_kind, q.payer_id, q.ledger_member_id, q.price, q.result_owner
@@ -109,6 +109,14 @@ UPDATE quel.image i SET {STORE.set} FROM attached WHERE {ONE_IMAGE} AND {STORE.a
 RETURNING attached.attach_id
 """)  # noqa: S608 - constants of ours
 
+_FOLLOWERS = text("""
+SELECT image_no FROM quel.image i
+WHERE job_id = :job_id AND series = :series AND state = 'ready' AND NOT EXISTS (
+    SELECT 1 FROM quel.image s
+    WHERE s.job_id = i.job_id AND s.series = i.series AND s.state = 'stored' AND s.image_no <> :image_no)
+ORDER BY image_no
+""")
+
 _RUN_DRY = move(RUN_DRY, OF_JOB)
 _FAIL = move(FAIL_TO_STORE, ONE_IMAGE)
 _MAKE_AGAIN = move(MAKE_AGAIN, ONE_IMAGE)
@@ -161,6 +169,7 @@ class PersistOutputRows:
             object_bytes=row.object_bytes,
             age_s=row.age_s,
             engine=row.engine,
+            series=row.series,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
@@ -226,7 +235,14 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
         failed = connection.execute(_RUN_DRY, values).rowcount
         return InsufficientCredits(_progress(connection, delivery), failed, reason)
     attach_id = connection.scalar(_RECORD, _record(delivery, int(balance), size_bytes))
-    return Delivered(int(attach_id or 0), int(balance), _progress(connection, delivery))
+    progress, followers = _progress(connection, delivery), _followers(connection, delivery)
+    return Delivered(int(attach_id or 0), int(balance), progress, followers)
+
+
+def _followers(connection: Connection, delivery: OutputToPersist) -> tuple[int, ...]:
+    if delivery.series is None:
+        return ()
+    return tuple(connection.scalars(_FOLLOWERS, _keys(delivery) | {"series": delivery.series}))
 
 
 def _progress(connection: Connection, delivery: OutputToPersist) -> Progress:

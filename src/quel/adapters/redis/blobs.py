@@ -23,6 +23,7 @@ from quel.core.errors import NoRoom
 from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED
 from quel.core.redis_room import BEFORE_INPUTS, FOR_ANSWERS, FOR_INPUTS
+from quel.core.series import lead_digest
 from quel.core.takes import COMPARED
 
 _TTL_MS = {"in": 24 * 3600 * 1000, "out": 48 * 3600 * 1000}
@@ -57,9 +58,13 @@ class Blobs:
 
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
         """Keeps a picture of a job under its content's digest; the key."""
-        key = f"quel:blob:in:{job_id}:{digest}"
+        key = self.input_key(job_id, digest)
         self._put(Pool.INPUTS, key, picture, leaving=FOR_INPUTS)
         return key
+
+    def input_key(self, job_id: UUID, digest: str) -> str:
+        """What a job's picture of that digest is kept under."""
+        return f"quel:blob:in:{job_id}:{digest}"
 
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
         """Keeps the provider's answer for an image."""
@@ -130,8 +135,9 @@ class Blobs:
 
     def drop_job(self, job_id: UUID, picture_keys: Sequence[str], images: int) -> None:
         """Forgets everything of a job with `images` images."""
-        if picture_keys:
-            self._drop(Pool.INPUTS, picture_keys)
+        leads = [self.input_key(job_id, lead_digest(number)) for number in range(images)]
+        if picture_keys or leads:
+            self._drop(Pool.INPUTS, [*picture_keys, *leads])
         if images:
             answers = [key for number in range(images) for key in _answer_keys(job_id, number)]
             self._drop(Pool.OUTPUTS, answers)

@@ -17,11 +17,19 @@ _RETRIES = 50  # with at most 1 s between them: a restart or a failover of half 
 _FEW_RETRIES = 4  # for callers that have something better to do than to wait
 
 
-def connect(url: str, *, socket_timeout_s: float | None = None, patient: bool = True) -> redis.Redis:
+def connect(
+    url: str,
+    *,
+    socket_timeout_s: float | None = None,
+    connect_timeout_s: float = 5.0,
+    patient: bool = True,
+    retries: int = _FEW_RETRIES,
+) -> redis.Redis:
     """A client of one Redis database. Nothing is sent until it is used.
 
     A `patient` client waits out a restart inside each command; the other one gives up within a second or
-    two, or at the first answer that does not come within its timeout: 10 s, and 5 s for the impatient.
+    two (after so many `retries`), or at the first answer that does not come within its timeout: 10 s, and 5 s
+    for the impatient.
     """
     if socket_timeout_s is None:
         socket_timeout_s = 10.0 if patient else 5.0
@@ -29,10 +37,10 @@ def connect(url: str, *, socket_timeout_s: float | None = None, patient: bool = 
     return redis.Redis.from_url(
         url,
         socket_timeout=socket_timeout_s,
-        socket_connect_timeout=5,
+        socket_connect_timeout=connect_timeout_s,
         socket_keepalive=True,
         health_check_interval=30,
-        retry=Retry(pauses, _RETRIES) if patient else Retry(pauses, _FEW_RETRIES, (RedisConnectionError,)),
+        retry=Retry(pauses, _RETRIES) if patient else Retry(pauses, retries, (RedisConnectionError,)),
         retry_on_error=[RedisTimeoutError, ReadOnlyError] if patient else [ReadOnlyError],
     )
 

@@ -113,10 +113,10 @@ class ReliableQueue:
         return moved
 
 
-def push(client: redis.Redis, queue: str, job_id: UUID) -> None:
-    """Pushes an id the way the front end does. Raises ServiceUnavailable."""
+def push(client: redis.Redis, queue: str, job_id: UUID) -> int:
+    """Pushes an id the way the front end does; how long the list is then. Raises ServiceUnavailable."""
     with redis_errors():
-        client.lpush(queue, str(job_id))
+        return int(client.lpush(queue, str(job_id)))
 
 
 def waiting_ids(client: redis.Redis, sources: tuple[str, ...], *, most: int) -> set[UUID] | None:

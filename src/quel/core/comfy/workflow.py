@@ -47,6 +47,13 @@ class Workflow:
         return max(len(graph.of(SlotKind.PICTURE)) for graph in self.variants)
 
     @property
+    def open_places(self) -> int:
+        """The pictures that the roomiest variant takes whatever they show."""
+        return max(
+            sum(slot.role.isdecimal() for slot in graph.of(SlotKind.PICTURE)) for graph in self.variants
+        )
+
+    @property
     def takes_negative(self) -> bool:
         """Whether every variant has a place for what to avoid."""
         return all(graph.of(SlotKind.NEGATIVE) for graph in self.variants)

@@ -18,11 +18,23 @@ class Backlog:
 
 
 @dataclass(frozen=True)
+class WebhookBacklog:
+    """Webhooks that are not delivered yet; `oldest_s` since the first of them was to be sent."""
+
+    waiting: int
+    oldest_s: float
+
+
+@dataclass(frozen=True)
 class JobBacklog:
-    """What PostgreSQL says: jobs pending and processing, images not yet ended, by path."""
+    """What PostgreSQL says: jobs pending and processing, images not yet ended, by path.
+
+    `webhooks` is None where nobody is told of jobs that end.
+    """
 
     jobs: tuple[Backlog, ...]
     images: tuple[Backlog, ...]
+    webhooks: WebhookBacklog | None = None
 
 
 @dataclass(frozen=True)

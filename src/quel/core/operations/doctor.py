@@ -18,6 +18,8 @@ OLDEST_POSTGRES = 15
 OLDEST_REDIS = (6, 2)
 LIST_SILENT_AFTER_S = 60.0
 """A bridge gives a sign of life every few seconds, also while its list is empty."""
+WEBHOOK_LATE_AFTER_S = 3_600.0
+"""By then a webhook has been tried five times."""
 SWEEP_SILENT_AFTER_S = 180.0
 """The sweep runs every minute; after three of them somebody should look."""
 
@@ -225,6 +227,20 @@ def judge_waiting(jobs: Sequence[Backlog], images: Sequence[Backlog]) -> Iterato
             oldest = max(each.oldest_s for each in of_state)
             parts.append(f"{sum(each.count for each in of_state):,} {state} (the oldest {oldest:.0f} s)")
         yield ok("Waiting", f"{what}: {', '.join(parts) or 'none'}")
+
+
+def judge_webhooks(waiting: int, oldest_s: float, *, has_secret: bool) -> Finding:
+    """Whether receivers are told of jobs that end; one that is away for an hour is somebody's to look at."""
+    check = "Webhooks"
+    if not has_secret:
+        return note(check, "QUEL_WEBHOOK_SECRET is not set here: workers for deliver_webhook need it.")
+    if oldest_s > WEBHOOK_LATE_AFTER_S:
+        return note(
+            check,
+            f"{waiting:,} wait, the oldest for {oldest_s / 3600:.1f} h: `quel webhooks list --state waiting`"
+            " shows what their receivers answer.",
+        )
+    return ok(check, f"{waiting:,} wait" if waiting else "none waits")
 
 
 def judge_queues(messages: Mapping[tuple[str, str], int]) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -60,8 +60,8 @@ class JobView:
 class JobFilter:
     """Which jobs are meant: those that all that is given applies to. No status means any.
 
-    `since_s` counts back from now, `until` is a moment; `reason` is a code that an image failed for, or
-    `refused`.
+    `since_s` counts back from now, `since` and `until` are moments; `reason` is a code that an image failed
+    for, or `refused`; `words` stand in the customer's message.
     """
 
     path: str | None = None
@@ -72,6 +72,9 @@ class JobFilter:
     reason: str | None = None
     since_s: float | None = None
     until: datetime | None = None
+    since: datetime | None = None
+    production_id: UUID | None = None
+    words: str | None = None
 
     @property
     def is_everything(self) -> bool:
@@ -81,23 +84,25 @@ class JobFilter:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page begins: behind the job that was the last on the page before."""
+    """Where a page begins: behind a job, in the order of the list or `back` against it."""
 
     created_at: datetime
     job_id: UUID
+    back: bool = False
 
 
 @dataclass(frozen=True)
 class JobPage:
-    """Jobs in order, and the cursor of the next page, None on the last one."""
+    """Jobs in order, and the cursors of the pages beside, None where there is none."""
 
     jobs: tuple[JobView, ...]
     next_cursor: str | None
+    prev_cursor: str | None = None
 
 
 def write_cursor(place: Place, chosen: JobFilter, *, newest: bool) -> str:
     """The place as text that nobody needs to read; it holds for the same filter and order only."""
-    parts = [place.created_at.isoformat(), str(place.job_id), _mark(chosen, newest)]
+    parts = [place.created_at.isoformat(), str(place.job_id), _mark(chosen, newest), place.back]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
@@ -105,8 +110,8 @@ def read_cursor(cursor: str, chosen: JobFilter, *, newest: bool) -> Place:
     """Raises InvalidInput for what is no cursor, or one of another filter or order."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        at, job_id, mark = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        place = Place(datetime.fromisoformat(at), UUID(job_id))
+        at, job_id, mark, back = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        place = Place(datetime.fromisoformat(at), UUID(job_id), bool(back))
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise InvalidInput("The cursor cannot be read: take it as the page before gave it.") from None
     if mark != _mark(chosen, newest):
@@ -117,7 +122,7 @@ def read_cursor(cursor: str, chosen: JobFilter, *, newest: bool) -> Place:
 
 
 def _mark(chosen: JobFilter, newest: bool) -> str:
-    told = json.dumps([asdict(replace(chosen, until=None)), newest], default=str, sort_keys=True)
+    told = json.dumps([asdict(chosen), newest], default=str, sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 

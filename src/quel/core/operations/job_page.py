@@ -20,7 +20,8 @@ class ImageFacts:
 
     `before` counts the images whose turn comes sooner, up to MOST_COUNTED; `retry_in_s` is above 0 while a
     pause after a failing call lasts, `leased_s` while somebody holds it. `charged` are the credits that the
-    ledger has for it. `pictures` were sent, None where none has been prepared.
+    ledger has for it. `pictures` were sent, None where none has been prepared. `in_line` says that another
+    image of its series comes first.
     """
 
     image: int
@@ -44,6 +45,7 @@ class ImageFacts:
     seed: int
     history: tuple[Mapping[str, Any], ...]
     prompt: str | None
+    in_line: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def _before_the_call(image: ImageFacts, path: str, context: JobContext) -> str:
     if image.retry_in_s > 0:
         calls = "1 failing call" if image.failed_calls == 1 else f"{image.failed_calls} failing calls"
         return f"After {calls} it is tried again in {image.retry_in_s:.0f} s."
+    if image.in_line:
+        return "It waits for the first image of its series to be kept."
     if image.before:
         many = f"{image.before:,}" if image.before < MOST_COUNTED else f"{MOST_COUNTED:,} or more"
         return f"It waits for its turn: {many} images go before it."

@@ -19,12 +19,13 @@ from quel.core.models import Model
 from quel.core.operations.submit_job import picture_files, with_attachments
 from quel.core.paths import PATHS
 from quel.core.plan import make_plan
-from quel.core.prepare_inputs import smaller_than_asked
+from quel.core.prepare_inputs import series_unkept, smaller_than_asked
 from quel.core.prompting.labels import write_labels
 from quel.core.prompting.picture import PictureSpec, SortedReferences
 from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.references import arrange, sort_references
 from quel.core.request import parse_request, read_once_more
+from quel.core.series import Told, beside_the_lead
 
 _NO_ID = UUID(int=0)
 _FIRST_PLACEHOLDER = 10**15
@@ -191,9 +192,20 @@ def _possible(
         warnings=(
             *_warnings(plan.request, choice, policy, sorted_, images),
             *smaller_than_asked(plan.request.image_size, size.name, capability.model),
+            *_series_unkept(plan, images, capability),
         ),
         problems=() if possible else tuple(dict.fromkeys(i.problem for i in images if i.problem)),
     )
+
+
+def _series_unkept(plan: JobPlan, images: Sequence[PreviewImage], capability: Capability) -> tuple[str, ...]:
+    full = any(
+        planned.series is not None
+        and image.problem is None
+        and len(image.pictures) > capability.beside_another
+        for planned, image in zip(plan.images, images, strict=True)
+    )
+    return (series_unkept(capability.model),) if full else ()
 
 
 def _stage_problem(stage: StageRequest, references: SortedReferences, fail_on_missing: bool) -> str | None:
@@ -216,14 +228,22 @@ def _image(
 ) -> PreviewImage:
     path, stage = PATHS[choice.path], plan.request.stages[image.stage]
     item = stage.items[image.item]
-    arrangement = arrange(path, references.kept, item.shot, max_pictures=capability.max_pictures)
+    in_series = image.series is not None
+    most = capability.pictures_for(in_series=in_series)
+    arrangement = arrange(path, references.kept, item.shot, max_pictures=most)
     problem = stage_problem or arrangement.problem
     prompt = ""
     if problem is None:
-        told = replace(stage, negative_prompt="") if capability.takes_negative else stage
-        brief = write_prompt(path, arrangement.pictures, told, item, number=image.number, of=takes)
-        labels = "\n".join(write_labels(path, arrangement.pictures))
-        prompt = f"{labels}\n\n{brief}".strip()
+        negative = "" if capability.takes_negative else stage.negative_prompt
+        asked = replace(stage, negative_prompt=negative, series=image.series)
+        told = Told(
+            write_prompt(path, arrangement.pictures, asked, item, number=image.number, of=takes),
+            write_labels(path, arrangement.pictures),
+        )
+        if image.follows and len(arrangement.pictures) <= capability.beside_another:
+            told = beside_the_lead(told.prompt, told.labels, shown=len(arrangement.pictures))
+        labels = "\n".join(told.labels)
+        prompt = f"{labels}\n\n{told.prompt}".strip()
     return PreviewImage(
         image=image.image_no + 1,
         stage=image.stage + 1,

@@ -47,6 +47,16 @@ class OneImage:
 
 
 @dataclass(frozen=True)
+class TheseImages:
+    """Several images; those of them that were delivered are left out."""
+
+    numbers: tuple[int, ...]
+
+
+Which = Missing | OneImage | TheseImages
+
+
+@dataclass(frozen=True)
 class Objection:
     """Why nothing is made again, as a sentence. `is_well` where nothing is missing."""
 
@@ -54,26 +64,40 @@ class Objection:
     is_well: bool = False
 
 
-def images_to_make(job: EndedJob, which: Missing | OneImage) -> tuple[int, ...] | Objection:
+def images_to_make(job: EndedJob, which: Which) -> tuple[int, ...] | Objection:
     """The image_nos to plan again, in order; the payer must be able to pay for all of them."""
     if job.status in OPEN_STATUSES:
         return Objection(f"The job is still {job.status}: only a job that has ended is taken up again.")
     if not job.is_closed:
         return Objection("The job is being cancelled at this moment: try again when it has ended.")
-    chosen = _one(job.images, which) if isinstance(which, OneImage) else _missing(job.images, which)
+    match which:
+        case OneImage(number):
+            chosen = _one(job.images, number)
+        case TheseImages(numbers):
+            chosen = _several(job.images, numbers)
+        case _:
+            chosen = _missing(job.images, which)
     if isinstance(chosen, Objection):
         return chosen
     return _unpayable(job, len(chosen)) or chosen
 
 
-def _one(images: Sequence[tuple[int, ImageState]], which: OneImage) -> tuple[int, ...] | Objection:
+def _several(images: Sequence[tuple[int, ImageState]], numbers: Sequence[int]) -> tuple[int, ...] | Objection:
+    found = [_one(images, number) for number in sorted(set(numbers))]
+    objections = [each for each in found if isinstance(each, Objection)]
+    wrong = next((each for each in objections if not each.is_well), None)
+    chosen = tuple(image_no for each in found if not isinstance(each, Objection) for image_no in each)
+    return wrong or chosen or objections[0]
+
+
+def _one(images: Sequence[tuple[int, ImageState]], number: int) -> tuple[int, ...] | Objection:
     states = dict(images)
-    state = states.get(which.number - 1)
+    state = states.get(number - 1)
     if state is None:
-        return Objection(f"The job has no image {which.number}: its plan has {len(states)}.")
+        return Objection(f"The job has no image {number}: its plan has {len(states)}.")
     if state is ImageState.STORED:
-        return Objection(f"Image {which.number} was delivered: nothing is missing.", is_well=True)
-    return (which.number - 1,)
+        return Objection(f"Image {number} was delivered: nothing is missing.", is_well=True)
+    return (number - 1,)
 
 
 def _missing(images: Sequence[tuple[int, ImageState]], which: Missing) -> tuple[int, ...] | Objection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from quel.core.errors import InvalidInput
 from quel.core.job import JobType
 from quel.core.request.values import number, shown
+from quel.core.storable import why_not_storable
 
 REFERENCE_KEYS = frozenset({"attachId", "mergedAttachId", "mergedImageAttachId"})
 """The keys of job_input_data that hold an attachment's id."""
@@ -58,9 +60,33 @@ class NewJob:
     org_id: UUID | None
 
     @property
+    def callback_url(self) -> object:
+        """Where the job's end is to be told of, as it was given; None for nowhere."""
+        return self.row.get("callback_url") or None
+
+    @property
     def picture_files(self) -> list[str]:
         """The names of the picture files that its references hold, each once, in order."""
         return picture_files(self.row["job_input_data"])
+
+
+@dataclass(frozen=True)
+class SubmissionKey:
+    """The key that a caller chose for one request, and the SHA-256 of its body in hexadecimal."""
+
+    holder: str
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True)
+class EarlierSubmission:
+    """What a key was used for before: the body, the job, when, and what was answered."""
+
+    body_sha256: str
+    job_id: UUID
+    created_at: datetime
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -92,6 +118,9 @@ def check_row(row: object) -> str | None:
         return f"job_type must be one of {', '.join(JobType)}, but it is {shown(row.get('job_type'))}."
     if not isinstance(row.get("job_input_data"), Mapping):
         return "job_input_data must be an object."
+    objection = why_not_storable(row)
+    if objection:
+        return f"The row cannot be kept. {objection}"
     if not _is_int(row.get("total_images")):
         return "total_images must be a whole number."
     for key in ("stage_index", "batch_index"):

@@ -137,11 +137,11 @@ EXPRESSION = (
     Rule("the hair softly lit", when="people unknown-angle"),
     Rule("the hair with a breath of movement", when="people unknown-angle"),
     Rule("the skin with a fresh sheen", when="people unknown-angle"),
-    Rule("a smooth matte surface below", when="things", unless="background style"),
-    Rule("a polished stone surface below", when="things", unless="background style"),
-    Rule("a softly reflecting surface below", when="things", unless="background style"),
-    Rule("a tone-on-tone surface below", when="things", unless="background style"),
-    Rule("a fine textile surface below", when="things", unless="background style"),
+    Rule("a smooth matte surface below", when="things", unless="background style series"),
+    Rule("a polished stone surface below", when="things", unless="background style series"),
+    Rule("a softly reflecting surface below", when="things", unless="background style series"),
+    Rule("a tone-on-tone surface below", when="things", unless="background style series"),
+    Rule("a fine textile surface below", when="things", unless="background style series"),
 )
 
 PATH = ProductionPath(

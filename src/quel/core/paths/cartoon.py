@@ -175,11 +175,11 @@ EXPRESSION = (
 )
 
 SHADING = (
-    Rule("light from the left"),
-    Rule("light from the right"),
-    Rule("light from above"),
-    Rule("an evenly lit scene", unless="background style"),
-    Rule("a rim of light along the outlines", unless="fx:none fx:aura style"),
+    Rule("light from the left", unless="series"),
+    Rule("light from the right", unless="series"),
+    Rule("light from above", unless="series"),
+    Rule("an evenly lit scene", unless="background style series"),
+    Rule("a rim of light along the outlines", unless="fx:none fx:aura style series"),
 )
 
 PATH = ProductionPath(

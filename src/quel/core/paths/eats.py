@@ -172,26 +172,26 @@ CRAFT = (
 FREE = (
     Rule("placement in the picture", when="things"),
     Rule("depth of field", when="things", unless="macro"),
-    Rule("light", when="things", unless="pre-edited not-pre-edited style"),
+    Rule("light", when="things", unless="pre-edited not-pre-edited style series"),
     Rule("camera position", when="things", unless="angle-ordered"),
     Rule("whatever the client leaves open", when="open"),
 )
 
 LIGHT = (
-    Rule("light from the left", unless="not-pre-edited"),
-    Rule("light from the right", unless="not-pre-edited"),
-    Rule("light from across the table", unless="not-pre-edited"),
-    Rule("low light raking over the table", unless="not-pre-edited"),
-    Rule("a broad, soft light with gentle shadows", unless="not-pre-edited style"),
-    Rule("a clear contrast of light and shadow", unless="not-pre-edited style"),
+    Rule("light from the left", unless="not-pre-edited series"),
+    Rule("light from the right", unless="not-pre-edited series"),
+    Rule("light from across the table", unless="not-pre-edited series"),
+    Rule("low light raking over the table", unless="not-pre-edited series"),
+    Rule("a broad, soft light with gentle shadows", unless="not-pre-edited style series"),
+    Rule("a clear contrast of light and shadow", unless="not-pre-edited style series"),
 )
 
 SURFACE = (
-    Rule("light wood below", when="things", unless="background style"),
-    Rule("pale linen below", when="things", unless="background style"),
-    Rule("dark stone below", when="things", unless="background style"),
-    Rule("a matte plaster-coloured surface below", when="things", unless="background style"),
-    Rule("weathered oak below", when="things", unless="background style"),
+    Rule("light wood below", when="things", unless="background style series"),
+    Rule("pale linen below", when="things", unless="background style series"),
+    Rule("dark stone below", when="things", unless="background style series"),
+    Rule("a matte plaster-coloured surface below", when="things", unless="background style series"),
+    Rule("weathered oak below", when="things", unless="background style series"),
 )
 
 FOCUS = (

@@ -109,11 +109,11 @@ POSE = (
     Rule("one hand lightly at the hip", when="people", unless="tight unknown-shot pose"),
     Rule("one hand at the collar", when="people", unless="pose"),
     Rule("a breath of movement in the fabric", when="people"),
-    Rule("a warm off-white backdrop", when="things", unless="background style"),
-    Rule("a cool light grey backdrop", when="things", unless="background style"),
-    Rule("a soft beige backdrop", when="things", unless="background style"),
-    Rule("a pale stone-coloured backdrop", when="things", unless="background style"),
-    Rule("a deep muted backdrop", when="things", unless="background style"),
+    Rule("a warm off-white backdrop", when="things", unless="background style series"),
+    Rule("a cool light grey backdrop", when="things", unless="background style series"),
+    Rule("a soft beige backdrop", when="things", unless="background style series"),
+    Rule("a pale stone-coloured backdrop", when="things", unless="background style series"),
+    Rule("a deep muted backdrop", when="things", unless="background style series"),
 )
 
 PATH = ProductionPath(

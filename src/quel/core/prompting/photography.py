@@ -131,18 +131,18 @@ FREE: Rules = (
     Rule("the exact moment", when="people"),
     Rule("arrangement", when="things", unless="pose"),
     Rule("placement in the picture", when="things"),
-    Rule("light", unless="background style open"),
+    Rule("light", unless="background style open series"),
     Rule("camera position", unless="angle-ordered open"),
     Rule("whatever the client leaves open", when="open"),
 )
 
 LIGHT: Rules = (
     # Directions only: they go with any place and style, which give the kind of light.
-    Rule("key light from the left"),
-    Rule("key light from the right"),
-    Rule("light from behind, a fine rim along the edges"),
-    Rule("key light from high above"),
-    Rule("low, raking light"),
+    Rule("key light from the left", unless="series"),
+    Rule("key light from the right", unless="series"),
+    Rule("light from behind, a fine rim along the edges", unless="series"),
+    Rule("key light from high above", unless="series"),
+    Rule("low, raking light", unless="series"),
 )
 
 PLACEMENT: Rules = (

@@ -4,7 +4,6 @@ A first sentence that names the picture, the customer's own words right after it
 stays, what is free, one closing sentence. The same arguments always give the same brief.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,18 +11,16 @@ from quel.core.job import ItemRequest, StageRequest
 from quel.core.prompting import common_rules
 from quel.core.prompting.guides import GUIDED
 from quel.core.prompting.labels import write_labels
+from quel.core.prompting.length import FEW, FEWEST, LIMIT, MOST, OWN, words
 from quel.core.prompting.picture import PictureSpec
 from quel.core.prompting.rules import BriefRules, ProductionPath
 from quel.core.prompting.scene import Scene, listed, read_scene
 from quel.core.prompting.variation import hints
 from quel.core.prompting.wishes import quoted, wishes_of
+from quel.core.series import WORDS as WORDS_ON_THE_LEAD
 
 SHARE = 20
 """Words a prompt may have, labels included, for each of the customer's: theirs are at least one in twenty."""
-
-FEWEST, FEW, MOST, LIMIT, OWN = 100, 120, 170, 180, 120
-"""Words of a prompt: that share is not sought below FEWEST, then FEW are allowed; at most; at most where a
-last hint of variation is at stake; and quel's own where the customer wrote a page, also of what to avoid."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +57,23 @@ def write_prompt(
 ) -> str:
     """The brief sent after `pictures` and their labels, for image `number` (from 0) of the `of` of an item.
 
-    Where words run short, the last hints of variation are left out first, then the craft.
+    Where words run short, the last hints of variation are left out first, then the craft. In a series room is
+    left for what is said of the picture it follows (series.py).
     """
     scene = read_scene(path, pictures, stage, item)
     wishes = wishes_of(path, stage)
-    own = _words(wishes)
+    own = words(wishes)
     shared = SHARE * own if SHARE * own >= FEWEST else FEW
-    most_own = OWN + own + _words(stage.negative_prompt)
+    most_own = OWN + own + words(stage.negative_prompt)
     spare = min(shared, max(MOST, most_own))
-    labels = sum(map(_words, write_labels(path, pictures)))
+    labels = sum(map(words, write_labels(path, pictures)))
+    labels += 0 if stage.series is None else WORDS_ON_THE_LEAD
     varied = hints(scene, path.brief.variations, number) if of > 1 else []
     for most in _FROM_AMPLE_TO_BARE:
         brief = _brief(path.brief, scene, stage, wishes, varied, most)
-        if labels + _words(brief) <= spare:
+        if labels + words(brief) <= spare:
             return brief
-    if labels + _words(brief) <= max(LIMIT, most_own):
+    if labels + words(brief) <= max(LIMIT, most_own):
         return brief
     return _brief(path.brief, scene, stage, wishes, varied, _BARE)
 
@@ -127,7 +126,3 @@ def _opening(rules: BriefRules, scene: Scene) -> str:
 def _closing(rules: BriefRules, scene: Scene) -> str:
     one_light, edges = scene.first(common_rules.CLOSING), scene.first(common_rules.EDGE_TO_EDGE)
     return f"One continuous {rules.picture} of one moment: {one_light}, {edges}"
-
-
-def _words(text: str) -> int:
-    return len(re.findall(r"\w+", text))

@@ -22,6 +22,7 @@ FACTS = {
     "several-people": "two people or more are shown",
     "one-item": "exactly one item is shown",
     "several-items": "two items or more are shown",
+    "series": "several images are ordered as one series: one set, light and grade",
     "wishes": "the customer wrote something of their own",
     "no-wishes": "they did not",
     "angle-ordered": "the input names an angle",

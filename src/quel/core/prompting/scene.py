@@ -55,6 +55,7 @@ def read_scene(
             *_word_facts(path.shots, item.shot, "shot"),
             *_fx_fact(path.fx, item.fx),
             *_edit_fact(stage.pre_edited),
+            *([] if stage.series is None else ["series"]),
         }
     )
     words = {

@@ -11,6 +11,8 @@ from quel.core.request.references import ID_KEYS, read_merged, read_references
 
 NOT_ORDERED = ""  # an angle or shot nobody named is the photographer's choice, and no order
 DEFAULT_STAGE_QUANTITY = 1
+JOB_SERIES = 0
+"""The number of the series that a whole job is; those of stages count from 1."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class _Job:
     fx: str | None
     negative_prompt: str
     pre_edited: bool | None
+    consistent: bool
 
     @property
     def oldest_form_quantity(self) -> int | None:
@@ -50,6 +53,7 @@ class _Job:
             items,
             negative_prompt=self.negative_prompt,
             pre_edited=self.pre_edited,
+            series=JOB_SERIES if self.consistent else None,
         )
 
 
@@ -65,6 +69,7 @@ def read_stages(job_type: JobType, fields: Fields, total_images: int) -> tuple[S
         fx=fields.label("fx"),
         negative_prompt=_negative(fields),
         pre_edited=fields.flag("isPreEdited"),
+        consistent=bool(fields.flag("consistent")),
     )
     return _FORMS[job_type](job)
 
@@ -94,10 +99,14 @@ def _pipeline_stage(job: _Job) -> tuple[StageRequest, ...]:
     order = [position if index is None else index for position, index in enumerate(indexes)]
     in_order = sorted(range(len(stages)), key=lambda position: order[position])
     merged = read_merged(job.fields)
-    return tuple(_stage(job, stages[position], merged) for position in in_order)
+    return tuple(
+        _stage(job, stages[position], merged, series=number)
+        for number, position in enumerate(in_order, start=JOB_SERIES + 1)
+    )
 
 
-def _stage(job: _Job, fields: Fields, merged: tuple[RequestedReference, ...]) -> StageRequest:
+def _stage(job: _Job, fields: Fields, merged: tuple[RequestedReference, ...], *, series: int) -> StageRequest:
+    """`series` is the number of one that is its own."""
     quantity = fields.quantity("quantity")
     pre_edited = fields.flag("isPreEdited")
     item = ItemRequest(
@@ -113,7 +122,16 @@ def _stage(job: _Job, fields: Fields, merged: tuple[RequestedReference, ...]) ->
         items=(item,),
         negative_prompt=_negative(fields) or job.negative_prompt,
         pre_edited=job.pre_edited if pre_edited is None else pre_edited,
+        series=_series(job, fields, series),
     )
+
+
+def _series(job: _Job, fields: Fields, own: int) -> int | None:
+    """A stage may leave the job's series, or be one where the job is none."""
+    consistent = fields.flag("consistent")
+    if job.consistent:
+        return None if consistent is False else JOB_SERIES
+    return own if consistent else None
 
 
 def _simple_general(job: _Job) -> tuple[StageRequest, ...]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED
+from quel.core.series import lead_digest
 from quel.core.takes import COMPARED
 from quel.sandbox.memory.trouble import Trouble
 
@@ -24,9 +25,13 @@ class Blobs:
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
         """Keeps a picture the provider will be shown; the key."""
         self.trouble.meet("put_input")
-        key = f"{job_id}:{digest}"
+        key = self.input_key(job_id, digest)
         self.inputs[key] = picture
         return key
+
+    def input_key(self, job_id: UUID, digest: str) -> str:
+        """What a job's picture of that digest is kept under."""
+        return f"{job_id}:{digest}"
 
     def put_output(self, job_id: UUID, image_no: int, picture: PictureBytes) -> None:
         """Keeps the provider's answer; one that is kept already stays."""
@@ -83,6 +88,7 @@ class Blobs:
         for key in picture_keys:
             self.inputs.pop(key, None)
         for image_no in range(images):
+            self.inputs.pop(self.input_key(job_id, lead_digest(image_no)), None)
             self.outputs.pop((job_id, image_no), None)
             self.looks.pop((job_id, image_no // COMPARED), None)
 

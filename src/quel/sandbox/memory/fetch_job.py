@@ -172,6 +172,7 @@ class FetchJobRows:
                 item=image.item,
                 number=image.number,
                 seed=image.seed,
+                series=image.series,
                 engine=start.plan.route.maker.engine,
                 workflow=start.plan.route.maker.workflow,
                 not_before=now,

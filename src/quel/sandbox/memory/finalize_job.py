@@ -20,6 +20,8 @@ from quel.core.finalize_job import (
     withdraws,
 )
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
+from quel.core.webhooks.target import WebhookPolicy
+from quel.sandbox.memory.deliver_webhook import write_webhooks
 from quel.sandbox.memory.image_moves import move
 from quel.sandbox.memory.movement import is_unmoved
 from quel.sandbox.memory.tables import Job, PendingJobInHand, Tables
@@ -28,8 +30,9 @@ from quel.sandbox.memory.tables import Job, PendingJobInHand, Tables
 class FinalizeJobRows:
     """As quel.adapters.postgres.finalize_job has them."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, webhooks: WebhookPolicy) -> None:
         self._tables = tables
+        self._webhooks = webhooks
 
     def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
         """Closes the job and its production; None while an image is on its way or when it is closed."""
@@ -40,13 +43,15 @@ class FinalizeJobRows:
         status = self._tables.status(job_id)
         if status is None or status in OPEN_STATUSES:
             return None
-        withdrawn = self._cancel_images(job_id)
+        withdrawn, webhooks = self._cancel_images(job_id), 0
         if withdrawn:
-            facts = self._facts(self._tables.jobs[job_id])
+            job = self._tables.jobs[job_id]
+            facts = self._facts(job)
             self._write_production(facts, ended_elsewhere(facts))
             self._tables.pipeline_jobs[job_id].ended_elsewhere = True
+            webhooks = write_webhooks(self._tables, job, self._webhooks)
         images = self._images(job_id)
-        return leftovers(images, withdrawn=withdrawn) if images else None
+        return leftovers(images, withdrawn=withdrawn, webhooks=webhooks) if images else None
 
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
         """Closes a pending job as failed."""
@@ -77,8 +82,10 @@ class FinalizeJobRows:
             path=facts.path,
             seconds=self._tables.clock.since(job.started_at),
             credits=facts.price * end.completed_images,
-            leftovers=leftovers(self._images(job_id)),
             merged=self._write_production(facts, end),
+            leftovers=leftovers(
+                self._images(job_id), webhooks=write_webhooks(self._tables, job, self._webhooks)
+            ),
             given_up=ended if isinstance(intent, GiveUpJob) else 0,
         )
 

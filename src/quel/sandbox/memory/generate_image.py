@@ -21,6 +21,7 @@ from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OpenPaths, PathLimit
 from quel.core.pipeline import SUSPECT_STARTS, ImageState
 from quel.core.ports import GEMINI_MAKER
+from quel.core.series import may_begin
 from quel.core.submission import Submission
 from quel.core.takes import Retake, TakeRules, TurnedDown, retake
 from quel.sandbox.memory.accounts import balance, count_progress, on_their_way
@@ -176,13 +177,23 @@ class GenerateImageRows:
 
     def next_due_in_s(self, open_paths: OpenPaths) -> float | None:
         """In how many seconds the next image of an open path could go, None where none waits."""
-        ready = self._tables.in_state(ImageState.READY)
-        moments = [image.not_before for image in ready if self._may_go(image, open_paths)]
+        ready = list(self._tables.in_state(ImageState.READY))
+        may_go = [image for image in ready if self._may_go(image, open_paths) and self._is_its_turn(image)]
+        moments = [image.not_before for image in may_go]
         return max(0.0, -self._tables.clock.since(min(moments))) if moments else None
 
     def _due(self, maker: Maker) -> list[PipelineImage]:
-        now, ready = self._tables.clock.now, self._tables.in_state(ImageState.READY)
-        return [image for image in ready if image.maker == maker and image.not_before <= now]
+        now, ready = self._tables.clock.now, list(self._tables.in_state(ImageState.READY))
+        due = [image for image in ready if image.maker == maker and image.not_before <= now]
+        return [image for image in due if self._is_its_turn(image)]
+
+    def _is_its_turn(self, image: PipelineImage) -> bool:
+        series = self._tables.series_of(image)
+        return may_begin(image.image_no, [(one.image_no, one.state) for one in series])
+
+    def _lead(self, image: PipelineImage) -> int | None:
+        stored = [one.attach_id for one in self._tables.series_of(image) if one.state is ImageState.STORED]
+        return min(filter(None, stored), default=None)
 
     def _may_go(self, image: PipelineImage, open_paths: OpenPaths) -> bool:
         if image.starts >= SUSPECT_STARTS and self._is_suspect_under_way():
@@ -253,4 +264,6 @@ class GenerateImageRows:
             may_stay_near=request.may_stay_near,
             rerolls=image.rerolls,
             turned_down=image.turned_down,
+            series=image.series,
+            lead=self._lead(image) if request.takes_lead else None,
         )

@@ -91,6 +91,7 @@ class PersistOutputRows:
             object_bytes=image.object_bytes,
             age_s=(self._tables.clock.now - image.created_at).total_seconds(),
             engine=image.engine,
+            series=image.series,
         )
 
     def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
@@ -109,7 +110,10 @@ class PersistOutputRows:
         attach_id = self._attach(delivery.result_path, size_bytes)
         self._tables.ledger.append(_booking(delivery, attach_id, left))
         move(image, STORE, self._tables.clock, attach_id=attach_id)
-        return Delivered(attach_id, left, self._progress(delivery))
+        series = self._tables.series_of(image)
+        is_first = [one.image_no for one in series if one.state is ImageState.STORED] == [image.image_no]
+        followers = [one.image_no for one in series if is_first and one.state is ImageState.READY]
+        return Delivered(attach_id, left, self._progress(delivery), tuple(followers))
 
     def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
         """Lets go of a made image; the seconds until its next try, None when it waits no longer."""

@@ -12,6 +12,7 @@ from quel.sandbox.memory.blobs import Blobs
 from quel.sandbox.memory.broker import Broker
 from quel.sandbox.memory.budgets import MemoryBudget, PictureFile
 from quel.sandbox.memory.clock import Clock
+from quel.sandbox.memory.deliver_webhook import DeliverWebhookRows, WebhookSender
 from quel.sandbox.memory.fetch_job import FetchJobRows
 from quel.sandbox.memory.finalize_job import FinalizeJobRows
 from quel.sandbox.memory.generate_image import GenerateImageRows
@@ -48,7 +49,9 @@ class MemoryServices:
         self.prepare_inputs = PrepareInputsRows(self.tables)
         self.generate_image = GenerateImageRows(self.tables)
         self.persist_output = PersistOutputRows(self.tables)
-        self.finalize_job = FinalizeJobRows(self.tables)
+        self.finalize_job = FinalizeJobRows(self.tables, self.rules.webhooks)
+        self.deliver_webhook = DeliverWebhookRows(self.tables)
+        self.webhook_sender = WebhookSender()
         self.sweep_stuck_jobs = SweepStuckJobsRows(self.tables)
         self.tally = Tally()
         self.cancellations = Cancellations(self.tables)

@@ -149,6 +149,7 @@ class PipelineImage:
     not_before: datetime
     created_at: datetime
     updated_at: datetime
+    series: int | None = None
     engine: str = GEMINI
     workflow: str = ""
     submission: Submission | None = None
@@ -182,6 +183,23 @@ class PipelineImage:
         return self.state not in FINAL_STATES
 
 
+@dataclass
+class Webhook:
+    """quel.webhook"""
+
+    webhook_id: UUID
+    job_id: UUID
+    type: str
+    url: str | None
+    body: str
+    not_before: datetime
+    state: str = "waiting"
+    tries: int = 0
+    last_status: int | None = None
+    last_code: str | None = None
+    ended_at: datetime | None = None
+
+
 class Tables:
     """Every table of one database, and the few looks into several that more than one step takes."""
 
@@ -196,6 +214,7 @@ class Tables:
         self.pending_jobs: dict[UUID, PendingJobInHand] = {}
         self.pipeline_jobs: dict[UUID, PipelineJob] = {}
         self.images: dict[tuple[UUID, int], PipelineImage] = {}
+        self.webhooks: dict[UUID, Webhook] = {}
         self.paused_paths: dict[str, dict[str, str]] = {}
 
     def images_of(self, job_id: UUID) -> list[PipelineImage]:
@@ -204,6 +223,12 @@ class Tables:
             (image for image in self.images.values() if image.job_id == job_id),
             key=lambda image: image.image_no,
         )
+
+    def series_of(self, image: PipelineImage) -> list[PipelineImage]:
+        """The images of its series; none where it stands alone."""
+        if image.series is None:
+            return []
+        return [one for one in self.images_of(image.job_id) if one.series == image.series]
 
     def in_state(self, state: ImageState) -> Iterator[PipelineImage]:
         """Every image in a state."""

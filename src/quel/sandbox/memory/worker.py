@@ -10,6 +10,7 @@ from quel.core.pipeline import WHOEVER, ImageState, Step, StepMessage
 from quel.core.services import Services
 from quel.sandbox.memory.broker import Waiting
 from quel.sandbox.memory.services import MemoryServices
+from quel.stages.deliver_webhook import deliver_webhook
 from quel.stages.fetch_job import UnknownJob, fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.generate_image import generate_image
@@ -115,6 +116,8 @@ def run_stage(
             return persist_output(services, message.job_id, image_no, owner=message_id, tries=tries)
         case Step.FINALIZE_JOB:
             return finalize_job(services, message.job_id)
+        case Step.DELIVER_WEBHOOK:
+            return deliver_webhook(services, message.job_id)
         case Step.SWEEP_STUCK_JOBS:
             return sweep_stuck_jobs(services)
         case Step.RUN_BULK:  # what an operator asks for is worked off from its rows

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.kind_of_rows import EVER_S
 from quel.core.kind import MADE_HERE
-from quel.core.operations.backlog import Backlog, JobBacklog
+from quel.core.operations.backlog import Backlog, JobBacklog, WebhookBacklog
 
 _JOBS = text("""
 SELECT lower(btrim(coalesce(nullif(btrim(j.quel_production_path), ''),
@@ -36,11 +36,23 @@ GROUP BY 1, 2 ORDER BY 1, 2
 """)
 
 
-class JobBacklogReader:
-    """Two counting queries over what is open; what has ended is never touched."""
+_WEBHOOKS = text("""
+SELECT count(*) AS waiting, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest_s
+FROM quel.webhook WHERE state = 'waiting'
+""")
 
-    def __init__(self, database: Database, default_path: str, *, adopt_within_s: float) -> None:
+
+class JobBacklogReader:
+    """Counting queries over what is open; what has ended is never touched.
+
+    Webhooks are only looked for where somebody is told of jobs that end.
+    """
+
+    def __init__(
+        self, database: Database, default_path: str, *, adopt_within_s: float, webhooks: bool
+    ) -> None:
         self._database = database
+        self._webhooks = webhooks
         self._values = {
             "default_path": default_path,
             "adopt_within_s": min(adopt_within_s, EVER_S),
@@ -53,13 +65,19 @@ class JobBacklogReader:
         def work(connection: Connection) -> JobBacklog:
             jobs = connection.execute(_JOBS, self._values).all()
             images = connection.execute(_IMAGES).all()
-            return JobBacklog(tuple(map(_backlog, jobs)), tuple(map(_backlog, images)))
+            webhooks = _webhooks(connection) if self._webhooks else None
+            return JobBacklog(tuple(map(_backlog, jobs)), tuple(map(_backlog, images)), webhooks)
 
         return self._database.run(work)
 
     def ping(self) -> None:
         """Raises ServiceUnavailable when PostgreSQL does not answer."""
         self._database.run(lambda connection: connection.execute(text("SELECT 1")))
+
+
+def _webhooks(connection: Connection) -> WebhookBacklog:
+    row = connection.execute(_WEBHOOKS).one()
+    return WebhookBacklog(row.waiting, max(0.0, float(row.oldest_s)))
 
 
 def _backlog(row: Row[Any]) -> Backlog:

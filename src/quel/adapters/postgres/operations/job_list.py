@@ -4,6 +4,7 @@ A job's path is the one quel claimed it on; before that its own name, else its p
 path, so that a null path counts as the default here as it does in routing.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -49,10 +50,14 @@ CONDITIONS = {
     "member_id": "j.quel_member_id = :member_id",
     "since_s": "j.created_at >= now() - make_interval(secs => :since_s)",
     "until": "j.created_at <= :until",
+    "since": "j.created_at >= :since",
+    "production_id": "j.production_id = :production_id",
+    "words": "j.error_message ILIKE :words",
     "refused": "j.job_status = 'failed' AND q.job_id IS NULL",
     "reason": """EXISTS (SELECT 1 FROM quel.image i WHERE i.job_id = j.job_id AND i.state = 'failed'
                          AND coalesce(i.reason_code, 'unknown') = :reason)""",
 }
+_LITERALLY, _ESCAPED = re.compile(r"([\\%_])"), r"\\\1"
 _PLACE = "(j.created_at, j.job_id) {beyond} (CAST(:at AS timestamptz), CAST(:job_id AS uuid))"
 
 _BEGIN_SO = text("""
@@ -114,6 +119,8 @@ def narrowed(chosen: JobFilter) -> tuple[list[str], dict[str, Any]]:
         values["statuses"] = [status.value for status in chosen.statuses]
         how = "failed" if chosen.statuses == (JobStatus.FAILED,) else "statuses"
         names[names.index("statuses")] = "unset" if JobStatus.PENDING in chosen.statuses else how
+    if chosen.words:
+        values["words"] = f"%{_LITERALLY.sub(_ESCAPED, chosen.words)}%"
     if chosen.reason == "refused":
         names[names.index("reason")] = "refused"
     return [CONDITIONS[name] for name in names], values

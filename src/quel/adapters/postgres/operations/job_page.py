@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy import Connection, Row, text
 
+from quel.adapters.postgres.claim_image import IN_ITS_SERIES
 from quel.adapters.postgres.claim_job import PLAN
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.operations.action_log import COLUMNS as ACTION_COLUMNS
@@ -26,7 +27,7 @@ _JOB = text(f"""
 {JOBS_WITH_PATH} WHERE j.job_id = :job_id
 """)
 
-_IMAGES = text("""
+_IMAGES = text(f"""
 SELECT i.image_no, i.stage, i.item, i.state, i.attempts + i.broken_answers AS failed_calls, i.seed,
        greatest(0, extract(epoch FROM i.not_before - now()))::float8 AS retry_in_s,
        greatest(0, coalesce(extract(epoch FROM i.lease_until - now()), 0))::float8 AS leased_s,
@@ -40,10 +41,11 @@ SELECT i.image_no, i.stage, i.item, i.state, i.attempts + i.broken_answers AS fa
        coalesce((SELECT -sum(c.amount) FROM public.quel_credits c
                  WHERE c.attach_idx = i.attach_id AND i.request IS NOT NULL), 0)::int AS charged,
        jsonb_array_length(i.request -> 'picture_keys') AS pictures,
-       CASE WHEN :prompts THEN i.request ->> 'prompt' END AS prompt
+       CASE WHEN :prompts THEN i.request ->> 'prompt' END AS prompt,
+       i.state = 'ready' AND NOT {IN_ITS_SERIES.format(it="i")} AS in_line
 FROM quel.image i LEFT JOIN public.quel_attach a ON a.attach_id = i.attach_id
 WHERE i.job_id = :job_id ORDER BY i.image_no
-""")
+""")  # noqa: S608 - constants of ours
 
 _ACTIONS = text(f"SELECT {ACTION_COLUMNS} FROM quel.action a WHERE a.job_id = :job_id ORDER BY a.at, a.id")  # noqa: S608 - a constant of ours
 
@@ -112,7 +114,7 @@ def _image(row: Row[Any], stages: Sequence[StageRequest]) -> ImageFacts:
     if row.stage < len(stages) and row.item < len(stages[row.stage].items):
         item = stages[row.stage].items[row.item]
     taken = ("failed_calls", "retry_in_s", "leased_s", "moved_s", "before", "reason_code", "reason")
-    more = ("cost_usd", "charged", "attach_id", "attach_path", "pictures", "seed", "prompt")
+    more = ("cost_usd", "charged", "attach_id", "attach_path", "pictures", "seed", "prompt", "in_line")
     return ImageFacts(
         image=row.image_no + 1,
         stage=row.stage + 1,

@@ -1,16 +1,21 @@
 """Writes what the front end writes for a new job: attach rows, a production, the job's row."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, insert, select, text
 from sqlmodel import col
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.schema.product_tables import Attach, Job, Member, Organization, Production
+from quel.adapters.postgres.schema.webhook_tables import WebhookCallback
+from quel.core import credits
+from quel.core.errors import Conflict
 from quel.core.job import JobType
-from quel.core.operations.submit_job import Upload, with_attachments
+from quel.core.operations.submit_job import EarlierSubmission, SubmissionKey, Upload, with_attachments
 
 
 class SubmitJobRows:
@@ -39,18 +44,25 @@ class SubmitJobRows:
         *,
         member_id: UUID | None,
         org_id: UUID | None,
-    ) -> None:
-        """Attachments, a production and its pending job in one transaction.
+        callback_url: str | None = None,
+        key: SubmissionKey | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> datetime:
+        """Attachments, a production, its pending job and its key in one transaction; its moment.
 
         `row` has the columns of the job's row: job_type, job_input_data, total_images and, where given,
         quel_production_path, stage_index, stage_name and batch_index. `uploads` are the pictures by the
-        name under which the input refers to them.
+        name under which the input refers to them; `callback_url` is told of the job's end. `facts` are kept
+        with the key. Raises Conflict where the key was used at this very moment.
         """
-        written = select(col(Job.job_id)).where(col(Job.job_id) == job_id)
+        written = select(col(Job.created_at)).where(col(Job.job_id) == job_id)
 
-        def work(connection: Connection) -> None:
-            if connection.scalar(written):
-                return  # the first try went through, only its answer was lost
+        def work(connection: Connection) -> datetime:
+            created_at = connection.scalar(written)
+            if created_at:
+                return created_at  # the first try went through, only its answer was lost
+            if key is not None:
+                _take_key(connection, key, job_id, facts or {})
             # Before the statement with the prompt, whose foreign keys would wait for them.
             connection.execute(_lock(col(Member.quel_member_id), member_id))
             connection.execute(_lock(col(Organization.org_id), org_id))
@@ -75,9 +87,67 @@ class SubmitJobRows:
                 col(Job.org_id): org_id,
                 col(Job.quel_production_path): row.get("quel_production_path"),
             }
-            connection.execute(insert(Job).values(job | _place(row)))
+            statement = insert(Job).values(job | _place(row)).returning(col(Job.created_at))
+            created_at = connection.execute(statement).scalar_one() or datetime.now(UTC)
+            if callback_url is not None:
+                callback = {col(WebhookCallback.job_id): job_id, col(WebhookCallback.url): callback_url}
+                connection.execute(insert(WebhookCallback).values(callback))
+            return created_at
 
-        self._database.run(work)
+        return self._database.run(work)
+
+    def earlier(self, key: SubmissionKey) -> EarlierSubmission | None:
+        """What the key was used for within a week, None where it is new."""
+        row = self._database.run(lambda connection: connection.execute(_EARLIER, vars(key)).one_or_none())
+        return None if row is None else EarlierSubmission(**row._mapping)
+
+    def accounts(
+        self, org_id: UUID | None, member_ids: Sequence[UUID]
+    ) -> tuple[credits.Organization | None, dict[UUID, int]]:
+        """The organization, None where it has no row, and the credits of the members that have one."""
+
+        def work(connection: Connection) -> tuple[credits.Organization | None, dict[UUID, int]]:
+            org = connection.execute(_ORGANIZATION, {"org_id": org_id}).one_or_none()
+            ids = [*member_ids, *([org.owner_id] if org else [])]
+            members = {row.id: int(row.credit) for row in connection.execute(_MEMBERS, {"ids": ids})}
+            return credits.Organization(**org._mapping) if org else None, members
+
+        return self._database.run(work)
+
+
+def _take_key(connection: Connection, key: SubmissionKey, job_id: UUID, facts: Mapping[str, Any]) -> None:
+    connection.execute(_FORGET, vars(key))
+    values = vars(key) | {"job_id": job_id, "facts": json.dumps(facts)}
+    if connection.execute(_KEEP, values).rowcount == 0:
+        raise Conflict(
+            "A request with this key is being answered at this moment: ask again.", code="still_running"
+        )
+
+
+_EARLIER = text("""
+SELECT body_sha256, job_id, created_at, facts FROM quel.submission
+WHERE holder = :holder AND key = :key AND created_at > now() - interval '7 days'
+""")
+
+# A hundred at a time, so that no submit pays for a million of them.
+_FORGET = text("""
+DELETE FROM quel.submission WHERE (holder, key) IN (
+    SELECT holder, key FROM quel.submission WHERE created_at <= now() - interval '7 days'
+    ORDER BY holder = :holder AND key = :key DESC, created_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+""")
+_KEEP = text("""
+INSERT INTO quel.submission (holder, key, body_sha256, job_id, facts)
+VALUES (:holder, :key, :body_sha256, :job_id, CAST(:facts AS jsonb)) ON CONFLICT DO NOTHING
+""")
+
+_ORGANIZATION = text("""
+SELECT org_id, org_status AS status, coalesce(org_credit, 0) AS credits, owner_id
+FROM public.quel_organization WHERE org_id = :org_id
+""")
+_MEMBERS = text("""
+SELECT quel_member_id AS id, coalesce(quel_member_credit, 0) AS credit
+FROM public.quel_member WHERE quel_member_id = ANY(:ids)
+""")
 
 
 def _lock(key: Any, value: UUID | None) -> Select[Any]:

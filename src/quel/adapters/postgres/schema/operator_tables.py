@@ -121,6 +121,24 @@ class TallyPayerDay(Table, table=True):
     __table_args__ = ({"schema": SCHEMA},)
 
 
+class Submission(Table, table=True):
+    """The key that somebody submitted a job under, kept for a week.
+
+    `holder` is whose key it is, `body_sha256` of what came with it; `facts` is what was answered.
+    """
+
+    __tablename__ = "submission"
+
+    holder: str = Field(sa_column=Column(Text, primary_key=True))
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    body_sha256: str = Field(sa_column=Column(String(64), nullable=False))
+    job_id: UUID = Field(sa_column=Column(SqlUuid, nullable=False))
+    facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+
+    __table_args__ = (Index("ix_submission_created", "created_at"), {"schema": SCHEMA})
+
+
 class Action(Table, table=True):
     """What somebody did, once and for good: rows are only added, and kept for 400 days.
 

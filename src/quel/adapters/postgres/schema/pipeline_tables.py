@@ -183,6 +183,7 @@ class PipelineImage(Table, table=True):
     item: int = Field(sa_column=count_column())
     number: int = Field(sa_column=count_column())
     seed: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+    series: int | None = Field(default=None, sa_column=Column(Integer))  # the first image_no of its series
     engine: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'gemini'")))
     workflow: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
     submission: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
