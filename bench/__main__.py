@@ -25,6 +25,7 @@ from bench.measurements import (
     memory,
     quota,
     round_trips,
+    sweep,
     throughput,
 )
 
@@ -36,6 +37,7 @@ _MEASUREMENTS: dict[str, Any] = {
     "fairness": fairness,
     "round_trips": round_trips,
     "backlog": backlog,
+    "sweep": sweep,
     "memory": memory,
     "group_memory": group_memory,
     "decoding": decoding,

@@ -26,6 +26,14 @@ def world() -> Iterator[World]:
         yield world
 
 
+@pytest.fixture
+def own_world() -> Iterator[World]:
+    """Servers that one test may break or starve."""
+    with World(ready_made=True) as world:
+        migrate(world.environment())
+        yield world
+
+
 @pytest.fixture(scope="session")
 def deaths(request: pytest.FixtureRequest, world: World) -> Iterator[Callable[[DeathPoint, bool], None]]:
     """Dies every selected death, and raises what went wrong with the one that is asked for."""

@@ -13,7 +13,6 @@ import pytest
 import redis
 
 from quel.sandbox import World, faults
-from quel.sandbox.processes import migrate
 from tests.chaos.case import Case
 from tests.chaos.preloaded import Preloaded
 
@@ -21,14 +20,6 @@ ROOM_BYTES = 8_000_000
 JOBS, IMAGES = 40, 3
 PUSH_EVERY_S = 0.05
 PATIENCE_S = 180.0
-
-
-@pytest.fixture
-def own_world() -> Iterator[World]:
-    """Servers whose memory one test may bound."""
-    with World(ready_made=True) as world:
-        migrate(world.environment())
-        yield world
 
 
 @pytest.fixture

@@ -11,21 +11,13 @@ import redis
 
 from quel.sandbox import World, faults
 from quel.sandbox.faults import Fault
-from quel.sandbox.processes import migrate, scheduler, workers
+from quel.sandbox.processes import scheduler, workers
 from quel.sandbox.storage import faults as storage_faults
 from tests.chaos.case import Case
 from tests.chaos.preloaded import Preloaded
 
 TROUBLE_S = 4.0
 NewCase = Callable[..., Case]
-
-
-@pytest.fixture
-def own_world() -> Iterator[World]:
-    """Servers that one test may break."""
-    with World(ready_made=True) as world:
-        migrate(world.environment())
-        yield world
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Leases and answers of images, as the rows keep them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -35,6 +37,28 @@ def test_an_answer_noted_twice_is_wanted_both_times_and_paid_once(
     assert (image["state"], float(image["cost_usd"])) == ("made", 0.0336)
 
 
+def test_the_cost_of_a_second_call_is_added_whatever_has_become_of_the_image(
+    pipeline: Pipeline, one: GenerateImageRows
+) -> None:
+    studio = pipeline.studio
+    frozen = one.claim(uuid4().hex, EveryPath())
+    studio.rows("UPDATE quel.image SET state = 'ready', lease_owner = NULL, lease_until = NULL")
+    second = one.claim(uuid4().hex, EveryPath())
+    assert isinstance(frozen, ClaimedImage)
+    assert isinstance(second, ClaimedImage)
+    assert one.mark_made(second, 0.03)
+    studio.rows("UPDATE quel.image SET state = 'stored'")
+    studio.rows("INSERT INTO quel.tally_hour SELECT date_trunc('hour', now(), 'UTC'), now()")
+    for _ in range(2):  # the reply to the first commit was lost
+        assert not one.mark_made(frozen, 0.04)
+    late: dict[str, Any] = {"code": "spoilt", "reason": "It was.", "attempts": 1, "broken": 0}
+    assert one.fail(frozen, cost_usd=0.04, **late) is None
+    assert one.fail(replace(frozen, lease=uuid4().hex), cost_usd=0.05, **late) is None
+    [image] = studio.rows("SELECT state, cost_usd FROM quel.image")
+    assert (image["state"], float(image["cost_usd"])) == ("stored", 0.12)
+    assert studio.rows("SELECT made_at FROM quel.tally_hour") == [{"made_at": None}]
+
+
 def test_an_image_prepared_by_the_release_before_is_taken_without_labels(
     pipeline: Pipeline, one: GenerateImageRows
 ) -> None:
@@ -50,6 +74,9 @@ def test_an_answer_nobody_wants_any_more_is_told_so(pipeline: Pipeline, one: Gen
     assert isinstance(claimed, ClaimedImage)
     pipeline.studio.rows("UPDATE quel.image SET state = 'cancelled'")
     assert not one.mark_made(claimed, 0.0336)
+    assert [float(row["cost_usd"]) for row in pipeline.studio.rows("SELECT cost_usd FROM quel.image")] == [
+        0.0336
+    ]
 
 
 def test_a_lease_is_prolonged_while_it_is_held(pipeline: Pipeline, one: GenerateImageRows) -> None:

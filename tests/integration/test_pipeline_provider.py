@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from quel.sandbox import faults
+from quel.sandbox.faults import Fault
 from quel.sandbox.gemini import faults as gemini
 from tests.integration.harness import until
 from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
+from tests.unit.provider_answers import NAMES, answer_named
 
 MENDABLE = [
     gemini.server_error(500),
@@ -97,6 +99,34 @@ def test_a_picture_is_stored_as_webp_however_the_answer_holds_it(world, studio, 
     picture = Image.open(io.BytesIO(world.storage.get(attach["attach_file_path"])))
     assert (picture.format, picture.size) == ("WEBP", (1344, 768))
     assert len(world.calls(token)) == 1
+
+
+AS_SEEN = {  # what error_message says, and the calls
+    "e200_503": (None, ["e200_503", "made"]),
+    "e400_key_no_details": ("API key", ["e400_key_no_details"]),
+    "e400_nested_string": ("location", ["e400_nested_string"]),
+}
+
+
+def test_every_answer_that_people_reported_ends_as_it_should(world, pipeline):
+    pipeline.workers(QUEL_TAKE_CHECK="off")  # the pictures are tiny
+    studio, member = pipeline.studio, pipeline.studio.member(1_000)
+    tokens = {name: uuid4().hex for name in NAMES}
+    jobs = {}
+    for name, token in tokens.items():
+        answer = answer_named(name)
+        body = answer.body.decode(errors="surrogateescape")
+        world.gemini.fail_next(Fault(name, status=answer.status, body=body), containing=token)
+        jobs[name] = studio.job("simple_general", {"prompt": token}, total_images=1, member=member)
+    studio.push(*jobs.values())
+    rows = studio.wait(list(jobs.values()))
+    for name, token in tokens.items():
+        words, calls = AS_SEEN.get(name, (None, [name]))
+        row = rows[jobs[name]]
+        assert row["job_status"] == ("failed" if words else "completed"), (name, row["error_message"])
+        assert words is None or words in row["error_message"]
+        assert [call.outcome for call in world.calls(token)] == calls
+        assert_books_agree(studio, jobs[name])
 
 
 def test_a_job_that_loses_some_images_completes_with_the_reasons(world, studio, workers):

@@ -9,6 +9,7 @@ from contextlib import closing
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from quel.core.errors import ServiceUnavailable
 from quel.core.open_paths import EveryPath
@@ -33,7 +34,7 @@ class HeldBetweenLookAndAct:
     def __init__(self, rows: SweepStuckJobsRows, meanwhile: Callable[[], object]) -> None:
         self._rows, self._meanwhile = rows, meanwhile
 
-    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs | None:
         seen = self._rows.open_jobs(stuck_after_s, adopt_within_s, default_path)
         self._meanwhile()
         return seen
@@ -238,3 +239,41 @@ def test_trouble_with_productions_keeps_no_job_waiting(pipeline, services):
 
     services.sweep_stuck_jobs = Troubled(rows, lambda: None)
     assert [message.job_id for message in sweep_stuck_jobs(services)] == [job_id]
+
+
+def test_no_transaction_is_open_while_redis_is_asked(pipeline, services, monkeypatch):
+    prepared_job(pipeline, services)
+    pipeline.let_pass(LONG_AGO_S)
+    open_meanwhile = []
+
+    def watched(ask):
+        def asked(*asked_for):
+            open_meanwhile.extend(
+                pipeline.studio.rows(
+                    "SELECT state FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND application_name = 'quel' AND state LIKE %s",
+                    "idle in transaction%",
+                )
+            )
+            return ask(*asked_for)
+
+        return asked
+
+    redis = {"queues": ("foreign_ids", "waiting"), "cancellations": ("cancelled_among",)}
+    for neighbour, methods in redis.items():
+        for method in methods:
+            port = getattr(services, neighbour)
+            monkeypatch.setattr(port, method, watched(getattr(port, method)))
+    sweep_stuck_jobs(services)
+    assert open_meanwhile == []
+
+
+def test_one_sweep_looks_at_a_time(pipeline, services):
+    prepared_job(pipeline, services)
+    pipeline.let_pass(LONG_AGO_S)
+    rules = services.rules
+    with services.database.held() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('quel.sweep'))"))
+        assert services.sweep_stuck_jobs.open_jobs(rules.stuck_after_s, 60, "fashion") is None
+        assert sweep_stuck_jobs(services) == ()
+    assert services.sweep_stuck_jobs.open_jobs(rules.stuck_after_s, 60, "fashion") is not None

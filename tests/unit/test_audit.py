@@ -64,6 +64,13 @@ def test_a_job_whose_records_agree_is_passed_over_in_silence():
     assert kinds(check_objects(COMPLETED, ATTACHED, SIZES)) == []
 
 
+def test_a_delivered_image_without_the_cost_of_its_calls_is_named():
+    images = (replace(COMPLETED.images[0], has_cost=False), *COMPLETED.images[1:])
+    assert kinds(check_images(replace(COMPLETED, images=images), ATTACHED, CHARGED)) == ["cost"]
+    never_made = (COMPLETED.images[0], replace(COMPLETED.images[1], has_cost=False), COMPLETED.images[2])
+    assert kinds(check_images(replace(COMPLETED, images=never_made), ATTACHED, CHARGED)) == []
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from quel.adapters.gemini.error_answer import HttpAnswer, judge_error
+from quel.adapters.gemini.error_answer import HttpAnswer, is_googles, judge_error
 from quel.core.outcome import QuotaScope, Refused, Transient, Wait
 
 MODEL_ID = "gemini-nano-banana-2.1"
@@ -79,6 +79,20 @@ def test_what_a_gateway_says_in_its_own_shape_is_heard(body):
     outcome = judged(429, body)
     assert outcome == Wait(QuotaScope.UNKNOWN, timedelta(seconds=12))
     assert outcome.said == "Too many calls, retry in 12s."
+
+
+@pytest.mark.parametrize(
+    ("body", "is_googles_own"),
+    [
+        (error_body(404, "NOT_FOUND"), True),
+        (b'{"code": 404, "message": "no route"}', False),
+        (b'{"message": "no Route matched with those values"}', False),
+        (b"404 page not found", False),
+        (b"<html>404</html>", False),
+    ],
+)
+def test_a_gateway_that_does_not_route_a_question_is_not_taken_for_google(body, is_googles_own):
+    assert is_googles(HttpAnswer(404, body)) is is_googles_own
 
 
 def test_an_error_that_stands_bare_in_a_success_is_read_for_what_it_is():

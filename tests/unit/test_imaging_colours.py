@@ -4,6 +4,7 @@ nothing.
 
 import io
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,14 @@ def test_greys_are_converted_by_profiles_for_greys_and_for_colours(mode, profile
     picture = opened(IMAGING.normalise(encoded(GREYS[mode], "PNG", icc_profile=LINEAR[profile])))
     fits = (mode, profile) != ("P", "for greys")  # a palette holds colours
     assert near(picture.getpixel((9, 9)), (158,) * 3 if fits else (87,) * 3)  # 0.341 of the light
+
+
+def test_deep_transparent_greys_are_converted_by_a_profile_for_greys():
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 16, 4, 0, 0, 0))
+    profile = chunk(b"iCCP", b"grey\0\0" + zlib.compress(LINEAR["for greys"]))
+    rows = (b"\0" + struct.pack(">HH", 87 * 257, 65535) * 16) * 16
+    data = b"\x89PNG\r\n\x1a\n" + header + profile + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    assert near(opened(IMAGING.normalise(data)).getpixel((9, 9)), (158,) * 3)
 
 
 @pytest.mark.parametrize("profile", LINEAR)

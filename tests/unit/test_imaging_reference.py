@@ -234,7 +234,10 @@ def test_a_picture_of_many_bytes_is_encoded_anew():
         (b"hello, I am no picture", "something else"),
         (b"%PDF-1.7 and so on", "a PDF document"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
-        (b'\xef\xbb\xbf  <?xml version="1.0"?><svg/>', "an XML document or SVG drawing"),
+        (b'\xef\xbb\xbf  <?xml version="1.0"?><svg/>', "an SVG drawing"),
+        (b"<!-- drawn by hand -->\n<svg/>", "an SVG drawing"),
+        (b'<?xml version="1.0"?><rss/>', "an XML document or SVG drawing"),
+        (b"<!doctype html><svg/>", "a web page"),
         (b"<!doctype html><title>Sign in</title>", "a web page"),
         (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", "damaged"),
         (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42", "a video"),
@@ -261,6 +264,12 @@ def test_what_is_no_picture_is_refused_with_a_sentence(data, said):
         IMAGING.normalise(data)
     assert str(refused.value).startswith("The file ")
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("tag", [{254: 1}, {50706: b"\1\4\0\0"}])
+def test_the_preview_of_a_raw_photograph_is_not_taken_for_the_photograph(tag):
+    with pytest.raises(ReferenceUnavailable, match="is a raw photograph"):
+        IMAGING.normalise(encoded(Image.new("RGB", (160, 120)), "TIFF", tiffinfo=tag))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF", "HEIF"])

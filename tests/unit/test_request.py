@@ -3,38 +3,10 @@
 import pytest
 
 from quel.core.aspect import AspectRatio
-from quel.core.job import JobRequest, JobType, Problem
-from quel.core.request import parse_request
+from quel.core.job import JobType, Problem
+from tests.unit.read_request import attach_ids, only_stage, quantities, read, refused
 
 PICKED = [{"attachId": 501, "type": "top"}]
-
-
-def read(job_type, data, total_images=1):
-    """The request of an input that must be readable."""
-    request = parse_request(job_type, data, total_images=total_images)
-    assert isinstance(request, JobRequest), request
-    return request
-
-
-def only_stage(job_type, data, total_images=1):
-    (stage,) = read(job_type, data, total_images).stages
-    return stage
-
-
-def refused(job_type, data, total_images=1):
-    """The problems of an input that must be refused."""
-    problems = parse_request(job_type, data, total_images=total_images)
-    assert isinstance(problems, tuple)
-    assert problems
-    return problems
-
-
-def quantities(request):
-    return [item.quantity for stage in request.stages for item in stage.items]
-
-
-def attach_ids(stage):
-    return [ask.attach_id for ask in stage.references]
 
 
 # The input as a whole

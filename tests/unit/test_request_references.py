@@ -2,25 +2,7 @@
 
 import pytest
 
-from quel.core.job import JobRequest
-from quel.core.request import parse_request
-
-
-def read(job_type, data, total_images=1):
-    """The request of an input that must be readable."""
-    request = parse_request(job_type, data, total_images=total_images)
-    assert isinstance(request, JobRequest), request
-    return request
-
-
-def only_stage(job_type, data, total_images=1):
-    (stage,) = read(job_type, data, total_images).stages
-    return stage
-
-
-def attach_ids(stage):
-    return [ask.attach_id for ask in stage.references]
-
+from tests.unit.read_request import attach_ids, only_stage
 
 NO_ATTACH_IDS: tuple[object, ...] = (
     *(0, -1, 2**63, 10**400, 1.5, float("inf"), float("nan")),

@@ -134,5 +134,5 @@ def _show_past(page: JobPage) -> None:
 
 
 def _told(note: Mapping[str, Any]) -> str:
-    rest = ", ".join(f"{name} {value}" for name, value in note.items() if name not in ("at", "what"))
+    rest = ", ".join(f"{name} {value}" for name, value in note.items() if name not in ("at", "what", "call"))
     return f"{note.get('what')}{f' ({rest})' if rest else ''}"

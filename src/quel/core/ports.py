@@ -23,7 +23,7 @@ from quel.core.open_paths import OpenPaths
 from quel.core.operator_fault import OperatorFault
 from quel.core.outcome import GenerateRequest, Outcome, PictureBytes
 from quel.core.persist_output import OutputToPersist, PersistEnd
-from quel.core.pipeline import Step
+from quel.core.pipeline import ImageState, Step
 from quel.core.prepare_inputs import (
     FailedImage,
     Lookahead,
@@ -483,11 +483,11 @@ class ForwardList(Protocol):
 class SweepStuckJobsRows(Protocol):
     """The rows of sweep_stuck_jobs."""
 
-    def exclusive(self) -> AbstractContextManager[bool]:
-        """Whether this is the only sweep, for as long as the block runs."""
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs | None:
+        """Everything that is open and of a kind quel makes, at one moment; None while another sweep looks."""
 
-    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
-        """Everything that is open and of a kind quel makes, at one moment."""
+    def states(self, job_id: UUID) -> Sequence[tuple[int, ImageState]]:
+        """The (image_no, state) of a claimed job's images."""
 
     def recover(self, job: ProcessingJob) -> bool:
         """Counts a recovery of a claimed job and frees lapsed leases; False when it moved."""

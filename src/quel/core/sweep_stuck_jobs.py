@@ -1,12 +1,12 @@
 """Whether a job that does not move is waiting or stuck, and what the sweep should do about it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 from uuid import UUID
 
-from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage, next_steps
+from quel.core.pipeline import FINAL_STATES, ImageState, Step, StepMessage
 
 GRACE_S = 60.0
 """Messages a dead worker held come back after this (Dramatiq's heartbeat timeout); before, nobody is lost."""
@@ -31,7 +31,7 @@ class PendingJob:
 
 @dataclass(frozen=True)
 class ProcessingJob:
-    """A claimed job with its images' (image_no, state).
+    """A claimed job: the states its images are in, and the numbers of those that are made.
 
     `lapsed` are the images whose lease has run out, `leased` says that another one's is alive.
     `fruitless` counts the recoveries since the last new image. `kept_bytes` says that an answer to one of its
@@ -43,16 +43,20 @@ class ProcessingJob:
     path: str
     moved_at: datetime
     silent_s: float
-    images: tuple[tuple[int, ImageState], ...]
+    states: frozenset[ImageState]
+    made: tuple[int, ...]
     lapsed: tuple[int, ...]
     leased: bool
     fruitless: int
     kept_bytes: bool = False
     planned_turn: int = 0
 
-    def has(self, state: ImageState) -> bool:
-        """Whether an image is in `state`."""
-        return any(each is state for _, each in self.images)
+    def needs(self, context: "SweepContext") -> Iterator[StepMessage]:
+        """The messages it cannot do without: of the steps that do not look for their work themselves."""
+        if ImageState.PLANNED in self.states and context.may_be_prepared(self):
+            yield StepMessage(Step.PREPARE_INPUTS, self.job_id)
+        for image_no in self.made:
+            yield StepMessage(Step.PERSIST_OUTPUT, self.job_id, image_no)
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class SweepDecision:
-    """An action, and the messages that go with it."""
+    """An action, and the messages that go with it; a claimed job that is recovered calls for its own then."""
 
     action: Action
     messages: tuple[StepMessage, ...] = ()
@@ -196,16 +200,15 @@ def decide_processing(
     `waiting` says whether a message waits, is delayed or under way; None when nobody can tell. A job whose
     messages are there waits, however long. Images that are ready need none: the workers look for them.
     """
-    if all(state in FINAL_STATES for _, state in job.images):
+    if job.states <= FINAL_STATES:
         return SweepDecision(Action.SEND_AGAIN, (StepMessage(Step.FINALIZE_JOB, job.job_id),))
     if job.lapsed:
-        has_its_turn_yet = (
-            job.has(ImageState.READY) and context.flowing
-        )  # of dying workers it may be no cause
+        # Of dying workers it may be no cause.
+        has_its_turn_yet = ImageState.READY in job.states and context.flowing
         return _recover_or_close(job, context, may_close=not job.leased and not has_its_turn_yet)
     if job.silent_s < min(GRACE_S, context.stuck_after_s) or job.leased:
         return _LEAVE
-    needed = [message for message in next_steps(job.job_id, job.images) if _is_needed(message, job, context)]
+    needed = tuple(job.needs(context))
     lost = tuple(message for message in needed if waiting(message) is False)
     if job.silent_s < context.stuck_after_s:
         return SweepDecision(Action.SEND_AGAIN, lost)
@@ -214,7 +217,7 @@ def decide_processing(
     if any(waiting(message) is None for message in needed):
         return _recover_or_close(job, context, may_close=False)
     waits = needed or context.flowing or _is_held_up(job, context)
-    if job.has(ImageState.READY) and not waits:
+    if ImageState.READY in job.states and not waits:
         return _recover_or_close(job, context, may_close=True)
     return _LEAVE
 
@@ -229,19 +232,11 @@ def _recover_or_close(job: ProcessingJob, context: SweepContext, *, may_close: b
     may_close = may_close and not job.kept_bytes and not _is_held_up(job, context)
     if may_close and job.fruitless >= context.max_recoveries:
         return SweepDecision(Action.CLOSE)
-    lapsed = frozenset(job.lapsed)
-    states = [(no, ImageState.READY if no in lapsed else state) for no, state in job.images]
-    return SweepDecision(Action.RECOVER, next_steps(job.job_id, states))
+    return SweepDecision(Action.RECOVER)
 
 
 def _is_held_up(job: ProcessingJob, context: SweepContext) -> bool:
     """Whether something that concerns everyone, or an operator's word, keeps the job from going on."""
-    if job.has(ImageState.PLANNED) and not context.may_be_prepared(job):
+    if ImageState.PLANNED in job.states and not context.may_be_prepared(job):
         return True
-    return job.has(ImageState.READY) and (context.is_closed(job.path) or context.provider_blocked)
-
-
-def _is_needed(message: StepMessage, job: ProcessingJob, context: SweepContext) -> bool:
-    if message.step is Step.PREPARE_INPUTS:
-        return context.may_be_prepared(job)
-    return message.step is not Step.GENERATE_IMAGE
+    return ImageState.READY in job.states and (context.is_closed(job.path) or context.provider_blocked)

@@ -10,7 +10,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http import HTTPStatus
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from quel.sandbox.errors import SandboxError
 from quel.sandbox.faults import Fault, FaultPlan, Rule
 from quel.sandbox.http_server import LoopbackServer, Reply, Request
 from quel.sandbox.servers.parent_watch import Child
+from quel.sandbox.startable import Startable
 
 CONTROL_PREFIX = "/_sandbox/"
 CONTROL_TIMEOUT_S = 60.0
@@ -70,7 +70,7 @@ class Simulator(ABC):
         self.faults.add(Rule(Fault.from_json(fault), **rule))
 
 
-class Client:
+class Client(Startable):
     """The user's side: starts a simulator and tells it things. Safe for many threads and across forks."""
 
     def __init__(
@@ -115,14 +115,6 @@ class Client:
         if self._child:
             self._child.stop()
             self._child = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def pid(self) -> int | None:

@@ -8,15 +8,15 @@ with World() as world:
 """
 
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from quel.sandbox.gemini.client import Gemini
 from quel.sandbox.servers.client import Servers
+from quel.sandbox.startable import Startable
 from quel.sandbox.storage.client import Storage
 
 
-class World:
+class World(Startable):
     """PostgreSQL, Redis, Storage and Gemini on loopback.
 
     `in_process` runs the two simulators as threads here, else each is a process of its own. The other
@@ -61,14 +61,6 @@ class World:
     def stop(self) -> None:
         """Ends all of it; harmless twice."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def redis_url(self) -> str:

@@ -1,7 +1,8 @@
 """sweep_stuck_jobs: looks again at everything that has not moved, from rows alone, once a minute.
 
-It works after Redis has lost everything, and any number of sweeps at once do no more than one. A decision is
-carried out only on what has not moved since the look; rows of other programs are left alone.
+It works after Redis has lost everything, and any number of sweeps at once do no more than one: one looks at a
+time, and a decision is carried out only on what has not moved since the look. No transaction is open while
+Redis is asked. Rows of other programs are left alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from quel.core.deliver_webhook import MOST_NUDGED
 from quel.core.errors import QuelError
 from quel.core.fetch_job import choose_path
 from quel.core.job import Problem
-from quel.core.pipeline import FINAL_STATES, Step, StepMessage
+from quel.core.pipeline import FINAL_STATES, Step, StepMessage, next_steps
 from quel.core.services import Services
 from quel.core.sweep_stuck_jobs import (
     Action,
@@ -36,23 +37,22 @@ OpenJob = TypeVar("OpenJob", PendingJob, ProcessingJob, Orphan)
 
 def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
     """Repairs what is lost and returns the messages that move it on."""
-    with services.sweep_stuck_jobs.exclusive() as only_one:
-        if not only_one:
-            return ()
-        everything = _open_jobs(services)
-        key_set = services.cancellations.cancelled_among(everything.job_ids)
-        to_close = {*(job.job_id for job in everything.marked), *key_set}
-        jobs = everything.without(to_close)
-        context = _look_around(services, jobs)
-        messages = [StepMessage(Step.FINALIZE_JOB, job_id) for job_id in to_close]
-        messages += _judged(jobs.pending, _Pending(services, context))
-        messages += _judged(jobs.processing, _Processing(services, context))
-        messages += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, context))
-        productions = _unless_in_trouble(services.sweep_stuck_jobs.reconcile_productions)
-        forget = partial(services.sweep_stuck_jobs.forget_prompts, services.rules.keep_prompts_d)
-        forgotten = _unless_in_trouble(forget)
-        _unless_in_trouble(services.tally.keep_up)
-        messages += _due_webhooks(services) if services.rules.webhooks.is_set else ()
+    everything = _open_jobs(services)
+    if everything is None:
+        return ()
+    key_set = services.cancellations.cancelled_among(everything.job_ids)
+    to_close = {*(job.job_id for job in everything.marked), *key_set}
+    jobs = everything.without(to_close)
+    context = _look_around(services, jobs)
+    messages = [StepMessage(Step.FINALIZE_JOB, job_id) for job_id in to_close]
+    messages += _judged(jobs.pending, _Pending(services, context))
+    messages += _judged(jobs.processing, _Processing(services, context))
+    messages += _judged(jobs.orphans, lambda orphan: _orphan(services, orphan, context))
+    productions = _unless_in_trouble(services.sweep_stuck_jobs.reconcile_productions)
+    forget = partial(services.sweep_stuck_jobs.forget_prompts, services.rules.keep_prompts_d)
+    forgotten = _unless_in_trouble(forget)
+    _unless_in_trouble(services.tally.keep_up)
+    messages += _due_webhooks(services) if services.rules.webhooks.is_set else ()
     emit(
         Event.SWEEP_DONE,
         open=len(everything.job_ids),
@@ -63,7 +63,7 @@ def sweep_stuck_jobs(services: Services) -> tuple[StepMessage, ...]:
     return tuple(dict.fromkeys(messages))
 
 
-def _open_jobs(services: Services) -> OpenJobs:
+def _open_jobs(services: Services) -> OpenJobs | None:
     """What is open and quel's. The others' lists are read before the rows and after them: an id that was
     taken off meanwhile is in its consumer's hands.
     """
@@ -72,6 +72,8 @@ def _open_jobs(services: Services) -> OpenJobs:
     found = services.sweep_stuck_jobs.open_jobs(
         rules.stuck_after_s, rules.adopt_within_s, rules.intake.default_path
     )
+    if found is None:
+        return None
     after = services.queues.foreign_ids()
     return found.ours(None if before is None or after is None else before | after)
 
@@ -159,7 +161,8 @@ class _Processing:
         services, context = self._services, self._context
         decision = decide_processing(job, context, self._waits)
         if decision.action is Action.CLOSE:  # a worker may have died between keeping an answer and saying so
-            still_open = [(job.job_id, no) for no, state in job.images if state not in FINAL_STATES]
+            states = services.sweep_stuck_jobs.states(job.job_id)
+            still_open = [(job.job_id, no) for no, state in states if state not in FINAL_STATES]
             job = replace(job, kept_bytes=any(services.blobs.has_outputs(still_open)))
             decision = decide_processing(job, context, self._waits)
         if decision.action is Action.CLOSE:
@@ -168,6 +171,7 @@ class _Processing:
             if not services.sweep_stuck_jobs.recover(job):
                 return
             _tell_recovery(job.job_id, job.path, "lease ran out" if job.lapsed else "no progress")
+            yield from next_steps(job.job_id, services.sweep_stuck_jobs.states(job.job_id))
         yield from decision.messages
 
     def _waits(self, message: StepMessage) -> bool | None:

@@ -1,8 +1,9 @@
 """`python -m tests.chaos.soak --seed N --minutes M`: everything goes wrong at once, then the books are read.
 
-Real processes serve a few hundred images while they are killed, deployed and starved, while Redis and
-PostgreSQL restart, Redis is emptied once, and Gemini and Storage fail in every way they know. Then
-everything is healthy until all jobs have ended. Exit code 1 when any promise is broken.
+Real processes serve a few hundred images while they are killed, frozen, deployed and starved, while Redis and
+PostgreSQL restart, Redis is full once, emptied once and its clock jumps, Storage is away twice, pictures are
+poison, and Gemini and Storage fail in every way they know. Then everything is healthy until all jobs have
+ended. Exit code 1 when any promise is broken.
 
 Two settings differ from production: QUEL_STUCK_AFTER_S is short, and QUEL_MAX_RECOVERIES is high. A job that
 is taken up again three times without a new image is closed, which protects from jobs that kill workers; here
@@ -86,13 +87,25 @@ def make_trouble(crowd: Crowd, trouble: Trouble, fleet: Fleet, seconds: float) -
     trouble.begin()
     dice = trouble.dice
     single = [  # once each, at these parts of the time
+        (0.08, trouble.storage_away),
+        (0.13, trouble.storage_back),
         (0.15, trouble.restart_redis),
+        (0.20, trouble.freeze),
         (0.25, trouble.restart_postgres),
+        (0.30, fleet.thaw),
         (0.35, fleet.second_scheduler),
+        (0.38, trouble.fill_redis),
+        (0.43, trouble.make_room),
         (0.45, trouble.flush_redis),
+        (0.50, trouble.jump_ahead),
         (0.55, trouble.kill_all),
+        (0.60, trouble.jump_back),
         (0.65, trouble.restart_postgres),
+        (0.68, trouble.freeze),
         (0.75, trouble.restart_redis),
+        (0.78, fleet.thaw),
+        (0.80, trouble.storage_away),
+        (0.85, trouble.storage_back),
     ]
     order_at = kill_at = deploy_at = began
     while (now := time.monotonic()) < began + seconds:

@@ -1,7 +1,8 @@
-"""The customers of a soak: they order, push twice, cancel, run out of credits, and push junk."""
+"""The customers of a soak: they order, show poison, push twice, cancel, run out of credits, and push junk."""
 
 import random
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,12 +13,14 @@ import psycopg2
 import redis
 
 from quel.sandbox.studio import Studio
+from tests.unit.test_imaging_memory import chunk, coded_larger_than_said, png
 
 T = TypeVar("T")
 
 PATHS = ("fashion", "beauty", "eats", "cinema", "cartoon", None)
 LISTS = ("jobs:queue", "quel_jobs_queue")
 JUNK = (b"", b"not a job id", b"\x00\xff\xfe", b'{"job_id": 1}', b"x" * 300_000)
+POISON = {"bomb.png": 0.02, "lie.tif": 0.02}  # of the references
 SECRET_WORDS = "zebra-umbrella-prompt"
 
 
@@ -43,6 +46,7 @@ class Crowd:
     pushes: int = 0
     cancels: int = 0
     junk: int = 0
+    poison: dict[str, int] = field(default_factory=dict)
 
     def move_in(self) -> None:
         """Members and organizations; one of each has little."""
@@ -57,6 +61,9 @@ class Crowd:
             self.customers.append(Customer(member, org, rich=credits > 1_000))
         for name in ("brick.png", "grass.png", "rocket.jpg"):
             self.studio.photograph(name)
+        bomb = png(10_000, 15_000, chunk(b"IDAT", zlib.compress(bytes(150_000_000), 9)))
+        self.poison["bomb.png"] = self.studio.attach(bomb, "bomb.png")
+        self.poison["lie.tif"] = self.studio.attach(coded_larger_than_said("TIFF"), "lie.tif")
 
     def order(self) -> None:
         """One job of any kind, pushed once or more, perhaps cancelled a moment later."""
@@ -82,7 +89,8 @@ class Crowd:
             persist(partial(self.studio.push, job_id, queue=queue))
             self.pushes += 1
         if self.dice.random() < 0.2:
-            self.studio.redis.lpush(self.dice.choice(LISTS), self.dice.choice(JUNK))
+            queue, junk = self.dice.choice(LISTS), self.dice.choice(JUNK)
+            persist(lambda: self.studio.redis.lpush(queue, junk))
             self.junk += 1
 
     def cancel_one(self) -> None:
@@ -144,6 +152,9 @@ class Crowd:
         return [{"attachId": self._photograph(), "type": kind} for kind in kinds]
 
     def _photograph(self) -> int:
+        for name, share in POISON.items():
+            if self.dice.random() < share:
+                return self.poison[name]
         return self.studio.photograph(self.dice.choice(("brick.png", "grass.png", "rocket.jpg")))
 
 

@@ -1,7 +1,9 @@
 """The processes of a soak: bare workers, workers of single groups, schedulers; killed, replaced, counted."""
 
 import itertools
+import os
 import random
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,7 +27,8 @@ class Fleet:
         self._numbers = itertools.count()
         self._posts: list[Sequence[str] | None] = [*GROUPS, None]
         self._processes = [self._start(post) for post in self._posts]
-        self.kills = self.deploys = 0
+        self.kills = self.deploys = self.freezes = 0
+        self._frozen: QuelProcess | None = None
         self.bad_exits: list[str] = []
 
     def logs(self) -> list[Path]:
@@ -46,13 +49,26 @@ class Fleet:
 
     def deploy_one(self, dice: random.Random) -> None:
         """SIGTERM to a worker that is ready, whose successor starts while it finishes."""
-        number = dice.randrange(len(GROUPS))
+        number = dice.choice([n for n in range(len(GROUPS)) if self._processes[n] is not self._frozen])
         old, self._processes[number] = self._processes[number], self._start(self._posts[number])
         old.await_ready()
         code = old.terminate(timeout_s=90)
         self.deploys += 1
         if code != 0:
             self.bad_exits.append(f"A worker of {self._posts[number] or 'all groups'} ended with {code}.")
+
+    def freeze_one(self, dice: random.Random) -> bool:
+        """SIGSTOP to a worker, until `thaw`; whether it may be calling the provider."""
+        number = dice.randrange(len(GROUPS))
+        self._frozen = self._processes[number]
+        self._signal_frozen(signal.SIGSTOP)
+        self.freezes += 1
+        return self._generates(number)
+
+    def thaw(self) -> None:
+        """It goes on where it stood, unless it has been killed."""
+        self._signal_frozen(signal.SIGCONT)
+        self._frozen = None
 
     def replace_dead(self) -> None:
         """What ended by itself (the scheduler does when Redis is away) comes back."""
@@ -71,6 +87,10 @@ class Fleet:
     def stop(self) -> None:
         for process in self._processes:
             process.kill()
+
+    def _signal_frozen(self, number: int) -> None:
+        if self._frozen is not None and self._frozen.exit_code is None:
+            os.killpg(self._frozen.pid, number)
 
     def _generates(self, number: int) -> bool:
         post = self._posts[number]

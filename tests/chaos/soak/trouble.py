@@ -1,4 +1,6 @@
-"""What goes wrong during a soak, drawn from one seed: kills, deploys, restarts, faults of every kind."""
+"""What goes wrong during a soak, drawn from one seed: kills, frozen processes, deploys, restarts, a full
+Redis, clocks that jump, Storage away, faults of every kind.
+"""
 
 import random
 import time
@@ -12,6 +14,9 @@ from quel.sandbox.studio import Studio
 from tests.chaos.soak.crowd import persist
 from tests.chaos.soak.fleet import THREADS, Fleet
 
+_ROOM_BYTES = 8_000_000
+_HOUR_MS = 3_600_000
+_SLOTS, _CALLS, _BREAKER = (f"quel:quota:{name}" for name in ("slots", "calls", "gate"))
 _PASSING = 0.012  # of the calls; twenty kinds make about a fifth of them fail
 _PERMANENT = 0.003
 
@@ -70,16 +75,23 @@ class Trouble:
     redis_restarts: int = 0
     postgres_restarts: int = 0
     redis_flushes: int = 0
+    redis_filled: int = 0
+    clock_jumps: int = 0
+    storage_outages: int = 0
     in_flight: int = 0
     answers_flushed: int = 0
 
     def begin(self) -> None:
         """Faults at Gemini and Storage, each kind with its own small probability."""
-        gemini, storage = self.world.gemini, self.world.storage
+        gemini = self.world.gemini
         for seed, fault in enumerate(GEMINI_PASSING):
             gemini.fail_randomly(fault, _PASSING, seed=seed)
         for seed, fault in enumerate(GEMINI_PERMANENT):
             gemini.fail_randomly(fault, _PERMANENT, seed=seed)
+        self._storage_faults()
+
+    def _storage_faults(self) -> None:
+        storage = self.world.storage
         for seed, fault in enumerate(STORAGE_PASSING):
             storage.fail_randomly(fault, _PASSING, seed=seed)
         for seed, fault in enumerate(STORAGE_PERMANENT):
@@ -118,11 +130,69 @@ class Trouble:
         self.redis_flushes += 1
         self.answers_flushed += kept + self._under_way(struck_at)
 
+    def freeze(self) -> None:
+        """One process stands still; what it holds must be let go of."""
+        struck_at = time.time()
+        if self.fleet.freeze_one(self.dice):
+            self._count_in_flight(struck_at, groups=1)
+
+    def storage_away(self) -> None:
+        """It answers nothing else than that it cannot, until `storage_back`."""
+        self.world.storage.clear_faults()
+        self.world.storage.fail_when("", storage_faults.internal_error())
+        self.storage_outages += 1
+
+    def storage_back(self) -> None:
+        self.world.storage.clear_faults()
+        self._storage_faults()
+
+    def fill_redis(self) -> None:
+        """Hardly any room beside what it holds, until `make_room`."""
+        used = int(persist(lambda: self.studio.redis.info("memory"))["used_memory"])
+        self._bound_redis(used + _ROOM_BYTES)
+        self.redis_filled += 1
+
+    def make_room(self) -> None:
+        self._bound_redis(0)
+
+    def jump_ahead(self) -> None:
+        """Redis' clock is an hour ahead: what it holds is an hour old."""
+        self._jump(-_HOUR_MS)
+
+    def jump_back(self) -> None:
+        """What it holds is of an hour to come."""
+        self._jump(_HOUR_MS)
+
     def end(self) -> None:
         """Everything is healthy again."""
+        self.fleet.thaw()
+        self.make_room()
         self.world.gemini.clear_faults()
         self.world.storage.clear_faults()
         self.fleet.replace_dead()
+
+    def _bound_redis(self, limit_bytes: int) -> None:
+        def bound() -> None:
+            self.studio.redis.config_set("maxmemory-policy", "noeviction")
+            self.studio.redis.config_set("maxmemory", limit_bytes)
+
+        persist(bound)
+
+    def _jump(self, milliseconds: int) -> None:
+        def jump() -> None:
+            client = self.studio.redis
+            slots = [int(slot) + milliseconds for slot in client.lrange(_SLOTS, 0, -1)]
+            if slots:
+                client.delete(_SLOTS)
+                client.rpush(_SLOTS, *slots)
+            for owner, _ in client.zscan_iter(_CALLS):
+                client.zincrby(_CALLS, milliseconds, owner)
+            for name in ("at", "until"):
+                if client.hexists(_BREAKER, name):
+                    client.hincrby(_BREAKER, name, milliseconds)
+
+        persist(jump)
+        self.clock_jumps += 1
 
     def _count_in_flight(self, struck_at: float, groups: int) -> None:
         self.in_flight += min(self._under_way(struck_at), groups * THREADS)

@@ -55,7 +55,9 @@ def judge(world: World, studio: Studio, crowd: Crowd, trouble: Trouble, fleet: F
         trouble.redis_restarts,
         trouble.postgres_restarts,
     )
-    figures["Redis flushed"] = trouble.redis_flushes
+    figures["Redis flushed"], figures["Redis full"] = trouble.redis_flushes, trouble.redis_filled
+    figures["processes frozen"], figures["clock jumps"] = fleet.freezes, trouble.clock_jumps
+    figures["Storage away"] = trouble.storage_outages
     _storage(verdict, world, findings.stray_objects)
     for promise in PROMISES:
         figures[promise] = len(findings.broken.get(promise, ()))

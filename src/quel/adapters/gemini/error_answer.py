@@ -62,17 +62,21 @@ def judge_error(answer: HttpAnswer, model_id: str, secrets: tuple[str, ...] = ()
 
 def is_googles(answer: HttpAnswer) -> bool:
     """Whether an error has Google's shape: else a gateway speaks for itself."""
-    told = _told(answer.body)
+    try:
+        objects = [each for each in objects_in(answer.body) if "error" in each]
+    except ValueError:
+        return False
+    told = error_in(tuple(objects))
     return told is not None and _own_status(told[0]) is not None
 
 
 def _told(body: bytes) -> tuple[dict[str, Any], bool] | None:
-    """The error as `error_in` tells it; words that are no JSON are an error's message."""
+    """The error as `error_in` tells it; words that are neither JSON nor a page are an error's message."""
     try:
         return error_in(objects_in(body))
     except ValueError:
         words = body[:_LONGEST_WORDS].decode(errors="replace")
-        return ({"message": words}, False) if words.strip() else None
+        return ({"message": words}, False) if words.strip() and "<" not in words else None
 
 
 def _own_status(error: dict[str, Any]) -> int | None:

@@ -40,7 +40,7 @@ def to_srgb(picture: Image.Image) -> Change | None:
     """What makes mode RGB in sRGB of a tile in mode L, RGB or CMYK; None where nothing is to be converted."""
     for profile in _profiles(picture):
         try:
-            return _conversion(picture.mode, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+            return _conversion(picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
             continue  # broken, or for pictures of another kind
     return None
@@ -85,10 +85,10 @@ def _space_of_numbers(gamma: float | None, points: tuple[float, ...] | None) -> 
     return RgbSpace(white, red, green, blue, None if is_usual or gamma is None else 1 / gamma)
 
 
-def _conversion(mode: str, source: ImageCms.ImageCmsProfile) -> Change | None:
+def _conversion(picture: Image.Image, source: ImageCms.ImageCmsProfile) -> Change | None:
     """Raises ValueError for a profile of another kind of picture, PyCMSError for a broken one."""
-    space = source.profile.xcolor_space.strip()
-    if space == "GRAY" and mode in GREYS:
+    mode, space = picture.mode, source.profile.xcolor_space.strip()
+    if space == "GRAY" and (mode in GREYS or picture.info.get("is_grey")):
         tiles = "L"
     elif space == "RGB" and mode not in ("CMYK", "LAB"):
         tiles = "RGB"

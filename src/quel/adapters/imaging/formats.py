@@ -59,6 +59,8 @@ def stranger(data: bytes) -> str:
     if brands := _brands(data):
         return next((_OTHER_MEDIA[brand] for brand in brands if brand in _OTHER_MEDIA), "a video")
     head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith((b"<?", b"<!--")) and b"<svg" in data[:2048].lower():
+        return "an SVG drawing"
     for start in (data[:64], head):
         for magic, at, name in _NAMED_STRANGERS:
             if start[at : at + len(magic)].lower() == magic.lower():

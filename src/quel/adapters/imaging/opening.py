@@ -32,6 +32,11 @@ _MAX_EDGE_PX = 65_535
 # What a PNG's profile may unpack to; Pillow's own limit of 1 MB refuses the whole picture of a printer's.
 PngImagePlugin.MAX_TEXT_CHUNK = 8 * 1024 * 1024
 
+_PNG_COLOUR_TYPE_AT = 25
+
+_SUBFILE_TYPE, _REDUCED = 254, 1  # TIFF 6.0, section 8
+_DNG_VERSION = 50706
+
 # Coded data of no picture, with every restart marker: a decoder that lacks rows takes it for them.
 _NO_ROWS = b"".join(
     bytes(number * 37 % 251 for number in range(64)) + bytes((0xFF, 0xD0 + turn % 8)) for turn in range(16)
@@ -62,12 +67,22 @@ def open_picture(part: Part, max_pixels: int) -> Image.Image:
         picture = Image.open(io.BytesIO(part.data), formats=FORMATS)
         if coding := colour_coding(part.data):
             picture.info["cicp"] = coding
+        if picture.format == "PNG":  # Pillow makes RGBA of 16-bit greys with transparency
+            picture.info["is_grey"] = part.data[_PNG_COLOUR_TYPE_AT] in (0, 4)
+        if picture.format == "TIFF" and _is_raw(picture):
+            raise NotAPictureError(f"is a raw photograph, not a {READ} picture")
     size = f"{picture.width}×{picture.height} pixels"
     if picture.width * picture.height > max_pixels:
         raise NotAPictureError(f"has {size}, more than the {max_pixels / 1e6:g} million allowed")
     if max(picture.size) > _MAX_EDGE_PX:
         raise NotAPictureError(f"has {size}, and no edge may be longer than {_MAX_EDGE_PX:,}")
     return picture
+
+
+def _is_raw(picture: Image.Image) -> bool:
+    """Whether a TIFF is a camera's own: what it shows first is a small preview."""
+    tags = picture.tag_v2  # type: ignore[attr-defined]
+    return _DNG_VERSION in tags or bool(int(tags.get(_SUBFILE_TYPE, 0)) & _REDUCED)
 
 
 def check_every_row(part: Part) -> None:

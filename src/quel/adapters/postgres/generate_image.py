@@ -11,6 +11,7 @@ from sqlmodel import col
 from quel.adapters.postgres.claim_image import IN_ITS_SERIES, LEASE_S, claim_image
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.held_credits import lock_balance
+from quel.adapters.postgres.image_history import IS_PAID, noted
 from quel.adapters.postgres.image_state import (
     FAIL_TO_GENERATE,
     FAIL_UNPAYABLE,
@@ -25,6 +26,7 @@ from quel.adapters.postgres.image_state import (
 )
 from quel.adapters.postgres.progress import count_progress, lock_job
 from quel.adapters.postgres.schema.pipeline_tables import PipelineJob
+from quel.adapters.postgres.tally_hour import unmake_hour
 from quel.core.credits import PayerKind, ran_dry
 from quel.core.engines import Maker
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
@@ -90,6 +92,14 @@ RETURNING i.job_id, i.image_no, i.path, i.engine, i.workflow
 """)  # noqa: S608 - constants of ours
 
 
+# The picture or the verdict came too late to count; the call was paid for.
+_NOTE_COST = text(f"""
+UPDATE quel.image i
+SET cost_usd = coalesce(i.cost_usd, 0) + :cost_usd, history = {noted("paid", call=":lease")}
+WHERE {ONE_IMAGE} AND :cost_usd > 0 AND NOT {IS_PAID}
+""")  # noqa: S608 - constants of ours
+
+
 class GenerateImageRows:
     """The rows generate_image reads and writes."""
 
@@ -141,8 +151,19 @@ class GenerateImageRows:
         )
 
     def mark_made(self, claimed: ClaimedImage, cost_usd: float) -> bool:
-        """Notes that the picture's bytes are kept; False when nobody wants it any more."""
-        return self._update(_MAKE, claimed, cost_usd=cost_usd)
+        """Notes that the picture's bytes are kept; False when nobody wants it any more.
+
+        The cost of each call counts once, whatever has become of the image.
+        """
+        values = _keys(claimed) | {"cost_usd": cost_usd}
+
+        def work(connection: Connection) -> bool:
+            is_made = bool(connection.execute(_MAKE, values).rowcount)
+            if not is_made:
+                _note_cost(connection, values)
+            return is_made
+
+        return self._database.run(work)
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image, to be claimed again after `delay_s`."""
@@ -158,20 +179,17 @@ class GenerateImageRows:
         self, claimed: ClaimedImage, take: TurnedDown, *, cost_usd: float, rules: TakeRules
     ) -> bool | None:
         """Has the image made again; False without a re-roll left, None when the lease was lost."""
-        values = {
-            "job_id": claimed.job_id,
-            "image_no": claimed.image_no,
-            "lease": claimed.lease,
-            "cost_usd": cost_usd,
-            "turned_down": json.dumps(asdict(take)),
-        }
+        values = _keys(claimed) | {"cost_usd": cost_usd, "turned_down": json.dumps(asdict(take))}
 
         def work(connection: Connection) -> bool | None:
             lock_job(connection, claimed.job_id)  # its images must not count at the same time
             so_far = connection.execute(_REROLLS, {"job_id": claimed.job_id}).one()
             if (so_far.rerolls or 0) >= rules.rerolls_of_job(so_far.images):
                 return False
-            return bool(connection.execute(_TURN_DOWN, values).rowcount) or None
+            if connection.execute(_TURN_DOWN, values).rowcount == 0:
+                _note_cost(connection, values)
+                return None
+            return True
 
         return self._database.run(work)
 
@@ -189,10 +207,7 @@ class GenerateImageRows:
 
         def work(connection: Connection) -> Progress | None:
             lock_job(connection, claimed.job_id)
-            values = {
-                "job_id": claimed.job_id,
-                "image_no": claimed.image_no,
-                "lease": claimed.lease,
+            values = _keys(claimed) | {
                 "code": code,
                 "reason": reason,
                 "attempts": attempts,
@@ -200,6 +215,7 @@ class GenerateImageRows:
                 "cost_usd": cost_usd,
             }
             if connection.execute(_FAIL, values).rowcount == 0:
+                _note_cost(connection, values)
                 return None
             return count_progress(connection, claimed.job_id, claimed.stage)
 
@@ -225,3 +241,12 @@ class GenerateImageRows:
         return self._database.run(
             lambda connection: bool(connection.execute(statement, keys | values).rowcount)
         )
+
+
+def _keys(claimed: ClaimedImage) -> dict[str, Any]:
+    return {"job_id": claimed.job_id, "image_no": claimed.image_no, "lease": claimed.lease}
+
+
+def _note_cost(connection: Connection, values: dict[str, Any]) -> None:
+    if connection.execute(_NOTE_COST, values).rowcount:
+        unmake_hour(connection, values["job_id"])

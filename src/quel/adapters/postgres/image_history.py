@@ -1,8 +1,8 @@
 """What an image tells of itself: a note appended by each update that moves it, and by no update of its own.
 
-A note is `{at, what}` with what belongs to it (`n` the call, `s` seconds, `code`, `attach_id`); no prompt and
-no answer. At most LONGEST notes are kept: of more, the first and the last stay, and one in between counts
-what was dropped, so that an image that waited for days is still one short row.
+A note is `{at, what}` with what belongs to it (`n` the call, `s` seconds, `code`, `attach_id`, and as `call`
+which call was paid for); no prompt and no answer. At most LONGEST notes are kept: of more, the first and the
+last stay, and one in between counts what was dropped: an image that waited for days is still one short row.
 """
 
 LONGEST = 40
@@ -28,3 +28,7 @@ def noted(what: str, **details: str) -> str:
     pairs = {"at": "now()", "what": f"'{what}'"} | details
     listed = ", ".join(f"'{key}', {value}" for key, value in pairs.items())
     return f"{_ROOM} || jsonb_build_object({listed})"
+
+
+IS_PAID = "i.history @> jsonb_build_array(jsonb_build_object('call', CAST(:lease AS text)))"
+"""The condition that the cost of the call under :lease is noted: whatever is repeated, it counts once."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import TextClause, text
 
-from quel.adapters.postgres.image_history import NOTHING_SAID, TAKEN_BACK, noted
+from quel.adapters.postgres.image_history import IS_PAID, NOTHING_SAID, TAKEN_BACK, noted
 from quel.adapters.postgres.schema.pipeline_tables import FINAL, PipelineImage, state_list
 from quel.core.pipeline import FINAL_STATES, ImageState
 
@@ -190,11 +190,17 @@ MAKE = Transition(
     "make",
     frozenset({PLANNED, READY, GENERATING, MADE}),
     MADE,
-    {"cost_usd": "CASE i.state WHEN 'made' THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END"},
+    {"cost_usd": f"CASE WHEN {IS_PAID} THEN i.cost_usd ELSE coalesce(i.cost_usd, 0) + :cost_usd END"},
+    history=noted(MADE, call=":lease"),
 )
 _SPENT = {"cost_usd": "coalesce(i.cost_usd, 0) + :cost_usd"}
 FAIL_TO_GENERATE = Transition(
-    "fail to generate", frozenset({GENERATING}), FAILED, _REASON | _COUNTS | _SPENT, Lease.HELD
+    "fail to generate",
+    frozenset({GENERATING}),
+    FAILED,
+    _REASON | _COUNTS | _SPENT,
+    Lease.HELD,
+    noted(FAILED, code=":code", call=":lease"),
 )
 TURN_DOWN = Transition(
     "turn down",
@@ -208,7 +214,7 @@ TURN_DOWN = Transition(
         "submission": _ENDED,
     },
     Lease.HELD,
-    noted("turned down"),
+    noted("turned down", call=":lease"),
 )
 
 # persist_output: one message at a time stores an image. The pause before the next try doubles: it is what

@@ -24,13 +24,11 @@ _LOCK = (
     .with_for_update(key_share=True)
 )
 
-_WAITS_UNTIL = "CASE i.state WHEN 'made' THEN greatest(i.updated_at, i.not_before) ELSE i.updated_at END"
-
-MOVED_AT = f"greatest(max({_WAITS_UNTIL}), q.updated_at)"
-"""When a job last moved, as SQL over its images `i` and itself `q`; a pause at Storage is no silence."""
+WAITS_UNTIL = "CASE i.state WHEN 'made' THEN greatest(i.updated_at, i.not_before) ELSE i.updated_at END"
+"""When an image `i` last moved, as SQL; a pause at Storage is no silence."""
 
 _LOCK_IMAGES = text(f"""
-SELECT greatest({_WAITS_UNTIL}, q.updated_at) AS moved_at, i.lease_until >= now() AS leased
+SELECT greatest({WAITS_UNTIL}, q.updated_at) AS moved_at, i.lease_until >= now() AS leased
 FROM quel.image i JOIN quel.job q ON q.job_id = i.job_id
 WHERE i.job_id = :job_id ORDER BY i.image_no FOR NO KEY UPDATE OF i
 """)  # noqa: S608 - constants of ours

@@ -1,7 +1,6 @@
 """Everything the sweep looks at, from rows alone, and what it repairs in them by compare-and-set."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.forget_prompts import forget_prompts
 from quel.adapters.postgres.image_state import FREE, SOME_IMAGES, is_open, move
 from quel.adapters.postgres.kind_of_rows import EVER_S, tell_kinds
-from quel.adapters.postgres.movement import MOVED_AT, is_unmoved
+from quel.adapters.postgres.movement import WAITS_UNTIL, is_unmoved
 from quel.adapters.postgres.preparation_turn import prepared_up_to
 from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand
 from quel.adapters.postgres.schema.product_tables import Job
@@ -24,7 +23,7 @@ from quel.core.kind import MADE_HERE
 from quel.core.pipeline import ImageState
 from quel.core.sweep_stuck_jobs import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
 
-_ONE_SWEEP = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
+_ONE_LOOK = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
 
 # Of the rows that quel never had in hand only the young ones (QUEL_ADOPT_WITHIN_S): the rest are other
 # programs', or forgotten. What is not claimed must be of a kind that quel makes (kind_of_rows.py).
@@ -46,20 +45,35 @@ WHERE (j.job_status = 'pending' OR j.job_status IS NULL)
 ORDER BY j.updated_at LIMIT :most
 """)
 
+_STATES = ", ".join(f"bool_or(i.state = '{state}') AS {state}" for state in ImageState)
+
+# A million images may wait: they are summed up where they are, and only those that act are listed.
 _PROCESSING = text(f"""
-SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery,
-       jsonb_agg(jsonb_build_array(i.image_no, i.state) ORDER BY i.image_no) AS images,
-       {MOVED_AT} AS moved_at, extract(epoch FROM now() - {MOVED_AT})::float8 AS silent_s,
-       coalesce(array_agg(i.image_no) FILTER (
-           WHERE i.state = 'generating' AND i.lease_until < now()), '{{}}') AS lapsed,
-       coalesce(bool_or(i.lease_until >= now()), false) AS leased,
-       coalesce(min(i.turn) FILTER (WHERE i.state = 'planned'), 0) AS planned_turn
-FROM public.quel_production_jobs j
-JOIN quel.job q ON q.job_id = j.job_id
-JOIN quel.image i ON i.job_id = j.job_id
-WHERE j.job_status = 'processing'
-GROUP BY q.job_id ORDER BY q.created_at LIMIT :most
+WITH q AS MATERIALIZED (
+    SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery, q.updated_at
+    FROM public.quel_production_jobs j JOIN quel.job q ON q.job_id = j.job_id
+    WHERE j.job_status = 'processing' ORDER BY q.created_at LIMIT :most
+), made AS (
+    SELECT job_id, array_agg(image_no ORDER BY image_no) AS image_nos FROM quel.image
+    WHERE state = 'made' GROUP BY job_id
+), lapsed AS (
+    SELECT job_id, array_agg(image_no ORDER BY image_no) AS image_nos FROM quel.image
+    WHERE state = 'generating' AND lease_until < now() GROUP BY job_id
+), summed AS (
+    SELECT i.job_id, {_STATES}, count(*) FILTER (WHERE i.state = 'stored') AS stored_images,
+           max({WAITS_UNTIL}) AS moved_at, coalesce(bool_or(i.lease_until >= now()), false) AS leased,
+           coalesce(min(i.turn) FILTER (WHERE i.state = 'planned'), 0) AS planned_turn
+    FROM quel.image i WHERE i.job_id IN (SELECT job_id FROM q) GROUP BY i.job_id
+)
+SELECT q.job_id, q.path, q.fruitless_recoveries, q.stored_at_recovery, s.*,
+       coalesce(made.image_nos, '{{}}') AS made_nos, coalesce(lapsed.image_nos, '{{}}') AS lapsed_nos,
+       greatest(s.moved_at, q.updated_at) AS job_moved_at,
+       extract(epoch FROM now() - greatest(s.moved_at, q.updated_at))::float8 AS silent_s
+FROM q JOIN summed s ON s.job_id = q.job_id
+LEFT JOIN made ON made.job_id = q.job_id LEFT JOIN lapsed ON lapsed.job_id = q.job_id
 """)  # noqa: S608 - constants of ours
+
+_STATES_OF = text("SELECT image_no, state FROM quel.image WHERE job_id = :job_id ORDER BY image_no")
 
 _ORPHANS = text("""
 SELECT j.job_id, j.updated_at AS moved_at, coalesce(h.adoptions, 0) AS adoptions,
@@ -132,23 +146,20 @@ class SweepStuckJobsRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    @contextmanager
-    def exclusive(self) -> Iterator[bool]:
-        """Whether this is the only sweep; the lock goes with the transaction, so no pooler loses it."""
-        with self._database.held() as connection:
-            yield bool(connection.scalar(_ONE_SWEEP))
-
-    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs | None:
         """Everything that is open, at one moment; a job without a path counts as `default_path`'s.
 
-        Of the rows that quel never had in hand only those of kinds it makes, younger than `adopt_within_s`.
+        None while another sweep looks; the lock goes with the transaction, so no pooler loses it. Of the
+        rows that quel never had in hand only those of kinds it makes, younger than `adopt_within_s`.
         """
 
         grace_s = min(GRACE_S, stuck_after_s)
         within_s = min(adopt_within_s, EVER_S)
         tell_kinds(self._database, silent_s=grace_s, within_s=within_s)
 
-        def work(connection: Connection) -> OpenJobs:
+        def work(connection: Connection) -> OpenJobs | None:
+            if not connection.scalar(_ONE_LOOK):
+                return None
             most: dict[str, Any] = {"most": _MOST}
             ours = most | {"adopt_within_s": within_s, "made_here": sorted(MADE_HERE)}
             after = {"stuck_after_s": stuck_after_s}
@@ -166,6 +177,11 @@ class SweepStuckJobsRows:
             )
 
         return self._database.run(work)
+
+    def states(self, job_id: UUID) -> Sequence[tuple[int, ImageState]]:
+        """The (image_no, state) of a claimed job's images."""
+        rows = self._database.run(lambda connection: connection.execute(_STATES_OF, {"job_id": job_id}).all())
+        return [(row.image_no, ImageState(row.state)) for row in rows]
 
     def recover(self, job: ProcessingJob) -> bool:
         """Counts a recovery of a claimed job and frees the images whose lease has run out.
@@ -246,16 +262,16 @@ def _pending(row: Row[Any], default_path: str) -> PendingJob:
 
 
 def _processing(row: Row[Any]) -> ProcessingJob:
-    images = tuple((image_no, ImageState(state)) for image_no, state in row.images)
-    stored = sum(1 for _, state in images if state is ImageState.STORED)
+    found = row._mapping
     return ProcessingJob(
         job_id=row.job_id,
         path=row.path,
-        moved_at=row.moved_at,
+        moved_at=row.job_moved_at,
         silent_s=row.silent_s,
-        images=images,
-        lapsed=tuple(row.lapsed),
+        states=frozenset(state for state in ImageState if found[state]),
+        made=tuple(row.made_nos),
+        lapsed=tuple(row.lapsed_nos),
         leased=row.leased,
-        fruitless=0 if stored > row.stored_at_recovery else row.fruitless_recoveries,
+        fruitless=0 if row.stored_images > row.stored_at_recovery else row.fruitless_recoveries,
         planned_turn=row.planned_turn,
     )

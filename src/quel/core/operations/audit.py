@@ -28,12 +28,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class AuditedImage:
-    """An image's row. `is_adopted`: another server had made it before quel planned the job."""
+    """An image's row. `is_adopted`: another server had made it before quel planned the job.
+
+    `has_cost` says that what its calls cost is noted, were it nothing.
+    """
 
     image_no: int
     state: ImageState
     attach_id: int | None
     is_adopted: bool
+    has_cost: bool = True
     run: int = 0
 
 
@@ -148,6 +152,8 @@ def check_images(
         if [one.attach_id for one in found] != [image.attach_id]:
             ids = ", ".join(str(one.attach_id) for one in found) or "none"
             yield _image(job, image, "attachment", f"has attachment {image.attach_id}; at its path: {ids}")
+        if not image.has_cost:
+            yield _image(job, image, "cost", "was delivered, but what its calls cost is noted nowhere")
         booked = charges.get(image.attach_id or 0, ())
         if len(booked) != 1:
             yield _image(job, image, "ledger_rows", f"has {len(booked)} ledger rows instead of one")

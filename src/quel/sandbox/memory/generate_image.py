@@ -82,10 +82,10 @@ class GenerateImageRows:
         return None if progress is None else InsufficientCredits(progress, failed, reason)
 
     def mark_made(self, claimed: ClaimedImage, cost_usd: float) -> bool:
-        """The picture is kept; False when nobody wants it any more."""
+        """The picture is kept; False when nobody wants it any more. The cost of a call counts once."""
         image = self._image(claimed)
-        cost = image.cost_usd if image.state is ImageState.MADE else (image.cost_usd or 0.0) + cost_usd
-        return move(image, MAKE, self._tables.clock, cost_usd=cost)
+        _note_cost(image, claimed, cost_usd)
+        return move(image, MAKE, self._tables.clock, cost_usd=image.cost_usd)
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image for later."""
@@ -112,6 +112,7 @@ class GenerateImageRows:
         images, image = self._tables.images_of(claimed.job_id), self._image(claimed)
         if sum(each.rerolls for each in images) >= rules.rerolls_of_job(len(images)):
             return False
+        _note_cost(image, claimed, cost_usd)
         moved = move(
             image,
             TURN_DOWN,
@@ -120,7 +121,7 @@ class GenerateImageRows:
             rerolls=image.rerolls + 1,
             turned_down=take,
             submission=image.submission and replace(image.submission, ended=True),
-            cost_usd=(image.cost_usd or 0.0) + cost_usd,
+            cost_usd=image.cost_usd,
             not_before=self._tables.clock.now,
         )
         return moved or None
@@ -137,6 +138,8 @@ class GenerateImageRows:
     ) -> Progress | None:
         """Ends the image as failed; None when the lease was lost meanwhile."""
         image = self._image(claimed)
+        if cost_usd or image.state is ImageState.GENERATING:
+            _note_cost(image, claimed, cost_usd)
         moved = move(
             image,
             FAIL_TO_GENERATE,
@@ -146,7 +149,7 @@ class GenerateImageRows:
             reason=reason,
             attempts=attempts,
             broken_answers=broken,
-            cost_usd=(image.cost_usd or 0.0) + cost_usd,
+            cost_usd=image.cost_usd,
         )
         return count_progress(self._tables, claimed.job_id, claimed.stage) if moved else None
 
@@ -267,3 +270,10 @@ class GenerateImageRows:
             series=image.series,
             lead=self._lead(image) if request.takes_lead else None,
         )
+
+
+def _note_cost(image: PipelineImage, claimed: ClaimedImage, cost_usd: float) -> None:
+    note = {"call": claimed.lease}
+    if note not in image.history:
+        image.cost_usd = (image.cost_usd or 0.0) + cost_usd
+        image.history.append(note)

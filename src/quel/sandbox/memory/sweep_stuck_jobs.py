@@ -1,7 +1,6 @@
 """The rows of sweep_stuck_jobs, in memory."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -29,19 +28,12 @@ class SweepStuckJobsRows:
         self._tables = tables
         self._kinds = FetchJobRows(tables)
         self.is_taken = False
-        """Whether another sweep is under way."""
+        """Whether another sweep looks."""
 
-    @contextmanager
-    def exclusive(self) -> Iterator[bool]:
-        """Whether this is the only sweep, for as long as the block runs."""
-        was_taken, self.is_taken = self.is_taken, True
-        try:
-            yield not was_taken
-        finally:
-            self.is_taken = was_taken
-
-    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs:
-        """Everything that is open and of a kind quel makes, at one moment."""
+    def open_jobs(self, stuck_after_s: float, adopt_within_s: float, default_path: str) -> OpenJobs | None:
+        """Everything that is open and of a kind quel makes, at one moment; None while another sweep looks."""
+        if self.is_taken:
+            return None
         grace_s = min(GRACE_S, stuck_after_s)
         clock = self._tables.clock
         jobs = sorted(self._tables.jobs.values(), key=lambda job: job.updated_at)
@@ -69,6 +61,10 @@ class SweepStuckJobsRows:
             flow_silent_s=self._flow_silent_s(2 * stuck_after_s),
             prepared_up_to=self._prepared_up_to(),
         )
+
+    def states(self, job_id: UUID) -> Sequence[tuple[int, ImageState]]:
+        """The (image_no, state) of a claimed job's images."""
+        return [(image.image_no, image.state) for image in self._tables.images_of(job_id)]
 
     def recover(self, job: ProcessingJob) -> bool:
         """Counts a recovery of a claimed job and frees lapsed leases; False when it moved."""
@@ -190,7 +186,8 @@ class SweepStuckJobsRows:
             path=claimed.path,
             moved_at=moved,
             silent_s=self._tables.clock.since(moved),
-            images=tuple((image.image_no, image.state) for image in images),
+            states=frozenset(image.state for image in images),
+            made=tuple(image.image_no for image in images if image.state is ImageState.MADE),
             lapsed=tuple(image.image_no for image in generating if image not in leased),
             leased=bool(leased),
             fruitless=0 if stored > claimed.stored_at_recovery else claimed.fruitless_recoveries,

@@ -168,6 +168,7 @@ class PipelineImage:
     lease_owner: str | None = None
     lease_until: datetime | None = None
     cost_usd: float | None = None
+    history: list[dict[str, str]] = field(default_factory=list)  # here of the calls that were paid for alone
     reason_code: str | None = None
     reason: str | None = None
     attach_id: int | None = None

@@ -11,18 +11,18 @@ Both servers keep their ports over every stop, kill and start, so clients find t
 import itertools
 import os
 import shutil
-from types import TracebackType
 from typing import Any, Self
 
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.servers import databases
 from quel.sandbox.servers.parent_watch import Child
 from quel.sandbox.servers.redis_process import DATABASES, send
+from quel.sandbox.startable import Startable
 
 FIRST_PAIR = 2  # databases 0 and 1 belong to `redis_url` and quel's default for the broker
 
 
-class Servers:
+class Servers(Startable):
     """PostgreSQL and Redis under one supervisor. `appendonly` turns on Redis's log of every write."""
 
     def __init__(self, *, appendonly: bool = False) -> None:
@@ -57,14 +57,6 @@ class Servers:
             self._child = None
         if "directory" in self._where:
             shutil.rmtree(self._where["directory"], ignore_errors=True)  # left only by a killed supervisor
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def supervisor_pid(self) -> int:

@@ -53,7 +53,8 @@ SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_
        coalesce(j.completed_images, 0) AS completed, coalesce(j.failed_images, 0) AS failed,
        j.generated_attach_ids, j.production_id, q.price, q.payer_kind, q.payer_id, q.ledger_member_id,
        q.result_owner, q.extra_attach_ids, q.ended_elsewhere,
-       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL, i.run)
+       (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL,
+                                            i.cost_usd IS NOT NULL, i.run)
                          ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
 FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
@@ -316,10 +317,12 @@ def _job(row: Row[Any]) -> AuditedJob:
     )
 
 
-def _image(image_no: int, state: str, attach_id: int | None, without_request: bool, run: int) -> AuditedImage:
+def _image(
+    image_no: int, state: str, attach_id: int | None, without_request: bool, has_cost: bool, run: int
+) -> AuditedImage:
     # What quel makes is prepared first, which writes the request; an adopted image never was.
     adopted = state == ImageState.STORED and without_request
-    return AuditedImage(image_no, ImageState(state), attach_id, adopted, run)
+    return AuditedImage(image_no, ImageState(state), attach_id, adopted, has_cost, run)
 
 
 def _productions(connection: Connection, jobs: tuple[AuditedJob, ...]) -> tuple[AuditedProduction, ...]:
