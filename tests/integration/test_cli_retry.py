@@ -50,6 +50,11 @@ def cancelled_midway(world, studio):
     return job_id, member
 
 
+def attach_path(studio, attach_id):
+    statement = "SELECT attach_file_path FROM quel_attach WHERE attach_id = %s"
+    return studio.rows(statement, attach_id)[0]["attach_file_path"]
+
+
 def test_the_missing_image_of_a_completed_job_is_made_and_nothing_else(world, studio, quel):
     job_id, member, token = job_with_failures(world, studio, 2)
     before, calls = studio.job_row(job_id), len(world.calls(token))
@@ -65,6 +70,8 @@ def test_the_missing_image_of_a_completed_job_is_made_and_nothing_else(world, st
     assert row["completed_at"] > before["completed_at"]
     first, new, third = row["generated_attach_ids"]
     assert [first, third] == before["generated_attach_ids"]
+    paths = [attach_path(studio, attach_id) for attach_id in (first, new, third)]
+    assert [path.rsplit("_", 1)[1] for path in paths] == ["000.webp", "001-1.webp", "002.webp"]
     production = production_of(studio, job_id)
     assert production["attach_ids"] == [first, third, new]
     assert production["generated_image_count"] == 3

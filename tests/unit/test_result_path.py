@@ -47,3 +47,9 @@ def test_no_user_id_leads_out_of_the_folder(user_id, image_no):
     assert re.fullmatch(
         r"generated-images/user-[A-Za-z0-9_-]{1,64}/generated_[0-9a-f-]{36}_\d{3,}\.webp", path
     )
+
+
+def test_a_run_after_an_image_had_ended_has_a_path_of_its_own():
+    paths = [result_path("u", None, JOB_ID, 7, run) for run in range(3)]
+    assert paths[0] == result_path("u", None, JOB_ID, 7)
+    assert [path.rsplit("_", 1)[1] for path in paths] == ["007.webp", "007-1.webp", "007-2.webp"]

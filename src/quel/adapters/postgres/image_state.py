@@ -107,6 +107,8 @@ _FROM_THE_START = {
     "turned_down": "NULL",
     "not_before": "now()",
 }
+# What is still to be deleted of a run that has ended lies at another path than what the next one stores.
+_NEXT_RUN = "i.run + CASE WHEN i.state IN ('failed', 'cancelled') THEN 1 ELSE 0 END"
 _REASON = {"reason_code": ":code", "reason": ":reason"}
 _COUNTS = {"attempts": ":attempts", "broken_answers": ":broken"}
 
@@ -115,7 +117,7 @@ PLAN_ANEW = Transition(
     "plan anew",
     frozenset({PLANNED, READY, GENERATING, FAILED, CANCELLED}),
     PLANNED,
-    _FROM_THE_START | {"turn": "excluded.turn"},
+    _FROM_THE_START | {"turn": "excluded.turn", "run": _NEXT_RUN},
     Lease.LAPSED,
     noted("planned again"),
 )
@@ -287,6 +289,11 @@ RETRY = Transition(
     "retry",
     frozenset({FAILED, CANCELLED}),
     PLANNED,
-    _FROM_THE_START | {"submission": _ENDED, "turn": ":turn + array_position(:image_nos, i.image_no) - 1"},
+    _FROM_THE_START
+    | {
+        "submission": _ENDED,
+        "turn": ":turn + array_position(:image_nos, i.image_no) - 1",
+        "run": _NEXT_RUN,
+    },
     history=noted("reopened"),
 )

@@ -48,7 +48,7 @@ _THIS_IMAGE = (
 
 _IMAGE = """
 SELECT {starts} AS starts, extract(epoch FROM now() - i.created_at)::float8 AS age_s,
-       i.object_bytes, i.state, i.path, i.stage, i.broken_answers, i.engine, i.series,
+       i.object_bytes, i.state, i.run, i.path, i.stage, i.broken_answers, i.engine, i.series,
        coalesce(jsonb_array_length(i.request -> 'picture_keys'), 0) AS references_shown,
        coalesce(CAST(i.request ->> 'as_given' AS boolean), false) AS as_given,
        coalesce(j.job_status, 'pending') AS job_status, j.production_id,
@@ -167,7 +167,9 @@ class PersistOutputRows:
             payer_id=row.payer_id,
             ledger_member_id=row.ledger_member_id,
             price=0 if row.is_free else row.price,
-            result_path=result_path(row.path, row.result_owner, job_id, image_no, row.degrees),
+            result_path=result_path(
+                row.path, row.result_owner, job_id, image_no, row.degrees, run=row.run
+            ),
             references_shown=row.references_shown,
             begun=row.starts is not None,
             starts=row.starts or 0,

@@ -44,11 +44,13 @@ def read_input(
     return parse_request(job_type, data, total_images=total_images, read=own.read if own else None)
 
 
-def result_path(path: str, owner: str, job_id: UUID, image_no: int, degrees: int | None = None) -> str:
+def result_path(
+    path: str, owner: str, job_id: UUID, image_no: int, degrees: int | None = None, *, run: int = 0
+) -> str:
     """Where an image of a path lives in the bucket; `owner` is what object_path.result_owner gave."""
     known = BY_PATH.get(path)  # rows may be of a path that is no more
     name = known.object_name if known else object_path.OBJECT_NAME
-    return object_path.result_path(owner, None, job_id, image_no, degrees=degrees, name=name)
+    return object_path.result_path(owner, None, job_id, image_no, run, degrees=degrees, name=name)
 
 
 def ledger_description(path: str, image_no: int) -> str:

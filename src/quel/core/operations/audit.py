@@ -41,6 +41,7 @@ class AuditedImage:
     has_cost: bool = True
     is_free: bool = False
     degrees: int | None = None
+    run: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class AuditedJob:
 
     def path_of(self, image: AuditedImage) -> str:
         """Where the image is stored in the bucket."""
-        return result_path(self.path, self.result_owner, self.job_id, image.image_no, image.degrees)
+        return result_path(
+            self.path, self.result_owner, self.job_id, image.image_no, image.degrees, run=image.run
+        )
 
     def image_of(self, attachment: "Attachment") -> AuditedImage | None:
         """The image that an attachment's path names."""

@@ -156,6 +156,7 @@ class FetchJobRows:
                     turned_down=None,
                     not_before=now,
                     turn=own_turn,
+                    run=_next_run(self._tables.images[key]),
                 )
                 continue
             is_stored = image.image_no < len(stored)
@@ -203,3 +204,7 @@ def _customer(start: Start, facts: JobFacts) -> str:
     member = facts.member_id or start.payer.ledger_member_id
     organization = facts.organization.org_id if facts.organization else "-"
     return f"{organization}:{member}"
+
+
+def _next_run(image: PipelineImage) -> int:
+    return image.run + (image.state in (ImageState.FAILED, ImageState.CANCELLED))

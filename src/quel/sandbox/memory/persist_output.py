@@ -87,7 +87,9 @@ class PersistOutputRows:
             price=0 if image.is_free else claimed.price,
             is_free=image.is_free,
             as_given=image.request.as_given if image.request else False,
-            result_path=result_path(image.path, claimed.result_owner, job_id, image_no, image.degrees),
+            result_path=result_path(
+                image.path, claimed.result_owner, job_id, image_no, image.degrees, run=image.run
+            ),
             begun=begun,
             starts=image.starts if begun else 0,
             object_bytes=image.object_bytes,

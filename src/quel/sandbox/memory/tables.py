@@ -164,6 +164,7 @@ class PipelineImage:
     turned_down: TurnedDown | None = None
     starts: int = 0
     object_bytes: int | None = None
+    run: int = 0
     lease_owner: str | None = None
     lease_until: datetime | None = None
     cost_usd: float | None = None

@@ -54,7 +54,7 @@ SELECT q.job_id, j.job_status, j.completed_at IS NOT NULL AS is_closed, j.total_
        j.generated_attach_ids, j.production_id, q.price, q.payer_kind, q.payer_id, q.ledger_member_id,
        q.result_owner, q.extra_attach_ids, q.ended_elsewhere, q.path,
        (SELECT jsonb_agg(jsonb_build_array(i.image_no, i.state, i.attach_id, i.request IS NULL,
-                                            i.cost_usd IS NOT NULL, i.is_free, i.degrees)
+                                            i.cost_usd IS NOT NULL, i.is_free, i.degrees, i.run)
                          ORDER BY i.image_no)
         FROM quel.image i WHERE i.job_id = q.job_id) AS images
 FROM quel.job q JOIN public.quel_production_jobs j ON j.job_id = q.job_id
@@ -70,7 +70,7 @@ _SHAPED = f"""(
 )"""
 _OWN_PATH = re.compile(
     r"/(?:generated|multiview)_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
-    r"_(?:[0-9]{3,6}|angle[0-9]{1,3})\.webp$"
+    r"_(?:[0-9]{3,6}|angle[0-9]{1,3})(?:-[0-9]{1,6})?\.webp$"
 )
 
 _ATTACHMENTS = text(f"""
@@ -88,17 +88,18 @@ _STRAYS = text(f"""
 WITH shaped AS MATERIALIZED (
     SELECT a.attach_id, a.attach_file_path AS path, a.attach_file_size AS size_bytes,
            substr(split_part(a.attach_file_path, '/', 3), 11, 36) AS job,
-           substr(split_part(a.attach_file_path, '/', 3), 48) AS name
+           substr(split_part(a.attach_file_path, '/', 3), 48) AS name,
+           split_part(split_part(substr(split_part(a.attach_file_path, '/', 3), 48), '.', 1), '-', 1) AS place
     FROM public.quel_attach a
     WHERE a.attach_id >= :first AND a.attach_id <= :last AND {_SHAPED}
       AND a.created_at >= now() - make_interval(secs => :since_s)
 ), s AS MATERIALIZED (
     SELECT attach_id, path, size_bytes,
            CAST(CASE WHEN translate(job, '0123456789abcdef', '') = '----' THEN job END AS uuid) AS job_id,
-           CAST(CASE WHEN translate(name, '0123456789', '') = '.webp' AND length(name) BETWEEN 8 AND 11
-                     THEN split_part(name, '.', 1) END AS integer) AS image_no,
-           CAST(CASE WHEN translate(name, '0123456789', '') = 'angle.webp' AND length(name) BETWEEN 11 AND 13
-                     THEN substr(split_part(name, '.', 1), 6) END AS integer) AS degrees
+           CAST(CASE WHEN translate(name, '0123456789', '') IN ('.webp', '-.webp')
+                      AND length(place) BETWEEN 3 AND 6 THEN place END AS integer) AS image_no,
+           CAST(CASE WHEN translate(name, '0123456789', '') IN ('angle.webp', 'angle-.webp')
+                      AND length(place) BETWEEN 6 AND 8 THEN substr(place, 6) END AS integer) AS degrees
     FROM shaped
 )
 SELECT s.attach_id, s.path, s.size_bytes FROM s
@@ -333,10 +334,11 @@ def _image(
     has_cost: bool,
     is_free: bool,
     degrees: int | None,
+    run: int,
 ) -> AuditedImage:
     # What quel makes is prepared first, which writes the request; an adopted image never was.
     adopted = state == ImageState.STORED and without_request
-    return AuditedImage(image_no, ImageState(state), attach_id, adopted, has_cost, is_free, degrees)
+    return AuditedImage(image_no, ImageState(state), attach_id, adopted, has_cost, is_free, degrees, run)
 
 
 def _productions(connection: Connection, jobs: tuple[AuditedJob, ...]) -> tuple[AuditedProduction, ...]:

@@ -190,6 +190,7 @@ class PipelineImage(Table, table=True):
     rerouted: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
     )
+    run: int = Field(sa_column=count_column())  # how often it was planned again after it had ended
     state: str = Field(sa_column=Column(String(20), nullable=False, server_default=text("'planned'")))
     turn: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     text_only: bool = Field(
