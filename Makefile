@@ -35,7 +35,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 # Five processes on two cores: most of the time goes into waiting for quel's own.
-test: lint
+test: $(READY)
 	$(BIN)/python -m pytest -n 5 --no-loadscope-reorder
 
 # Death points and a seeded soak under kills, restarts and faults; takes minutes.

@@ -40,7 +40,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What starts processes of its own waits longest and comes first, so none is waited for at the end."""
-    items.sort(key=lambda item: "pipeline" not in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: _is_short(item) and item.path.name != "test_style.py")
+
+
+def _is_short(item: pytest.Item) -> bool:
+    return "pipeline" not in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -146,4 +146,4 @@ def test_a_message_that_was_given_up_is_counted_and_told(pipeline: Pipeline) -> 
     broker.hset("dramatiq:finalize_job.msgs", "1", json.dumps(message))
     broker.rpush("dramatiq:finalize_job", "1")
     until(lambda: scrape(port).get(("quel_dead_letters_total", "an_actor_of_old")) == 1, "a dead letter")
-    assert "actor.message_dead" in workers.log.read_text()
+    until(lambda: "actor.message_dead" in workers.log.read_text(), "the event is written")
