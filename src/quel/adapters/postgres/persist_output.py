@@ -167,9 +167,7 @@ class PersistOutputRows:
             payer_id=row.payer_id,
             ledger_member_id=row.ledger_member_id,
             price=0 if row.is_free else row.price,
-            result_path=result_path(
-                row.path, row.result_owner, job_id, image_no, row.degrees, run=row.run
-            ),
+            result_path=result_path(row.path, row.result_owner, job_id, image_no, row.degrees, run=row.run),
             references_shown=row.references_shown,
             begun=row.starts is not None,
             starts=row.starts or 0,

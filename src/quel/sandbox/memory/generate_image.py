@@ -85,9 +85,7 @@ class GenerateImageRows:
         """The picture is kept; False when nobody wants it any more. The cost of a call counts once."""
         image = self._image(claimed)
         _note_cost(image, claimed, cost_usd)
-        return move(
-            image, MAKE, self._tables.clock, cost_usd=image.cost_usd, submission=_paid(image)
-        )
+        return move(image, MAKE, self._tables.clock, cost_usd=image.cost_usd, submission=_paid(image))
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image for later."""
