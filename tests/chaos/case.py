@@ -15,7 +15,7 @@ from quel.sandbox import World
 from quel.sandbox.http_server import LoopbackServer, Reply, Request
 from quel.sandbox.studio import Studio
 from tests.chaos.audit import Findings, audit
-from tests.chaos.preloaded import Preloaded, Worker
+from tests.preloaded import Preloaded, Worker
 
 DEATH_TIMEOUT_S = 60.0
 HEAL_TIMEOUT_S = 180.0  # messages of the dead come back after 60 s, leases lapse after 30 s

@@ -12,8 +12,8 @@ from quel.sandbox import World
 from quel.sandbox.processes import migrate
 from tests.chaos.case import Case
 from tests.chaos.death_points import DeathPoint
-from tests.chaos.preloaded import Preloaded
 from tests.chaos.scenarios import SCENARIOS
+from tests.preloaded import Preloaded
 
 AT_ONCE = 14
 Asked = tuple[DeathPoint, bool]

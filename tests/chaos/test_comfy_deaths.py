@@ -11,8 +11,8 @@ import pytest
 from quel.sandbox import World
 from quel.sandbox.comfy.client import Comfy
 from tests.chaos.case import Case
-from tests.chaos.preloaded import Preloaded
 from tests.integration.comfy_world import settings_file
+from tests.preloaded import Preloaded
 
 RUN_S = 1.5
 DEATHS = {

@@ -9,7 +9,7 @@ import pytest
 from quel.sandbox import World
 from tests.chaos.case import Case
 from tests.chaos.death_points import POINTS, DeathPoint
-from tests.chaos.preloaded import Preloaded
+from tests.preloaded import Preloaded
 
 
 @pytest.mark.parametrize("broker_lost", [False, True], ids=["messages kept", "messages lost"])

@@ -19,7 +19,7 @@ from quel.sandbox import World
 from quel.sandbox.faults import slow
 from quel.sandbox.processes import migrate
 from tests.chaos.case import Case
-from tests.chaos.preloaded import Preloaded
+from tests.preloaded import Preloaded
 
 DOWNLOAD_S, CALL_S, CALLS_AT_ONCE = 0.6, 1.0, 4
 PATIENCE_S = 240.0

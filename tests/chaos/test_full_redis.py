@@ -14,7 +14,7 @@ import redis
 
 from quel.sandbox import World, faults
 from tests.chaos.case import Case
-from tests.chaos.preloaded import Preloaded
+from tests.preloaded import Preloaded
 
 ROOM_BYTES = 8_000_000
 JOBS, IMAGES = 40, 3

@@ -14,7 +14,7 @@ from quel.sandbox.faults import Fault
 from quel.sandbox.processes import scheduler, workers
 from quel.sandbox.storage import faults as storage_faults
 from tests.chaos.case import Case
-from tests.chaos.preloaded import Preloaded
+from tests.preloaded import Preloaded
 
 TROUBLE_S = 4.0
 NewCase = Callable[..., Case]

@@ -20,8 +20,8 @@ from quel.sandbox.gemini import faults as gemini_faults
 from quel.sandbox.processes import migrate
 from quel.sandbox.servers.ports import free_port
 from tests.chaos.case import Case
-from tests.chaos.preloaded import Preloaded
 from tests.integration.quel_command import run_quel
+from tests.preloaded import Preloaded
 
 OUTAGE_S = float(os.environ.get("QUEL_CHAOS_OUTAGE_S", "20"))
 JOBS, IMAGES_A_JOB, THREADS = 10, 2, 4

@@ -18,7 +18,7 @@ from quel.sandbox.faults import slow
 from quel.sandbox.processes import migrate
 from quel.sandbox.storage import faults
 from tests.chaos.case import Case
-from tests.chaos.preloaded import Preloaded
+from tests.preloaded import Preloaded
 
 IMAGES, AWAY_S = 20, 90.0
 OTHERS, FROZEN_S = 12, 25.0

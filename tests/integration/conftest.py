@@ -16,6 +16,7 @@ from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
 from tests.integration.harness import Pipeline, World
 from tests.integration.servers import Servers, choice, running_servers
+from tests.preloaded import Preloaded
 
 
 def pytest_configure() -> None:
@@ -37,8 +38,8 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def world(servers: Servers) -> Iterator[World]:
     """Servers, Storage and Gemini, and a migrated database to copy."""
-    with Storage() as storage, Gemini() as gemini:
-        world = World(servers, storage, gemini)
+    with Storage() as storage, Gemini() as gemini, Preloaded() as preloaded:
+        world = World(servers, storage, gemini, preloaded)
         yield world
         servers.drop_database(world.template_url)
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
 from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import PHOTOGRAPHS, Studio
 from tests.integration.servers import Servers
+from tests.preloaded import Preloaded, PreloadedProcess
 
 _OURS = ("QUEL_", "OTEL_", "GEMINI_", "GOOGLE_", "SUPABASE_", "REDIS_", "DATABASE_URL", "IMAGE_PER_PRICE")
 
@@ -36,8 +37,11 @@ _CLOCKS = {
 class World:
     """The servers and the two simulators that all tests of a session share."""
 
-    def __init__(self, servers: Servers, storage: Storage, gemini: Gemini) -> None:
+    def __init__(
+        self, servers: Servers, storage: Storage, gemini: Gemini, preloaded: Preloaded | None = None
+    ) -> None:
         self.servers = servers
+        self.preloaded = preloaded
         self.storage = storage
         self.gemini = gemini
         self.template_url = servers.fresh_database()
@@ -70,6 +74,10 @@ class World:
         return [call for call in self.gemini.calls() if token in call.prompt]
 
 
+def _decided_at_import(settings: Mapping[str, Any]) -> bool:
+    return any(name == "QUEL_HTTP_PORT" or name.startswith("OTEL_") for name in settings)
+
+
 class Pipeline:
     """A database and Redis databases of its own, their studio, and processes started as a test asks."""
 
@@ -89,13 +97,23 @@ class Pipeline:
         return plain | {name: str(value) for name, value in settings.items()}
 
     def workers(
-        self, *queues: str, processes: int = 1, threads: int = 8, ready: bool = True, **settings: Any
+        self,
+        *queues: str,
+        processes: int = 1,
+        threads: int = 8,
+        ready: bool = True,
+        as_deployed: bool = False,
+        **settings: Any,
     ) -> QuelProcess:
-        """Starts `dramatiq quel.actors`, of all groups or of `queues`, and waits until it is ready."""
-        log = self._log("workers")
-        started = workers(
-            self.environment(**settings), log, queues=queues, processes=processes, threads=threads
-        )
+        """Starts `dramatiq quel.actors`, of all groups or of `queues`, and waits until it is ready.
+
+        It is forked from a process that has imported what it needs, unless it is to start `as_deployed`.
+        """
+        log, environment = self._log("workers"), self.environment(**settings)
+        started = workers(environment, log, queues=queues, processes=processes, threads=threads)
+        parent = self.world.preloaded
+        if parent is not None and not as_deployed and not _decided_at_import(settings):
+            started = PreloadedProcess(parent, started.command[1:], environment, log)
         self.processes.append(started.start())
         return started.await_ready(processes) if ready else started
 

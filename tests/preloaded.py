@@ -1,7 +1,8 @@
 """Starts `dramatiq …` from a process that has imported everything already: a tenth of the usual cost.
 
-Hundreds of deaths need hundreds of workers. What runs after the fork is Dramatiq's own command, with its
-master and its worker process, in a session and an environment of its own.
+Hundreds of tests and deaths need hundreds of workers. What runs after the fork is Dramatiq's own command, its
+master and its worker process, in a session and an environment of its own. What an environment decides as quel
+is imported (metrics over processes, traces) it does not decide here: such workers start anew.
 """
 
 import importlib
@@ -19,7 +20,7 @@ from typing import IO, Self, TypedDict
 
 from PIL import Image
 
-from quel.sandbox.processes import REPOSITORY
+from quel.sandbox.processes import REPOSITORY, QuelProcess
 
 
 class Order(TypedDict):
@@ -39,7 +40,7 @@ class Preloaded:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.preloaded"],
+            [sys.executable, "-m", "tests.preloaded"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -53,7 +54,7 @@ class Preloaded:
 
     def start(self, environment: Mapping[str, str], log: Path, arguments: Sequence[str]) -> "Worker":
         """`dramatiq` with these arguments."""
-        order = Order(environment=dict(environment), log=str(log), arguments=list(arguments))
+        order = Order(environment=os.environ | environment, log=str(log), arguments=list(arguments))
         return Worker(self, int(self._ask(order)))
 
     def _ask(self, order: Mapping[str, object]) -> str:
@@ -98,6 +99,47 @@ class Worker:
         self.kill()
 
 
+class PreloadedProcess(QuelProcess):
+    """The same as a process of its own, forked from what is there."""
+
+    def __init__(
+        self, parent: Preloaded, arguments: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
+        super().__init__(["dramatiq", *arguments], environment, log)
+        self._parent, self._arguments = parent, arguments
+        self._worker: Worker | None = None
+
+    def start(self) -> Self:
+        """Starts it; its output is appended to `log`."""
+        self.log.touch()
+        self._worker = self._parent.start(self.environment, self.log, self._arguments)
+        return self
+
+    @property
+    def pid(self) -> int:
+        """The process id of the master. Raises RuntimeError before `start`."""
+        if self._worker is None:
+            raise RuntimeError("The process has not been started.")
+        return self._worker.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._parent.exit_code(self.pid) if self._worker else None
+
+    def kill(self) -> None:
+        """SIGKILL to the command and all its children."""
+        if self._worker is not None:
+            self._worker.kill()
+
+    def _wait(self, timeout_s: float) -> int:
+        if self._worker is None:
+            raise RuntimeError("The process has not been started.")
+        if (code := self._worker.wait(timeout_s)) is None:
+            raise subprocess.TimeoutExpired(self.command, timeout_s)
+        return code
+
+
 def _serve(orders: IO[str]) -> None:
     exit_codes: dict[int, int | None] = {}
     for line in orders:
@@ -132,6 +174,7 @@ def _become(order: Order) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for file, number in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(file, number)
+        os.environ.clear()
         os.environ.update(order["environment"])
         sys.argv = ["dramatiq", *order["arguments"]]
         from dramatiq.cli import main
@@ -149,6 +192,7 @@ if __name__ == "__main__":
     for module in (
         "dramatiq.cli",
         "dramatiq.brokers.redis",
+        "google.genai.types",
         "periodiq",
         "quel.services",
         "quel.observe.logs",
