@@ -219,6 +219,17 @@ def test_a_client_s_organization_that_is_not_active_pays_nothing(tmp_path):
     assert (answer.status_code, answer.json()["type"]) == (402, "urn:quel:problem:no-payer")
 
 
+def test_credits_that_are_held_for_other_images_pay_for_no_order(tmp_path):
+    rows = Submitted(credits=12, held=3)
+    with orders(tmp_path, rows) as (client, _):
+        answer = client.post("/api/v1/jobs", json=ROW, headers=asks_as("client"))
+        assert (answer.status_code, answer.json()["type"]) == (402, "urn:quel:problem:no-credit")
+        assert "10 are required, and 9 are available" in answer.json()["detail"]
+        one = client.post("/api/v1/jobs", json=ROW | {"total_images": 1}, headers=asks_as("client"))
+        assert one.status_code == 201
+    assert len(rows.written) == 1
+
+
 def test_an_order_brings_its_pictures_and_the_boundary_does_not_count(tmp_path):
     rows, bucket = Submitted(), Bucket()
     row = ROW | {"job_input_data": {"prompt": "x", "mergedImageAttachId": "hat.png"}}

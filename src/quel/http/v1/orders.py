@@ -18,14 +18,9 @@ from quel.http.guard import ORDERS, GuardedRoute, needs, read_json
 from quel.http.problems import Problem
 from quel.http.services import ApiOf, CallerOf, OwnOrg, Services
 from quel.http.v1.wire import Submitted, facts_of, submitted_of
+from quel.operations.payer import check_payer
 from quel.operations.preview import preview_row
-from quel.operations.submit_job import (
-    SubmittedJob,
-    callback_url_of,
-    check_payer,
-    submit_job,
-    submitted_before,
-)
+from quel.operations.submit_job import SubmittedJob, callback_url_of, submit_job, submitted_before
 
 router = APIRouter(route_class=GuardedRoute, tags=["jobs"])
 
@@ -101,7 +96,7 @@ def order(
     if found.problems:
         at_fault = [{"pointer": "/job_input_data", "detail": problem} for problem in found.problems]
         raise Problem(422, f"It cannot be run: {' '.join(found.problems)}", errors=at_fault)
-    check_payer(services, job, only_org=org_of_caller is not None)
+    check_payer(services, job, found.credits, only_org=org_of_caller is not None)
     facts = facts_of(job, path=found.path, credits=found.credits)
     return _created(submit_job(services, job, pictures, key=key, facts=facts))
 
