@@ -162,6 +162,10 @@ def test_the_row_is_polled_without_pictures_and_only_sent_when_it_changed(tmp_pa
         left_out = "(left out: the bytes of a picture)"
         data = {"maskDataUrl": left_out, "prompt": "a hat", "sourceImage": left_out}
         assert first.json()["job_input_data"] == data
+        for address in (f"/api/modify/status/{ours.job_id}", f"/api/jobs/{ours.job_id}"):
+            seen = client.get(address, headers=asks_as("viewer"))
+            assert (seen.status_code, seen.json()["job_status"]) == (200, "pending")
+            assert ("job_input_data" in seen.json(), "a hat" in seen.text) == (False, False)
         again = asks_as("client") | {"If-None-Match": first.headers["etag"]}
         assert client.get(f"/api/jobs/{ours.job_id}", headers=again).status_code == 304
         for none in (theirs.job_id, uuid4(), "hello"):
