@@ -86,7 +86,7 @@ def _answer(services: OperatorServices, job_id: UUID) -> JSONResponse:
     page = show_job(services, job_id)
     job = page.job
     told: dict[str, Any] = {"success": True, "jobId": str(job_id)}
-    if not job.view.is_closed:
+    if not job.view.is_settled:
         return JSONResponse(told | {"message": "It is not finished yet: ask for the job's status."}, 202)
     made = [_image(image) for image in page.images]
     told |= {
