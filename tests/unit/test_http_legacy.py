@@ -1,9 +1,12 @@
 """The old server's endpoints: the bodies the front end knows, and where quel differs on purpose."""
 
 import base64
+import gc
 import io
+import json
+import weakref
 from types import SimpleNamespace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from PIL import Image
@@ -322,6 +325,32 @@ def test_what_a_turn_around_costs_is_told_before(tmp_path):
         assert (paid["creditSource"], paid["orgCredits"], paid["canGenerate"]) == ("organization", 33, False)
         assert ask("operator", f"userId={MEMBER}&angleCount=400")["errorCode"] == "INVALID_REQUEST"
         assert ask("operator", "angleCount=4")["errorCode"] == "UNAUTHORIZED"
+
+
+def test_an_order_that_was_written_is_told_by_its_id_whatever_fails_then_and_its_body_is_let_go(
+    tmp_path, monkeypatch
+):
+    rows, kept = Submitted(), []
+
+    class Body(dict):
+        pass
+
+    def read(given):
+        body = Body(json.loads(given))
+        kept.append(weakref.ref(body))
+        return body
+
+    def away(job_ids):
+        gc.collect()
+        assert kept[0]() is None
+        raise ServiceUnavailable("PostgreSQL is away.")
+
+    monkeypatch.setattr(multiview, "read_json", read)
+    with views(tmp_path, rows, job_progress=SimpleNamespace(of=away)) as (client, _):
+        answer = client.post("/api/multiview/generate", json=VIEWS, headers=asks_as("member"))
+    assert (answer.status_code, answer.json()["success"]) == (202, True), answer.text
+    assert UUID(answer.json()["jobId"])
+    assert len(rows.written) == 1
 
 
 @pytest.mark.parametrize("accounts", [{"credits": 13, "held": 4}, {"credits": 50, "status": "suspended"}])
