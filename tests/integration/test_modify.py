@@ -14,8 +14,8 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw
 
-from quel.core.errors import InvalidInput
-from quel.core.operations.submit_modify import NotEnoughCredits, read_modify_order
+from quel.core.errors import InvalidInput, NotEnoughCredits
+from quel.core.operations.submit_modify import read_modify_order
 from quel.operations.services import OperatorServices
 from quel.operations.submit_modify import submit_modify
 from quel.sandbox.comfy.client import Comfy

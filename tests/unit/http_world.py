@@ -81,15 +81,19 @@ class Keys:
 class Submitted:
     """New jobs, and the keys they came with."""
 
-    def __init__(self, credits=100, status="active"):
+    def __init__(self, credits=100, status="active", *, member=100, held=0):
         self.written, self.keys = [], {}
         self._org = Organization(OURS, status, credits, MEMBER)
+        self._member, self._held = member, held
 
     def earlier(self, key):
         return self.keys.get((key.holder, key.key))
 
     def accounts(self, org_id, member_ids):
-        return (self._org if org_id == OURS else None), {MEMBER: 100}
+        return (self._org if org_id == OURS else None), {MEMBER: self._member}
+
+    def held(self, kind, account_id):
+        return self._held
 
     def unknown_payers(self, member_id, org_id):
         return [f"member {member_id}"] if member_id not in (None, MEMBER) else []

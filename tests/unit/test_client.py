@@ -206,6 +206,7 @@ def detail(status, completed, **more):
         "started_at": None,
         "completed_at": None,
         "error_message": None,
+        "is_settled": False,
         "production_id": None,
         "member_id": None,
         "org_id": None,
@@ -220,13 +221,13 @@ def detail(status, completed, **more):
 
 def watched():
     """A server that is restarted while a job is watched, and has nothing new to tell in between."""
-    ended = detail("completed", 2, completed_at="2026-01-02T03:05:00Z", new_in_a_later_release=[1])
+    ended = detail("cancelled", 2, is_settled=True, new_in_a_later_release=[1])
     return [
         httpx.Response(200, headers={"ETag": '"1"'}, json=detail("pending", 0)),
         httpx.Response(304),
         httpx.ConnectError("restarted"),
         httpx.Response(502, text="<html>"),
-        httpx.Response(200, headers={"ETag": '"2"'}, json=detail("processing", 1)),
+        httpx.Response(200, headers={"ETag": '"2"'}, json=detail("cancelled", 1)),
         httpx.Response(429, headers={"Retry-After": "3"}, json={}),
         httpx.Response(200, headers={"ETag": '"3"'}, json=ended),
     ]
@@ -236,7 +237,7 @@ def test_a_job_is_watched_to_its_end_through_a_restart(pauses):
     seen: list[httpx.Request] = []
     with Client("http://quel", "t", transport=through(None, seen, watched())) as quel:
         stood = [(job.status, job.completed) for job in quel.watch(JOB)]
-    assert stood == [("pending", 0), ("processing", 1), ("completed", 2)]
+    assert stood == [("pending", 0), ("cancelled", 1), ("cancelled", 2)]
     assert [request.headers.get("if-none-match") for request in seen] == [None, *['"1"'] * 4, *['"2"'] * 2]
     assert pauses == [2.0, 2.0, 0.5, 1.0, 2.0, 3.0]
 
@@ -246,7 +247,7 @@ def test_what_is_awaited_is_what_is_waited_for(pauses):
         async with AsyncClient("http://quel", "t", transport=through(None, None, watched())) as quel:
             return [(job.status, job.completed) async for job in quel.watch(JOB)]
 
-    assert anyio.run(watch) == [("pending", 0), ("processing", 1), ("completed", 2)]
+    assert anyio.run(watch) == [("pending", 0), ("cancelled", 1), ("cancelled", 2)]
     assert len(pauses) == 6
 
 

@@ -113,6 +113,31 @@ def test_a_body_that_cannot_be_kept_is_refused_in_words(tmp_path, body, kind, st
         assert client.post("/enqueue", content=pieces, headers=headers).status_code == status
 
 
+def test_a_form_beyond_its_bound_is_told_as_that_also_without_a_length(tmp_path):
+    with an_api(tmp_path, environment={"QUEL_MAX_REFERENCE_BYTES": "1000"}) as (client, _):
+        head = b'--b\r\nContent-Disposition: form-data; name="a.png"; filename="a.png"\r\n\r\n'
+        pieces = (piece for piece in (head, *[b"x" * 500_000] * 6, b"\r\n--b--\r\n"))
+        headers = asks_as("operator") | {"Content-Type": "multipart/form-data; boundary=b"}
+        answer = client.post("/api/v1/jobs", content=pieces, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:quel:problem:too-large")
+
+
+def test_where_the_old_endpoints_are_open_each_address_has_its_own_rate(tmp_path):
+    class Asked(Rate):
+        names: list[str]
+
+        def take(self, name):
+            self.names.append(name)
+            return super().take(name)
+
+    rate = Asked()
+    rate.names = []
+    with an_api(tmp_path, environment={"QUEL_HTTP_LEGACY": "open"}, rate=rate, job_row=Jobs()) as (client, _):
+        client.get(f"/api/jobs/{OURS}")
+        client.get(f"/api/jobs/{OURS}", headers=asks_as("operator"))
+    assert rate.names == ["legacy testclient", "ops"]
+
+
 def test_parameters_that_are_not_known_are_named(tmp_path):
     with an_api(tmp_path) as (client, _):
         answer = client.get(f"/api/jobs/{OURS}?pathh=x", headers=asks_as("operator"))
@@ -160,6 +185,8 @@ def test_two_tokens_of_one_name_stand_side_by_side():
     [
         ("ops operator", "Line 1 must be"),
         (f"o/s operator {'0' * 64}", "Line 1: a name"),
+        (f"legacy operator {'0' * 64}", "choose another name"),
+        (f"Local viewer {'0' * 64}", "choose another name"),
         (f"ops root {'0' * 64}", "the role must be"),
         ("ops operator quel_abc", "SHA-256"),
         (f"ops operator {'0' * 64} org=us", "org= and member="),

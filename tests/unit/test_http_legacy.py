@@ -1,15 +1,17 @@
 """The old server's endpoints: the bodies the front end knows, and where quel differs on purpose."""
 
 import base64
+import gc
 import io
+import json
+import weakref
 from types import SimpleNamespace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from PIL import Image
 
 from quel.adapters.imaging import PillowImaging
-from quel.adapters.postgres.operations.submit_modify import Funds
 from quel.core.errors import ServiceUnavailable
 from quel.core.job import JobStatus
 from quel.core.operations.job_page import JobFacts
@@ -163,6 +165,10 @@ def test_the_row_is_polled_without_pictures_and_only_sent_when_it_changed(tmp_pa
         left_out = "(left out: the bytes of a picture)"
         data = {"maskDataUrl": left_out, "prompt": "a hat", "sourceImage": left_out}
         assert first.json()["job_input_data"] == data
+        for address in (f"/api/modify/status/{ours.job_id}", f"/api/jobs/{ours.job_id}"):
+            seen = client.get(address, headers=asks_as("viewer"))
+            assert (seen.status_code, seen.json()["job_status"]) == (200, "pending")
+            assert ("job_input_data" in seen.json(), "a hat" in seen.text) == (False, False)
         again = asks_as("client") | {"If-None-Match": first.headers["etag"]}
         assert client.get(f"/api/jobs/{ours.job_id}", headers=again).status_code == 304
         for none in (theirs.job_id, uuid4(), "hello"):
@@ -173,19 +179,17 @@ def test_the_row_is_polled_without_pictures_and_only_sent_when_it_changed(tmp_pa
 class Paintings:
     """The rows an in-painting begins with."""
 
-    def __init__(self, balance=100):
-        self.orders, self._balance = [], balance
+    def __init__(self):
+        self.orders = []
 
-    def funds(self, member_id):
-        return Funds(self._balance, 0) if member_id == MEMBER else None
-
-    def write(self, job_id, order):
-        self.orders.append(order)
+    def write(self, job_id, order, org_id):
+        self.orders.append((order.user_id, org_id))
         return OURS
 
 
-def paintings(tmp_path, rows):
-    return an_api(tmp_path, submit_modify=rows, imaging=PillowImaging(), push=lambda job_id: 1)
+def paintings(tmp_path, rows, accounts=None):
+    given = {"submit_modify": rows, "submit_job": accounts or Submitted()}
+    return an_api(tmp_path, imaging=PillowImaging(), push=lambda job_id: 1, **given)
 
 
 def test_an_in_painting_is_ordered_for_the_token_s_member_or_whom_an_operator_names(tmp_path):
@@ -202,7 +206,7 @@ def test_an_in_painting_is_ordered_for_the_token_s_member_or_whom_an_operator_na
             body = BODY | {"userId": str(named)}
             answer = client.post("/api/modify/submit", json=body, headers=asks_as(role))
             assert answer.status_code == 403
-    assert [order.user_id for order in rows.orders] == [MEMBER] * 3
+    assert rows.orders == [(MEMBER, OURS), (MEMBER, OURS), (MEMBER, None)]  # a client finds its own again
 
 
 @pytest.mark.parametrize(
@@ -231,10 +235,15 @@ def test_an_in_painting_that_cannot_be_is_refused_in_the_body_s_error(tmp_path, 
 
 
 def test_an_in_painting_that_cannot_be_paid_says_what_is_there(tmp_path):
-    with paintings(tmp_path, Paintings(balance=9)) as (client, _):
+    rows = Paintings()
+    with paintings(tmp_path, rows, Submitted(credits=12, held=3)) as (client, _):
         answer = client.post("/api/modify/submit", json=BODY, headers=asks_as("member"))
-    assert answer.status_code == 402
-    assert (answer.json()["requiredCredits"], answer.json()["availableCredits"]) == (10, 9)
+        assert answer.status_code == 402
+        assert (answer.json()["requiredCredits"], answer.json()["availableCredits"]) == (10, 9)
+    with paintings(tmp_path, rows, Submitted(status="suspended")) as (client, _):
+        answer = client.post("/api/modify/submit", json=BODY, headers=asks_as("member"))
+        assert (answer.status_code, "not active" in answer.json()["error"]) == (402, True)
+    assert rows.orders == []
 
 
 VIEWS = {"sourceImage": a_mask(), "angles": [0, 90], "originalPrompt": "linen"}
@@ -243,7 +252,7 @@ VIEWS = {"sourceImage": a_mask(), "angles": [0, 90], "originalPrompt": "linen"}
 def views(tmp_path, rows, **more):
     """A turn-around's neighbours; its job never ends here."""
     settings = {"DATABASE_URL": "postgresql://h/d", "SUPABASE_URL": "http://s", "SUPABASE_SERVICE_KEY": "k"}
-    given = {"submit_job": rows, "submit_modify": Paintings(), "action_log": Log(), "storage": Bucket()}
+    given = {"submit_job": rows, "action_log": Log(), "storage": Bucket()}
     given |= {"push": lambda job_id: 1, "ping_redis": lambda: None} | more
     return an_api(tmp_path, environment=settings, **given)
 
@@ -316,6 +325,45 @@ def test_what_a_turn_around_costs_is_told_before(tmp_path):
         assert (paid["creditSource"], paid["orgCredits"], paid["canGenerate"]) == ("organization", 33, False)
         assert ask("operator", f"userId={MEMBER}&angleCount=400")["errorCode"] == "INVALID_REQUEST"
         assert ask("operator", "angleCount=4")["errorCode"] == "UNAUTHORIZED"
+
+
+def test_an_order_that_was_written_is_told_by_its_id_whatever_fails_then_and_its_body_is_let_go(
+    tmp_path, monkeypatch
+):
+    rows, kept = Submitted(), []
+
+    class Body(dict):
+        pass
+
+    def read(given):
+        body = Body(json.loads(given))
+        kept.append(weakref.ref(body))
+        return body
+
+    def away(job_ids):
+        gc.collect()
+        assert kept[0]() is None
+        raise ServiceUnavailable("PostgreSQL is away.")
+
+    monkeypatch.setattr(multiview, "read_json", read)
+    with views(tmp_path, rows, job_progress=SimpleNamespace(of=away)) as (client, _):
+        answer = client.post("/api/multiview/generate", json=VIEWS, headers=asks_as("member"))
+    assert (answer.status_code, answer.json()["success"]) == (202, True), answer.text
+    assert UUID(answer.json()["jobId"])
+    assert len(rows.written) == 1
+
+
+@pytest.mark.parametrize("accounts", [{"credits": 13, "held": 4}, {"credits": 50, "status": "suspended"}])
+def test_what_can_be_paid_is_told_before_as_it_is_decided_then(tmp_path, accounts):
+    rows = Submitted(member=100, **accounts)
+    with views(tmp_path, rows) as (client, _):
+        asked = client.get("/api/multiview/check-credits?angleCount=3", headers=asks_as("member")).json()
+        body = VIEWS | {"angles": [0, 90, 180]}
+        ordered = client.post("/api/multiview/generate", json=body, headers=asks_as("member")).json()
+    assert (asked["canGenerate"], asked["requiredCredits"]) == (False, 10)
+    assert (asked["creditSource"], asked["maxAngles"] < 3) == ("organization", True)
+    assert (ordered["success"], ordered["errorCode"]) == (False, "INSUFFICIENT_CREDITS")
+    assert rows.written == []
 
 
 def test_what_is_not_built_says_what(tmp_path):

@@ -33,8 +33,9 @@ def ended(job):
 class Rows:
     """Jobs as they stand; counts how often it is asked."""
 
-    def __init__(self, *jobs):
+    def __init__(self, *jobs, window=500):
         self.jobs, self.looks, self.away = {job.job_id: job for job in jobs}, 0, False
+        self.window = window
 
     def of(self, job_ids):
         self.looks += 1
@@ -42,8 +43,11 @@ class Rows:
             raise ServiceUnavailable("PostgreSQL is away.")
         return [self.jobs[job_id] for job_id in job_ids if job_id in self.jobs]
 
-    def open(self, most=500):
-        return [job for job in self.jobs.values() if not job.is_settled]
+    def open(self, most, followed=()):
+        opened = [job for job in self.jobs.values() if job.status in ("pending", "processing")]
+        named = [job for job_id, job in self.jobs.items() if job_id in followed]
+        newest = opened[::-1][: min(most, self.window)]
+        return [*newest, *(job for job in named if job not in newest)]
 
 
 def test_a_change_is_told_once_and_the_end_last():
@@ -72,7 +76,7 @@ def run_with(rows, script):
     """Runs `script(streams)` beside the poller."""
 
     async def run():
-        streams = Streams(rows.of, rows.open)
+        streams = Streams(rows.of, lambda followed: rows.open(500, followed))
         poller = asyncio.create_task(streams.run())
         try:
             return await asyncio.wait_for(script(streams), 20)
@@ -173,7 +177,7 @@ def test_who_watches_all_hears_of_jobs_that_come_move_and_end_on_a_path():
     rows = Rows(old, other)
 
     async def script(streams):
-        place = streams.listening_to_all("ops", rows.open())
+        place = streams.listening_to_all("ops", rows.open(500))
         events = tell(place, news=all_news("fashion"), may_go_on=lambda: not streams.is_closing)
         chunks = []
 
@@ -198,6 +202,39 @@ def test_who_watches_all_hears_of_jobs_that_come_move_and_end_on_a_path():
     assert str(young.job_id) in data[1]
     assert '"completed"' in data[2]
     assert str(other.job_id) not in text
+
+
+def test_who_watches_all_hears_the_end_of_a_job_that_many_younger_ones_have_overtaken():
+    old = a_job()
+    rows = Rows(old, window=2)
+
+    async def script(streams):
+        place = streams.listening_to_all("ops", rows.open(500))
+        events = tell(place, news=all_news(None), may_go_on=lambda: not streams.is_closing)
+        chunks = []
+
+        async def listen():
+            async for chunk in events:
+                chunks.append(chunk)
+
+        listening = asyncio.create_task(listen())
+        await asyncio.sleep(0.1)
+        for _ in range(3):
+            young = a_job()
+            rows.jobs[young.job_id] = young
+            await asyncio.sleep(0.05)
+        rows.jobs[old.job_id] = replace(old, status="user_cancelled")  # its images are still to end
+        await asyncio.sleep(0.1)
+        rows.jobs[old.job_id] = replace(old, status="user_cancelled", completed=1, is_settled=True)
+        await asyncio.sleep(0.1)
+        assert {job_id for job_id, job in streams._all.items() if job.is_settled} == {old.job_id}
+        streams.close()
+        await listening
+        return b"".join(chunks).decode().splitlines()
+
+    lines = [line for line in run_with(rows, script) if str(old.job_id) in line]
+    assert ['"user_cancelled"' in line for line in lines] == [False, True, True]
+    assert '"completed": 1' in lines[-1]
 
 
 def test_a_stream_over_http_ends_with_its_job_and_is_only_for_those_who_may(tmp_path):

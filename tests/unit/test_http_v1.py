@@ -32,7 +32,6 @@ ROW = {
     "job_type": "simple_general",
     "total_images": 2,
     "job_input_data": {"prompt": "a hat"},
-    "quel_member_id": str(MEMBER),
 }
 SETTINGS = {"DATABASE_URL": "postgresql://h/d", "SUPABASE_URL": "http://s", "SUPABASE_SERVICE_KEY": "k"}
 
@@ -180,7 +179,8 @@ def test_an_order_under_a_key_is_one_job_and_another_body_is_refused(tmp_path):
         assert order(ROW | {"total_images": 3}).json()["type"] == "urn:quel:problem:key-reused"
         assert order(ROW | {"total_images": 3}).status_code == 422
         assert order(ROW, key="k-2").headers["location"] != first.headers["location"]
-        assert order(ROW, role="operator").json()["job_id"] != first.json()["job_id"]
+        operator_s = order(ROW | {"quel_member_id": str(MEMBER)}, role="operator")
+        assert operator_s.json()["job_id"] != first.json()["job_id"]
         assert order(ROW, key="ü".encode()).status_code == 400
         assert services.action_log.acts[0] == ("studio", "api", "submit", "r1")
     assert [org for _, _, org in rows.written] == [OURS, OURS, None]
@@ -197,7 +197,8 @@ def test_an_order_under_a_key_is_one_job_and_another_body_is_refused(tmp_path):
         (ROW | {"total_images": 10_000}, 422, "cannot be run"),
         (ROW | {"job_input_data": {"prompt": "a\0b"}}, 422, "NUL"),
         (ROW | {"quel_member_id": "me"}, 422, "quel_member_id"),
-        (ROW | {"quel_member_id": str(uuid4())}, 404, "There is no member"),
+        (ROW | {"quel_member_id": str(MEMBER)}, 403, "no member"),
+        (ROW | {"job_input_data": {"prompt": "a hat", "userId": str(uuid4())}}, 403, "no member"),
         (ROW | {"org_id": str(THEIRS)}, 403, "its own organization"),
         (ROW | {"total_images": 50}, 402, "Not enough credits"),
         (ROW | {"job_input_data": {"attachId": "hat.png", "prompt": "x"}}, 422, "No picture was given"),
@@ -212,11 +213,49 @@ def test_an_order_that_cannot_be_is_refused_and_nothing_is_written(tmp_path, bod
     assert rows.written == []
 
 
+@pytest.mark.parametrize("address", ["/api/v1/jobs", "/api/v1/jobs?check=true", "/api/v1/jobs/preview"])
+def test_a_client_speaks_for_the_member_of_its_line_alone_in_every_spelling(tmp_path, address):
+    other = str(uuid4())
+    rows = Submitted()
+    with orders(tmp_path, rows) as (client, _):
+
+        def code(role, **row):
+            return client.post(address, json=ROW | row, headers=asks_as(role)).status_code
+
+        for named in (other, other.upper(), f"{{{other}}}", f"urn:uuid:{other}", f"{other}."):
+            assert code("member", job_input_data={"prompt": "a hat", "userId": named}) == 403, named
+        assert code("member", job_input_data={"prompt": "a hat", "user_id": other}) == 403
+        assert code("member", quel_member_id=other) == 403
+        assert code("client", quel_member_id=str(MEMBER)) == 403
+        assert rows.written == []
+        own = {"quel_member_id": str(MEMBER), "job_input_data": {"prompt": "a hat", "userId": str(MEMBER)}}
+        assert code("member", **own) in (200, 201)
+        assert code("client", job_input_data={"prompt": "a hat", "userId": "shop-7"}) in (200, 201)
+
+
+def test_a_member_without_a_row_is_told_to_an_operator(tmp_path):
+    with orders(tmp_path, Submitted()) as (client, _):
+        row = ROW | {"quel_member_id": str(uuid4())}
+        answer = client.post("/api/v1/jobs", json=row, headers=asks_as("operator"))
+    assert (answer.status_code, "There is no member" in answer.json()["detail"]) == (404, True)
+
+
 def test_a_client_s_organization_that_is_not_active_pays_nothing(tmp_path):
     rows = Submitted(status="suspended")
     with orders(tmp_path, rows) as (client, _):
         answer = client.post("/api/v1/jobs", json=ROW, headers=asks_as("client"))
     assert (answer.status_code, answer.json()["type"]) == (402, "urn:quel:problem:no-payer")
+
+
+def test_credits_that_are_held_for_other_images_pay_for_no_order(tmp_path):
+    rows = Submitted(credits=12, held=3)
+    with orders(tmp_path, rows) as (client, _):
+        answer = client.post("/api/v1/jobs", json=ROW, headers=asks_as("client"))
+        assert (answer.status_code, answer.json()["type"]) == (402, "urn:quel:problem:no-credit")
+        assert "10 are required, and 9 are available" in answer.json()["detail"]
+        one = client.post("/api/v1/jobs", json=ROW | {"total_images": 1}, headers=asks_as("client"))
+        assert one.status_code == 201
+    assert len(rows.written) == 1
 
 
 def test_an_order_brings_its_pictures_and_the_boundary_does_not_count(tmp_path):

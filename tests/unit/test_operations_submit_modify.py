@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from quel.adapters.imaging import PillowImaging
-from quel.adapters.postgres.operations.submit_modify import Funds
-from quel.core.errors import InvalidInput, NotFound, ServiceUnavailable
-from quel.core.operations.submit_modify import NotEnoughCredits, read_modify_order
+from quel.core.credits import Organization, PayerKind
+from quel.core.errors import InvalidInput, NotEnoughCredits, NotFound, ServiceUnavailable, Unpayable
+from quel.core.operations.submit_modify import read_modify_order
 from quel.operations.submit_modify import submit_modify
 from tests.unit.operator_services import GivenServices
 
-USER, PRODUCTION = UUID(int=7), UUID(int=8)
+USER, PRODUCTION, ORG = UUID(int=7), UUID(int=8), UUID(int=9)
 
 
 def data_url(size=(8, 8)):
@@ -36,21 +36,42 @@ BODY = {
 
 
 class Rows:
-    """The rows an in-painting begins with; a payer with these funds."""
+    """The rows an in-painting begins with."""
 
-    def __init__(self, funds):
-        self.funds = lambda _: funds
+    def __init__(self):
         self.written = {}
 
-    def write(self, job_id, order):
-        self.written[job_id] = order
+    def write(self, job_id, order, org_id):
+        self.written[job_id] = (order, org_id)
         return PRODUCTION
 
 
-def services_of(funds=None, push=lambda _: None, **environment):
-    funds = Funds(100, 0) if funds is None else funds
-    imaging = PillowImaging()
-    return GivenServices(environment=environment, submit_modify=Rows(funds), imaging=imaging, push=push)
+class Accounts:
+    """A member and an organization with these credits, and what each has promised."""
+
+    def __init__(self, member=100, org=100, *, held=None, status="active"):
+        self._members, self._held = {} if member is None else {USER: member}, held or {}
+        self._org = Organization(ORG, status, org, USER)
+
+    def unknown_payers(self, member_id, org_id):
+        return [] if member_id in self._members else [f"member {member_id}"]
+
+    def accounts(self, org_id, member_ids):
+        return (self._org if org_id else None), self._members
+
+    def held(self, kind, account_id):
+        assert account_id == (ORG if kind is PayerKind.ORGANIZATION else USER)
+        return self._held.get(kind, 0)
+
+
+def services_of(accounts=None, push=lambda _: None, **environment):
+    return GivenServices(
+        environment=environment,
+        submit_modify=Rows(),
+        submit_job=accounts or Accounts(),
+        imaging=PillowImaging(),
+        push=push,
+    )
 
 
 def order(**changes):
@@ -130,7 +151,7 @@ def test_a_submitted_order_is_written_once_and_pushed():
     services = services_of(push=pushed.append)
     submitted = submit_modify(services, order())
     assert pushed == [submitted.job_id]
-    assert services.submit_modify.written == {submitted.job_id: order()}
+    assert services.submit_modify.written == {submitted.job_id: (order(), None)}
     assert (submitted.production_id, submitted.total_images, submitted.unpushed) == (PRODUCTION, 2, None)
 
 
@@ -161,7 +182,7 @@ def test_a_mask_that_is_no_picture_or_too_large_is_refused(mask, says):
 
 
 def test_whoever_cannot_pay_is_told_what_it_takes_and_what_there_is():
-    services = services_of(Funds(balance=12, held=5), IMAGE_PER_PRICE="5")
+    services = services_of(Accounts(12, held={PayerKind.MEMBER: 5}), IMAGE_PER_PRICE="5")
     with pytest.raises(NotEnoughCredits, match="10 are required, and 7 are available") as caught:
         submit_modify(services, order())
     assert (caught.value.required, caught.value.available) == (10, 7)
@@ -170,7 +191,17 @@ def test_whoever_cannot_pay_is_told_what_it_takes_and_what_there_is():
 
 
 def test_a_member_without_a_row_is_not_found():
-    services = services_of()
-    services.submit_modify.funds = lambda _: None
+    services = services_of(Accounts(member=None))
     with pytest.raises(NotFound, match="There is no member"):
         submit_modify(services, order())
+
+
+def test_an_organization_that_orders_pays_and_no_member_pays_instead():
+    accounts = Accounts(member=0, org=22, held={PayerKind.ORGANIZATION: 10})
+    services = services_of(accounts, IMAGE_PER_PRICE="5")
+    submitted = submit_modify(services, order(), ORG)
+    assert services.submit_modify.written == {submitted.job_id: (order(), ORG)}
+    with pytest.raises(NotEnoughCredits, match="15 are required, and 12 are available"):
+        submit_modify(services, order(quantity=3), ORG)
+    with pytest.raises(Unpayable, match="not active"):
+        submit_modify(services_of(Accounts(status="suspended")), order(), ORG)

@@ -10,12 +10,10 @@ from uuid import UUID
 
 T = TypeVar("T")
 
-ENDED = frozenset({"completed", "failed", "cancelled", "user_cancelled"})
-
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands; `total` images were ordered."""
+    """A job as it stands; `total` images were ordered. `is_settled`: nothing more will be made of it."""
 
     job_id: UUID
     type: str
@@ -28,13 +26,7 @@ class Job:
     started_at: datetime | None
     completed_at: datetime | None
     error_message: str | None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.status in ENDED and (
-            self.completed_at is not None or self.status in ("completed", "failed")
-        )
+    is_settled: bool
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def watch(job_id: UUID, poll_s: float) -> Telling[JobDetail]:
             etag = seen.headers.get("etag", "")
             standing = read(JobDetail, seen.json())
             yield Tell(standing)
-            if standing.has_ended:
+            if standing.is_settled:
                 return
         yield Pause(poll_s)
 

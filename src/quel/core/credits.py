@@ -33,6 +33,11 @@ class Organization:
     credits: int
     owner_id: UUID
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it pays for its jobs."""
+        return self.status == "active"
+
 
 @dataclass(frozen=True)
 class Payer:
@@ -63,7 +68,7 @@ def choose_payer(
     exists: an organization's job falls back to its owner.
     """
     member = member_id or user_id
-    if organization is not None and organization.status == "active":
+    if organization is not None and organization.is_active:
         for ledger_member in (member, organization.owner_id):
             if ledger_member is not None and ledger_member in members:
                 return Payer(PayerKind.ORGANIZATION, organization.org_id, organization.credits, ledger_member)

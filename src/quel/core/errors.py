@@ -18,6 +18,7 @@ QuelError
     ├── NotFound           there is no such job, payer or dead letter
     ├── Forbidden          who asks may not do that
     ├── Unpayable          whoever would pay for it cannot
+    │   └── NotEnoughCredits   there is an account, and what is free of it is not enough
     └── Conflict           what is there does not allow it, at least not now
 
 A message is a sentence a customer-care person can act on and holds no secret, prompt or personal data.
@@ -147,3 +148,11 @@ class Unpayable(Declined):
     def __init__(self, message: str, *, code: str = "no_credit") -> None:
         super().__init__(message)
         self.code = code
+
+
+class NotEnoughCredits(Unpayable):
+    """The payer cannot pay: `required` credits, of which `available` are there and not held."""
+
+    def __init__(self, required: int, available: int) -> None:
+        super().__init__(f"Not enough credits: {required} are required, and {available} are available.")
+        self.required, self.available = required, available

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from quel.core.operations.api_tokens import Caller, Role
 from quel.core.request import decode_input
 from quel.core.storable import is_text, why_not_storable
+from quel.http.auth import LEGACY
 from quel.http.limits import bounded, too_large
 from quel.http.problems import Problem
 from quel.http.services import Api
@@ -85,7 +86,7 @@ class GuardedRoute(APIRoute):
             state = request.scope["state"]
             state |= {"legacy": wanted.legacy, "route": request.scope["route"].path}
             caller = state["caller"] = api.door.caller(request, legacy=wanted.legacy)
-            state["headers"] |= await run_in_threadpool(api.rate.admit, caller.name)
+            state["headers"] |= await run_in_threadpool(api.rate.admit, _bucket(caller, request))
             _check_role(caller, wanted)
             _check_words(request, known)
             if not acts:
@@ -97,6 +98,11 @@ class GuardedRoute(APIRoute):
             return await _act(request, wanted, answer)
 
         return guarded
+
+
+def _bucket(caller: Caller, request: Request) -> str:
+    """Whose rate it is: a token's, or that of an address where the old endpoints are open to everybody."""
+    return f"legacy {request.client.host}" if caller == LEGACY and request.client else caller.name
 
 
 def _check_role(caller: Caller, wanted: Needs) -> None:
@@ -144,9 +150,10 @@ async def _act(
 async def _take_and_answer(
     request: Request, wanted: Needs, answer: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
-    """Takes the body in its turn, and answers whenever the route does."""
+    """Takes the body in its turn, and answers whenever the route does, which alone holds the body by then."""
     taken = GuardedRequest(request, wanted)
     await in_turn(request.app.state.api.large_bodies, taken.take_body)
+    vars(taken).pop("_body", None)
     return await answer(taken)
 
 
@@ -196,6 +203,8 @@ class GuardedRequest(Request):
         """Reads a form; its files go to the disk."""
         try:
             form = await self.form(max_files=_FILES_SUPPORTED, max_fields=_FORM_PARTS, max_part_size=MEGABYTE)
+        except Problem:
+            raise  # too large or too slow, and told as that
         except HTTPException as error:
             raise Problem(400, f"The form cannot be read: {error.detail}") from None
         self.scope["state"]["form"] = form

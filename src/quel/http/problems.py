@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from quel.core import errors
-from quel.core.operations.submit_modify import NotEnoughCredits
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -20,7 +19,6 @@ _STATUSES: tuple[tuple[type[errors.QuelError], int], ...] = (  # the first that 
     (errors.NotFound, 404),
     (errors.Forbidden, 403),
     (errors.Unpayable, 402),
-    (NotEnoughCredits, 402),
     (errors.InvalidInput, 400),
     (errors.Declined, 409),
     (errors.QuestionTooLong, 504),

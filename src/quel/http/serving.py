@@ -64,7 +64,10 @@ def make_api(settings: Settings, services: OperatorServices) -> Api:
     tokens = Tokens(settings.api_tokens_file) if settings.api_tokens_file else None
     door = Door(tokens, legacy_is_open=settings.http_legacy == "open", origins=settings.api_origins)
     rate = RequestRate(lambda name: services.rate_limit.take(name), per_minute=settings.api_rate)
-    streams = Streams(lambda job_ids: progress_of(services, job_ids), lambda: open_jobs(services))
+    streams = Streams(
+        of=lambda job_ids: progress_of(services, job_ids),
+        open_jobs=lambda followed: open_jobs(services, followed),
+    )
     return Api(settings, services, door, rate, streams)
 
 

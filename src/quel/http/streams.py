@@ -28,10 +28,14 @@ PING_EVERY_S = 15.0
 MOST_A_TOKEN = 20
 MOST_A_PROCESS = 500
 
+MOST_FOLLOWED = 2_000
+"""Open jobs that are looked at for those who watch all; beyond it the oldest ones are let go."""
+
 _ENDS_KEPT = 2_000
 
 State = TypeVar("State")
 AllJobs = Mapping[UUID, JobProgress]
+Read = Callable[[Sequence[UUID]], list[JobProgress]]
 
 
 class Listener(Generic[State]):
@@ -62,11 +66,12 @@ class Listener(Generic[State]):
 
 
 class Streams:
-    """Every stream of this process. `of` and `open` read jobs; they may raise QuelError."""
+    """Every stream of this process.
 
-    def __init__(
-        self, of: Callable[[Sequence[UUID]], list[JobProgress]], open_jobs: Callable[[], list[JobProgress]]
-    ) -> None:
+    `of` reads jobs with their images, `open_jobs` the newest open ones and those named. QuelError is borne.
+    """
+
+    def __init__(self, of: Read, open_jobs: Read) -> None:
         self._of, self._open_jobs = of, open_jobs
         self._of_job: dict[UUID, set[Listener[JobProgress]]] = {}
         self._of_all: set[Listener[AllJobs]] = set()
@@ -104,11 +109,13 @@ class Streams:
             await self._look_at_all()
 
     async def _look_at_all(self) -> None:
-        now = {job.job_id: job for job in await self._read(self._open_jobs)}
-        gone = [job_id for job_id, job in self._all.items() if not job.is_settled and job_id not in now]
-        ended = await self._read(lambda: self._of(gone)) if gone else []
-        kept = [job for job in self._all.values() if job.is_settled][-_ENDS_KEPT:]
-        self._all = now | {job.job_id: job for job in (*kept, *ended) if job.is_settled}
+        # By id as well: a job is told of until it is settled, however many younger ones there are by then.
+        followed = [job_id for job_id, job in self._all.items() if not job.is_settled][:MOST_FOLLOWED]
+        now = {job.job_id: job for job in await self._read(lambda: self._open_jobs(followed))}
+        ends = {job_id: job for job_id, job in self._all.items() if job.is_settled and job_id not in now}
+        ends |= {job_id: job for job_id, job in now.items() if job.is_settled}
+        opened = {job_id: job for job_id, job in now.items() if not job.is_settled}
+        self._all = opened | dict(list(ends.items())[-_ENDS_KEPT:])
         for listener in self._of_all:
             listener.hear(self._all)
 

@@ -26,6 +26,9 @@ def progress_of(services: OperatorServices, job_ids: Sequence[UUID]) -> list[Job
     return services.job_progress.of(job_ids)
 
 
-def open_jobs(services: OperatorServices) -> list[JobProgress]:
-    """The newest open jobs, MOST_OPEN at most, without images. Raises ServiceUnavailable, DatabaseError."""
-    return services.job_progress.open(MOST_OPEN)
+def open_jobs(services: OperatorServices, followed: Sequence[UUID] = ()) -> list[JobProgress]:
+    """The newest open jobs, MOST_OPEN at most, and those `followed` that have a row; without images.
+
+    Raises ServiceUnavailable, DatabaseError.
+    """
+    return services.job_progress.open(MOST_OPEN, followed)

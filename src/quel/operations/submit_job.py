@@ -11,19 +11,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from quel.core.credits import Organization
-from quel.core.errors import Conflict, InvalidInput, KeyReused, NotFound, ServiceUnavailable, Unpayable
-from quel.core.fetch_job import JobFacts, Refuse, as_uuid, decide
+from quel.core.errors import Conflict, InvalidInput, KeyReused, ServiceUnavailable
 from quel.core.job import JobStatus
-from quel.core.operations.preview import with_placeholders
 from quel.core.operations.submit_job import EarlierSubmission, NewJob, PictureFile, SubmissionKey, Upload
-from quel.core.request import user_id_of
 from quel.operations.action_log import recorded
 from quel.operations.job_list import find_jobs
+from quel.operations.payer import check_known
 from quel.operations.preview import preview_row
 from quel.operations.services import OperatorServices
-
-_PAYER_CODES = ("no_payer", "no_credit")
 
 
 @dataclass(frozen=True)
@@ -57,46 +52,6 @@ def callback_url_of(services: OperatorServices, job: NewJob) -> str | None:
     return str(job.callback_url)
 
 
-def check_payer(services: OperatorServices, job: NewJob, *, only_org: bool) -> None:
-    """Raises Unpayable where nobody can pay for a job that may be run; `only_org`: no member may instead.
-
-    Raises NotFound for a payer without a row, SettingsError, ServiceUnavailable, DatabaseError.
-    """
-    _check_known(services, job)
-    user_id = as_uuid(user_id_of(job.row["job_input_data"]))
-    asked = [each for each in (job.member_id, user_id) if each is not None]
-    organization, members = services.submit_job.accounts(job.org_id, asked)
-    if only_org and (organization is None or organization.status != "active"):
-        raise Unpayable("The organization is not active, so it cannot pay for anything.", code="no_payer")
-    decision = decide(_as_facts(job, organization, members), services.rules.intake)
-    if isinstance(decision, Refuse) and decision.code in _PAYER_CODES:
-        raise Unpayable(decision.reason, code=decision.code)
-
-
-def _check_known(services: OperatorServices, job: NewJob) -> None:
-    unknown = services.submit_job.unknown_payers(job.member_id, job.org_id)
-    if unknown:
-        raise NotFound(f"There is no {' and no '.join(unknown)}.")
-
-
-def _as_facts(job: NewJob, organization: Organization | None, members: Mapping[UUID, int]) -> JobFacts:
-    row, _ = with_placeholders(job.row)
-    return JobFacts(
-        job_id=uuid4(),
-        status=JobStatus.PENDING,
-        job_type=row["job_type"],
-        total_images=row["total_images"],
-        input_data=row["job_input_data"],
-        production_id=None,
-        member_id=job.member_id,
-        job_path=row.get("quel_production_path"),
-        production_path=None,
-        organization=organization,
-        members=members,
-        stored_attach_ids=(),
-    )
-
-
 def submitted_before(services: OperatorServices, key: SubmissionKey) -> SubmittedJob | None:
     """The job that was submitted under the key, None where it is new; one that still waits is pushed again.
 
@@ -108,7 +63,7 @@ def submitted_before(services: OperatorServices, key: SubmissionKey) -> Submitte
     if earlier.body_sha256 != key.body_sha256:
         raise KeyReused("This key was used for another request: choose a new one for each job.")
     waits = [view for view in find_jobs(services, [earlier.job_id]) if view.status is JobStatus.PENDING]
-    unpushed = _push(services, earlier.job_id) if waits else None
+    unpushed = push_new(services, earlier.job_id) if waits else None
     return SubmittedJob(earlier.job_id, earlier.created_at, unpushed, earlier.facts, replayed=True)
 
 
@@ -132,7 +87,7 @@ def submit_job(
         raise InvalidInput(f"No picture was given for {', '.join(missing)}.")
     callback_url = callback_url_of(services, job)
     services.settings.require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
-    _check_known(services, job)
+    check_known(services, job)
     services.ping_redis()  # while there is nothing to take back
     uploads = {name: _upload(services, picture) for name, picture in pictures.items()}
     job_id, told = uuid4(), facts or {}
@@ -147,7 +102,7 @@ def submit_job(
             key=key,
             facts=told,
         )
-    return SubmittedJob(job_id, created_at, _push(services, job_id), told)
+    return SubmittedJob(job_id, created_at, push_new(services, job_id), told)
 
 
 def _upload(services: OperatorServices, picture: PictureFile) -> Upload:
@@ -157,7 +112,8 @@ def _upload(services: OperatorServices, picture: PictureFile) -> Upload:
     return Upload(picture.name, path, len(picture.data), picture.mime_type)
 
 
-def _push(services: OperatorServices, job_id: UUID) -> str | None:
+def push_new(services: OperatorServices, job_id: UUID) -> str | None:
+    """Pushes a job that is written; why it may not be on the list, if so."""
     try:
         services.push(job_id)
     except ServiceUnavailable as error:

@@ -6,13 +6,15 @@ Whatever is wrong with it is found before anything is written; a push that is lo
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from quel.core.errors import InvalidInput, NotFound, ReferenceUnavailable, ServiceUnavailable
-from quel.core.operations.submit_job import read_job
-from quel.core.operations.submit_modify import ModifyOrder, NotEnoughCredits
+from quel.core.errors import InvalidInput, ReferenceUnavailable
+from quel.core.operations.submit_job import NewJob, read_job
+from quel.core.operations.submit_modify import ModifyOrder
 from quel.core.request.inline import picture_in
 from quel.operations.action_log import recorded
+from quel.operations.payer import check_payer
 from quel.operations.preview import preview_row
 from quel.operations.services import OperatorServices
+from quel.operations.submit_job import push_new
 
 
 @dataclass(frozen=True)
@@ -25,22 +27,20 @@ class SubmittedModify:
     unpushed: str | None = None
 
 
-def submit_modify(services: OperatorServices, order: ModifyOrder) -> SubmittedModify:
-    """Writes the order of `order.user_id`, who pays for what is delivered.
+def submit_modify(
+    services: OperatorServices, order: ModifyOrder, org_id: UUID | None = None
+) -> SubmittedModify:
+    """Writes the order of `order.user_id`. What is delivered `org_id` pays, where it is given, else the user.
 
     Raises InvalidInput for a mask that is no picture or too large and for whatever else its plan cannot do,
-    NotFound for a member without a row, NotEnoughCredits; SettingsError, ServiceUnavailable, DatabaseError.
+    NotFound for a payer without a row, Unpayable; SettingsError, ServiceUnavailable, DatabaseError.
     """
     cost = _check(services, order)
-    funds = services.submit_modify.funds(order.user_id)
-    if funds is None:
-        raise NotFound(f"There is no member {order.user_id}.")
-    if funds.available < cost:
-        raise NotEnoughCredits(cost, funds.available)
+    check_payer(services, NewJob(order.row, order.user_id, org_id), cost, only_org=org_id is not None)
     job_id = uuid4()
     with recorded(services, "submit", [job_id], must=False):
-        production_id = services.submit_modify.write(job_id, order)
-    return SubmittedModify(job_id, production_id, order.quantity, _push(services, job_id))
+        production_id = services.submit_modify.write(job_id, order, org_id)
+    return SubmittedModify(job_id, production_id, order.quantity, push_new(services, job_id))
 
 
 def _check(services: OperatorServices, order: ModifyOrder) -> int:
@@ -54,11 +54,3 @@ def _check(services: OperatorServices, order: ModifyOrder) -> int:
     except ReferenceUnavailable as error:
         raise InvalidInput(f"maskDataUrl cannot be used: {error}") from None
     return found.credits
-
-
-def _push(services: OperatorServices, job_id: UUID) -> str | None:
-    try:
-        services.push(job_id)
-    except ServiceUnavailable as error:
-        return f"{error} Job {job_id} is written but may not be pushed; the sweep starts it later."
-    return None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from quel.core.credits import PayerKind
 from quel.core.errors import NotFound, Unpayable
 from quel.core.kinds.multiview import ROUND
 from quel.core.operations.submit_job import NewJob
@@ -12,16 +13,17 @@ from quel.core.operations.submit_multiview import (
     RefusalCode,
     multiview_row,
 )
+from quel.operations.payer import check_payer, free_credits
 from quel.operations.preview import preview_row
 from quel.operations.services import OperatorServices
-from quel.operations.submit_job import SubmittedJob, check_payer, submit_job
+from quel.operations.submit_job import SubmittedJob, submit_job
 
 
 @dataclass(frozen=True)
 class MultiviewCredits:
-    """What `angles` views cost, the front among them, which is free; what the member and organization have.
+    """What `angles` views cost, the front among them, which is free; what member and organization can spend.
 
-    `organization` is None where none pays. `most` are the angles that what is there is enough for.
+    `organization` is None where none is to pay. `most` are the angles that what is there is enough for.
     """
 
     price: int
@@ -33,7 +35,7 @@ class MultiviewCredits:
 
     @property
     def available(self) -> int:
-        """What the payer has."""
+        """What the payer can spend."""
         return self.personal if self.organization is None else self.organization
 
 
@@ -43,11 +45,11 @@ def submit_multiview(services: OperatorServices, order: MultiviewOrder, org_id: 
     Raises MultiviewRefused, SettingsError, ServiceUnavailable, StorageRefused, DatabaseError.
     """
     job = NewJob(order.row, order.user_id, org_id)
-    problems = preview_row(services, job.row).problems
-    if problems:
-        raise MultiviewRefused(RefusalCode.INVALID_REQUEST, " ".join(problems))
+    found = preview_row(services, job.row)
+    if found.problems:
+        raise MultiviewRefused(RefusalCode.INVALID_REQUEST, " ".join(found.problems))
     try:
-        check_payer(services, job, only_org=org_id is not None)
+        check_payer(services, job, found.credits, only_org=org_id is not None)
         return submit_job(services, job, order.pictures)
     except Unpayable as error:
         raise MultiviewRefused(RefusalCode.INSUFFICIENT_CREDITS, str(error)) from None
@@ -58,23 +60,26 @@ def submit_multiview(services: OperatorServices, order: MultiviewOrder, org_id: 
 def multiview_credits(
     services: OperatorServices, user_id: UUID, org_id: UUID | None, angles: int
 ) -> MultiviewCredits:
-    """What so many views cost.
+    """What so many views cost, and what there is for them, by the rules of `submit_multiview`.
 
     Raises NotFound for a member without a row, SettingsError, ServiceUnavailable, DatabaseError.
     """
-    funds = services.submit_modify.funds(user_id)
-    if funds is None:
+    organization, members = services.submit_job.accounts(org_id, [user_id])
+    if user_id not in members:
         raise NotFound(f"There is no member {user_id}.")
-    organization, _ = services.submit_job.accounts(org_id, []) if org_id else (None, {})
-    pays = organization is not None and organization.status == "active"
+    personal = free_credits(services, PayerKind.MEMBER, user_id, members[user_id])
+    of_organization = None
+    if org_id is not None:
+        balance = organization.credits if organization is not None and organization.is_active else 0
+        of_organization = free_credits(services, PayerKind.ORGANIZATION, org_id, balance)
+    there = personal if of_organization is None else of_organization
     one_view = multiview_row({"sourceAttachId": 1, "angles": [90], "userId": str(user_id)}, 1)
     price = preview_row(services, one_view).credits
-    there = organization.credits if organization is not None and pays else funds.available
     return MultiviewCredits(
         price=price,
         angles=angles,
         required=price * (angles - 1),
-        personal=funds.available,
-        organization=organization.credits if organization is not None and pays else None,
+        personal=personal,
+        organization=of_organization,
         most=min(ROUND, 1 + there // price) if price else ROUND,
     )

@@ -12,6 +12,7 @@ from quel.core.errors import InvalidInput
 from quel.core.fetch_job import as_uuid
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_OWN_NAMES = frozenset({"legacy", "local"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -83,6 +84,8 @@ def _id(number: int, word: str) -> tuple[str, UUID]:
 
 def caller_named(name: str, role: Role, org_id: UUID | None, member_id: UUID | None = None) -> Caller:
     """The caller. Raises InvalidInput for a name that is none, and where role and ids do not fit."""
+    if name.lower() in _OWN_NAMES:
+        raise InvalidInput(f"{name} is what quel calls callers without a token: choose another name.")
     if not _NAME.fullmatch(name):
         raise InvalidInput("A token's name is 1 to 64 letters, digits, dots, dashes, @ or _.")
     if (role is Role.CLIENT) != (org_id is not None):

@@ -17,7 +17,10 @@ SHORTEST_ID = 6
 
 @dataclass(frozen=True)
 class JobView:
-    """A job's row for people. `age_s` counts from its creation, `recoveries` are the sweep's."""
+    """A job's row for people. `age_s` counts from its creation, `recoveries` are the sweep's.
+
+    `is_planned`: quel has claimed it at some time.
+    """
 
     job_id: UUID
     job_type: str
@@ -32,6 +35,7 @@ class JobView:
     error_message: str | None
     recoveries: int
     age_s: float
+    is_planned: bool = True
 
     @property
     def has_ended(self) -> bool:
@@ -47,6 +51,11 @@ class JobView:
     def is_closed(self) -> bool:
         """Whether its end is written: the front end may have marked a row as cancelled that is still open."""
         return self.has_ended and (not self.is_cancelled or self.completed_at is not None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more will be made of it: closed, or cancelled before there was a plan of it."""
+        return self.is_closed or (self.is_cancelled and not self.is_planned)
 
     @property
     def why(self) -> str:

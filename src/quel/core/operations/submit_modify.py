@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from quel.core.errors import Declined, InvalidInput
+from quel.core.errors import InvalidInput
 from quel.core.kind import CHARGED_ON_DELIVERY
 from quel.core.request import values
 from quel.core.request.fields import Fields, Findings
@@ -15,16 +15,6 @@ MOST_IMAGES = 10
 
 _NAMED_BY = 47  # characters of the prompt that a production is named by
 _MISSING = "{} is missing."
-
-
-class NotEnoughCredits(Declined):
-    """The payer cannot pay for the order: `required` credits, of which `available` are there and not held."""
-
-    code = "no_credit"
-
-    def __init__(self, required: int, available: int) -> None:
-        super().__init__(f"Not enough credits: {required} are required, and {available} are available.")
-        self.required, self.available = required, available
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from quel.core.request import values
 from quel.core.request.inline import picture_in
 
 MOST_REFERENCES = 3
-_AS_GIVEN = ("originalPrompt", "aspectRatio", "rotateBackground")
 _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif"}
 
 

@@ -1,18 +1,18 @@
 """POST /api/modify/submit: an in-painting is ordered, in the old server's words.
 
-Whose it is says the token: a client's own `member`. An operator, who is the product's back end and has its
-callers' names from itself, says it in the body as the old server's callers did.
+Whose it is says the token: a client's own `member`, and its organization pays. An operator, who is the
+product's back end and has its callers' names from itself, says it in the body as the old one's callers did.
 """
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse
 
-from quel.core.errors import InvalidInput, NotFound
-from quel.core.operations.submit_modify import NotEnoughCredits, read_modify_order
+from quel.core.errors import InvalidInput, NotEnoughCredits, NotFound, Unpayable
+from quel.core.operations.submit_modify import read_modify_order
 from quel.http.guard import MEGABYTE, ORDERS, GuardedRoute, needs, read_json
 from quel.http.legacy.user import user_of
 from quel.http.problems import Problem
-from quel.http.services import CallerOf, Services
+from quel.http.services import CallerOf, OwnOrg, Services
 from quel.operations.submit_modify import submit_modify
 
 router = APIRouter(route_class=GuardedRoute)
@@ -47,16 +47,18 @@ _BODY = {
 
 @router.post("/api/modify/submit", openapi_extra=_BODY)
 @needs(ORDERS, most_bytes=MOST_BYTES, legacy=True)
-def modify(request: Request, services: Services, caller: CallerOf) -> JSONResponse:
+def modify(request: Request, services: Services, caller: CallerOf, org: OwnOrg) -> JSONResponse:
     """Order an in-painting: a picture, strokes that mark where, and what is to be there."""
     try:
         body = read_json(request.scope["state"]["body"])
         user = user_of(caller, body.get("userId") if isinstance(body, dict) else None)
         order = read_modify_order(body, user)
-        done = submit_modify(services, order)
+        done = submit_modify(services, order, org)
     except NotEnoughCredits as error:
         told = {"requiredCredits": error.required, "availableCredits": error.available}
         return JSONResponse({"error": str(error), **told}, 402)
+    except Unpayable as error:
+        return JSONResponse({"error": str(error)}, 402)
     except NotFound as error:
         return JSONResponse({"error": str(error)}, 404)
     except InvalidInput as error:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from quel.core.errors import InvalidInput, NotFound
+from quel.core.errors import InvalidInput, NotFound, QuelError
 from quel.core.kinds.multiview import DEFAULT_ANGLES, ROUND
 from quel.core.operations.api_tokens import Caller
 from quel.core.operations.job_page import ShownImage
@@ -48,15 +48,29 @@ async def generate(
     request: Request, api: ApiOf, services: Services, caller: CallerOf, org: OwnOrg
 ) -> JSONResponse:
     """Go round a subject: one picture an angle."""
-    body = await run_in_threadpool(read_json, request.scope["state"].pop("body"))
-    user = user_of(caller, body.get("userId") if isinstance(body, dict) else None)
     try:
-        done = await in_turn(api.acts, lambda: run_in_threadpool(_submit, services, body, user, org))
+        job_id = await _ordered(request, api, services, caller, org)
     except MultiviewRefused as error:
         return _refused(str(error), error.refusal)
-    job = await run_in_threadpool(job_progress, services, done.job_id, None)
-    await _wait_for(api, caller, job)
-    return await run_in_threadpool(_answer, services, done.job_id)
+    try:
+        await _wait_for(api, caller, await run_in_threadpool(job_progress, services, job_id, None))
+        return await run_in_threadpool(_answer, services, job_id)
+    except QuelError:  # the order stands, and its id must not be lost
+        return _later(job_id)
+
+
+async def _ordered(
+    request: Request, api: Api, services: OperatorServices, caller: Caller, org: UUID | None
+) -> UUID:
+    """The job's id alone, so that nothing of tens of megabytes is held while it is waited for."""
+    taken = [request.scope["state"].pop("body")]
+    done = await in_turn(api.acts, lambda: run_in_threadpool(_submit, services, taken.pop(), caller, org))
+    return done.job_id
+
+
+def _later(job_id: UUID) -> JSONResponse:
+    told = {"success": True, "jobId": str(job_id)}
+    return JSONResponse(told | {"message": "It is not finished yet: ask for the job's status."}, 202)
 
 
 def _refused(message: str, code: RefusalCode) -> JSONResponse:
@@ -64,7 +78,9 @@ def _refused(message: str, code: RefusalCode) -> JSONResponse:
     return JSONResponse({"success": False, "errorMessage": message, "errorCode": code})
 
 
-def _submit(services: OperatorServices, body: Any, user: UUID | None, org: UUID | None) -> SubmittedJob:
+def _submit(services: OperatorServices, given: bytes, caller: Caller, org: UUID | None) -> SubmittedJob:
+    body = read_json(given)
+    user = user_of(caller, body.get("userId") if isinstance(body, dict) else None)
     order = read_multiview_order(body, user, at_most_bytes=services.settings.max_reference_bytes)
     return submit_multiview(services, order, org)
 
@@ -74,7 +90,7 @@ async def _wait_for(api: Api, caller: Caller, job: JobProgress) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + WAIT_S
     try:
-        with api.streams.listening(caller.name, job) as listener:
+        with api.streams.listening(f"turn-arounds of {caller.name}", job) as listener:
             while listener.state and not listener.state.is_settled and api.may_go_on(caller):
                 if not await listener.wait(max(0.0, until - loop.time())):
                     return
@@ -85,9 +101,9 @@ async def _wait_for(api: Api, caller: Caller, job: JobProgress) -> None:
 def _answer(services: OperatorServices, job_id: UUID) -> JSONResponse:
     page = show_job(services, job_id)
     job = page.job
-    told: dict[str, Any] = {"success": True, "jobId": str(job_id)}
-    if not job.view.is_closed:
-        return JSONResponse(told | {"message": "It is not finished yet: ask for the job's status."}, 202)
+    if not job.view.is_settled:
+        return _later(job_id)
+    told: dict[str, Any] = {"jobId": str(job_id)}
     made = [_image(image) for image in page.images]
     told |= {
         "success": any(each["success"] for each in made),

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.encoders import jsonable_encoder
@@ -12,20 +11,19 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import JSONResponse, Response
 
 from quel.core.errors import Forbidden, InvalidInput
+from quel.core.fetch_job import as_uuid
+from quel.core.object_path import result_owner
+from quel.core.operations.api_tokens import Caller, Role
 from quel.core.operations.preview import Preview
 from quel.core.operations.submit_job import MIME_TYPES, NewJob, PictureFile, SubmissionKey, read_job
+from quel.core.request import user_id_of
 from quel.http.guard import ORDERS, GuardedRoute, needs, read_json
 from quel.http.problems import Problem
 from quel.http.services import ApiOf, CallerOf, OwnOrg, Services
 from quel.http.v1.wire import Submitted, facts_of, submitted_of
+from quel.operations.payer import check_payer
 from quel.operations.preview import preview_row
-from quel.operations.submit_job import (
-    SubmittedJob,
-    callback_url_of,
-    check_payer,
-    submit_job,
-    submitted_before,
-)
+from quel.operations.submit_job import SubmittedJob, callback_url_of, submit_job, submitted_before
 
 router = APIRouter(route_class=GuardedRoute, tags=["jobs"])
 
@@ -68,9 +66,9 @@ _EITHER_BODY = {
 
 @router.post("/jobs/preview", openapi_extra=_JSON_BODY)
 @needs(ORDERS)
-def preview_of(request: Request, services: Services, org_of_caller: OwnOrg) -> Preview:
+def preview_of(request: Request, services: Services, caller: CallerOf) -> Preview:
     """Look at what a job would make: images, pictures in order, prompts, credits, dollars, what is wrong."""
-    return _previewed(services, _job(_row_of(request), org_of_caller))
+    return _previewed(services, _job(_row_of(request), caller))
 
 
 @router.post("/jobs", status_code=201, response_model=Submitted | Preview, openapi_extra=_EITHER_BODY)
@@ -85,7 +83,7 @@ def order(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> Response:
     """Order a job. With an `Idempotency-Key` the same request within a week is the same job."""
-    job = _job(_row_of(request), org_of_caller)
+    job = _job(_row_of(request), caller)
     _check_callback(services, job)
     pictures = Pictures(request.scope["state"].get("form"), api.settings.max_reference_bytes)
     pictures.check(job)
@@ -101,7 +99,7 @@ def order(
     if found.problems:
         at_fault = [{"pointer": "/job_input_data", "detail": problem} for problem in found.problems]
         raise Problem(422, f"It cannot be run: {' '.join(found.problems)}", errors=at_fault)
-    check_payer(services, job, only_org=org_of_caller is not None)
+    check_payer(services, job, found.credits, only_org=org_of_caller is not None)
     facts = facts_of(job, path=found.path, credits=found.credits)
     return _created(submit_job(services, job, pictures, key=key, facts=facts))
 
@@ -121,7 +119,7 @@ def _body_of(request: Request) -> bytes:
     return body
 
 
-def _job(row: Any, org_of_caller: UUID | None) -> NewJob:
+def _job(row: Any, caller: Caller) -> NewJob:
     try:
         job = read_job(row)
     except InvalidInput as error:
@@ -129,11 +127,18 @@ def _job(row: Any, org_of_caller: UUID | None) -> NewJob:
         key = words.partition(" ")[0]
         pointer = f"/{key}" if isinstance(row, dict) and key.isidentifier() and key.islower() else ""
         raise Problem(422, words, errors=[{"pointer": pointer, "detail": words}]) from None
-    if org_of_caller is None:
-        return job
-    if job.org_id not in (None, org_of_caller):
+    return _own(job, caller) if caller.role is Role.CLIENT else job
+
+
+def _own(job: NewJob, caller: Caller) -> NewJob:
+    """The client's job. Raises Forbidden where it is another organization's, or speaks for another member."""
+    if job.org_id not in (None, caller.org_id):
         raise Forbidden("This token orders for its own organization alone.")
-    return replace(job, org_id=org_of_caller)
+    user_id = user_id_of(job.row["job_input_data"])
+    named = (job.member_id, as_uuid(user_id), as_uuid(result_owner(user_id, None)))
+    if any(each not in (None, caller.member_id) for each in named):
+        raise Forbidden("This token orders for no member but that of its line (member=UUID).")
+    return replace(job, org_id=caller.org_id)
 
 
 def _check_callback(services: Services, job: NewJob) -> None:

@@ -84,7 +84,7 @@ def workers(services: Services) -> Workers:
 
 
 class _Cache:
-    """Findings for as long as they are fresh; of those who ask at once one looks and the others wait."""
+    """Findings for as long as they are fresh; while somebody looks, the others are told the last ones."""
 
     _FRESH_S = 15.0
 
@@ -94,11 +94,14 @@ class _Cache:
 
     def look(self, services: OperatorServices, *, probe: bool) -> Checks:
         """Findings of the last seconds; `probe` looks anew, and puts an object into the bucket."""
-        with self._lock:
-            if probe or not self._found or time.monotonic() - self._made_at > self._FRESH_S:
-                self._found = list(examine(services, probe=probe, provider=False))
-                self._made_at = time.monotonic()
-            return Checks(items=self._found, age_s=round(time.monotonic() - self._made_at, 1))
+        if self._lock.acquire(blocking=probe or not self._found):
+            try:
+                if probe or not self._found or time.monotonic() - self._made_at > self._FRESH_S:
+                    self._found = list(examine(services, probe=probe, provider=False))
+                    self._made_at = time.monotonic()
+            finally:
+                self._lock.release()
+        return Checks(items=self._found, age_s=round(time.monotonic() - self._made_at, 1))
 
 
 _cache = _Cache()

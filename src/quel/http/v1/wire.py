@@ -42,6 +42,8 @@ class Job(Wire):
     completed_at: datetime | None
     recoveries: int
     error_message: str | None
+    is_settled: bool
+    """Nothing more will be made of it: it is closed, or was cancelled before there was a plan of it."""
 
 
 class JobList(Wire):
@@ -128,6 +130,7 @@ def _fields(view: JobView) -> dict[str, Any]:
         "completed_at": view.completed_at,
         "recoveries": view.recoveries,
         "error_message": view.error_message,
+        "is_settled": view.is_settled,
     }
 
 

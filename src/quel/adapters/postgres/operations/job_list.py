@@ -36,7 +36,7 @@ JOB_COLUMNS = """
 SELECT j.job_id, j.job_type, coalesce(j.job_status, 'pending') AS status, effective.path, j.total_images,
        coalesce(j.completed_images, 0) AS completed, coalesce(j.failed_images, 0) AS failed,
        j.created_at, j.started_at, j.completed_at, j.error_message, coalesce(j.retry_count, 0) AS recoveries,
-       extract(epoch FROM now() - j.created_at)::float8 AS age_s
+       extract(epoch FROM now() - j.created_at)::float8 AS age_s, q.job_id IS NOT NULL AS is_planned
 """
 
 # Only what is asked for is written into the statement, so that an index can serve it.

@@ -11,13 +11,13 @@ from quel.adapters.postgres.operations.job_list import JOBS_WITH_PATH, path_para
 from quel.core.operations.job_progress import ImageProgress, JobProgress
 from quel.core.request.values import attach_ids
 
-# The front end may mark a row as cancelled that is still to be closed; one that nobody closes is let be.
+# The front end may mark a row as cancelled whose images are still to end; one without a plan has none.
 _COLUMNS = """
 SELECT j.job_id, j.org_id, effective.path, coalesce(j.job_status, 'pending') AS status,
        coalesce(j.completed_images, 0) AS completed, coalesce(j.failed_images, 0) AS failed,
        j.total_images AS total, j.generated_attach_ids AS ids,
        CASE WHEN j.job_status IN ('cancelled', 'user_cancelled')
-            THEN j.completed_at IS NOT NULL OR j.updated_at < now() - interval '60 seconds'
+            THEN j.completed_at IS NOT NULL OR q.job_id IS NULL
             ELSE coalesce(j.job_status IN ('completed', 'failed'), false) END AS is_settled
 """
 _IMAGES = """,
@@ -26,10 +26,15 @@ _IMAGES = """,
 """
 _BY_ID = text(f"{_COLUMNS} {_IMAGES} {JOBS_WITH_PATH} WHERE j.job_id = ANY(:job_ids)")
 _OPEN = text(f"""
-{_COLUMNS}, NULL AS images {JOBS_WITH_PATH}
-WHERE j.job_status IN ('pending', 'processing') OR j.job_status IS NULL
-ORDER BY j.created_at DESC LIMIT :most
-""")
+WITH picked AS MATERIALIZED (
+    (SELECT j.job_id FROM public.quel_production_jobs j
+     WHERE j.job_status IN ('pending', 'processing') OR j.job_status IS NULL
+     ORDER BY j.created_at DESC LIMIT :most)
+    UNION SELECT unnest(CAST(:followed AS uuid[]))
+)
+{_COLUMNS}, NULL AS images {JOBS_WITH_PATH} JOIN picked ON picked.job_id = j.job_id
+ORDER BY j.created_at DESC
+""")  # noqa: S608 - constants of ours
 
 
 class JobProgressRows:
@@ -43,9 +48,9 @@ class JobProgressRows:
         """Those of the jobs that have a row, with their images."""
         return self._read(_BY_ID, {"job_ids": list(job_ids)})
 
-    def open(self, most: int) -> list[JobProgress]:
-        """At most so many open jobs, the newest ones, without their images."""
-        return self._read(_OPEN, {"most": most})
+    def open(self, most: int, followed: Sequence[UUID] = ()) -> list[JobProgress]:
+        """The newest open jobs, at most so many, and those `followed` that have a row; without images."""
+        return self._read(_OPEN, {"most": most, "followed": list(followed)})
 
     def _read(self, statement: Any, values: dict[str, Any]) -> list[JobProgress]:
         def work(connection: Connection) -> list[JobProgress]:

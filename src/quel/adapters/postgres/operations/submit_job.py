@@ -10,12 +10,15 @@ from sqlalchemy import Connection, Select, insert, select, text
 from sqlmodel import col
 
 from quel.adapters.postgres.database import Database
+from quel.adapters.postgres.held_credits import read_held
 from quel.adapters.postgres.schema.product_tables import Attach, Job, Member, Organization, Production
 from quel.adapters.postgres.schema.webhook_tables import WebhookCallback
 from quel.core import credits
 from quel.core.errors import Conflict
 from quel.core.job import JobType
 from quel.core.operations.submit_job import EarlierSubmission, SubmissionKey, Upload, with_attachments
+
+_NO_JOB = UUID(int=0)
 
 
 class SubmitJobRows:
@@ -113,6 +116,10 @@ class SubmitJobRows:
             return credits.Organization(**org._mapping) if org else None, members
 
         return self._database.run(work)
+
+    def held(self, kind: credits.PayerKind, account_id: UUID) -> int:
+        """The credits of an account that are promised to images under way."""
+        return self._database.run(lambda connection: read_held(connection, kind, account_id, but_for=_NO_JOB))
 
 
 def _take_key(connection: Connection, key: SubmissionKey, job_id: UUID, facts: Mapping[str, Any]) -> None:
