@@ -255,7 +255,6 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
     ],
     "made before everyone died": [
         ("before:Queues.waiting", "a sweep", Repair.SWEEP),
-        ("before:Blobs.has_outputs", "a sweep", Repair.SWEEP),
         ("before:send.persist_output", "a sweep", Repair.SWEEP),
     ],
     "left behind by another server": [

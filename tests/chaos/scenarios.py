@@ -99,7 +99,9 @@ def _credits_are_gone(case: Case) -> None:
 
 def _bucket_refuses_one(case: Case) -> None:
     second = f"{case.order(pushed=False)}_001.webp"
-    case.world.storage.fail_when(second, storage_faults.too_large(), operation="upload")
+    case.world.storage.fail_when(
+        second, storage_faults.error(400, "InvalidKey", "Invalid key", "InvalidKey"), operation="upload"
+    )
     case.studio.push(*case.jobs)
 
 
