@@ -46,6 +46,7 @@ def cancelled_midway(world, studio):
     until(lambda: studio.job_row(job_id)["completed_images"] >= 1, "an image is there")
     studio.cancel(job_id)
     assert studio.wait([job_id])[job_id]["job_status"] == "user_cancelled"
+    until(lambda: studio.job_row(job_id)["completed_at"] is not None, "its last image is counted")
     world.gemini.clear_faults()
     return job_id, member
 

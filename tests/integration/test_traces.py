@@ -97,7 +97,7 @@ def test_a_collector_that_is_away_stops_nothing(pipeline: Pipeline) -> None:
 
 
 def test_without_a_collector_nothing_of_the_kind_is_loaded(pipeline: Pipeline) -> None:
-    log = pipeline.workers(PYTHONPROFILEIMPORTTIME="1").log.read_text()
+    log = pipeline.workers(as_deployed=True, PYTHONPROFILEIMPORTTIME="1").log.read_text()
     assert "quel.observe.metrics" in log
     assert "quel.observe.span_writer" not in log
     assert "opentelemetry.exporter" not in log
