@@ -160,7 +160,7 @@ class Case:
         )
 
     def provider_calls(self) -> int:
-        return sum(1 for call in self.world.gemini.calls() if self.marker in call.prompt)
+        return len(self.world.gemini.calls(containing=self.marker))
 
     def job_rows(self) -> list[Mapping[str, Any]]:
         return [self.studio.job_row(job_id) for job_id in self.jobs]

@@ -71,7 +71,7 @@ class World:
 
     def calls(self, token: str) -> list[Call]:
         """The provider calls whose prompt contains `token`, in order of arrival."""
-        return [call for call in self.gemini.calls() if token in call.prompt]
+        return self.gemini.calls(containing=token)
 
 
 def _decided_at_import(settings: Mapping[str, Any]) -> bool:
