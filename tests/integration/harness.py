@@ -109,19 +109,31 @@ class Pipeline:
 
         It is forked from a process that has imported what it needs, unless it is to start `as_deployed`.
         """
-        log, environment = self._log("workers"), self.environment(**settings)
-        started = workers(environment, log, queues=queues, processes=processes, threads=threads)
-        parent = self.world.preloaded
-        if parent is not None and not as_deployed and not _decided_at_import(settings):
-            started = PreloadedProcess(parent, started.command[1:], environment, log)
-        self.processes.append(started.start())
+        wanted = workers(
+            self.environment(**settings),
+            self._log("workers"),
+            queues=queues,
+            processes=processes,
+            threads=threads,
+        )
+        started = self._start(wanted, anew=as_deployed or _decided_at_import(settings))
         return started.await_ready(processes) if ready else started
 
     def scheduler(self, **settings: Any) -> QuelProcess:
         """Starts `periodiq quel.actors`."""
-        started = scheduler(self.environment(**settings), self._log("scheduler")).start()
-        self.processes.append(started)
-        return started
+        wanted = scheduler(self.environment(**settings), self._log("scheduler"))
+        return self._start(wanted, anew=_decided_at_import(settings))
+
+    def serve(self, **settings: Any) -> QuelProcess:
+        """Starts `quel serve`, which answers a little later."""
+        wanted = QuelProcess(["quel", "serve"], self.environment(**settings), self._log("serve"))
+        return self._start(wanted, anew=_decided_at_import(settings))
+
+    def _start(self, wanted: QuelProcess, *, anew: bool) -> QuelProcess:
+        parent = self.world.preloaded
+        process = wanted if anew or parent is None else PreloadedProcess(parent, wanted)
+        self.processes.append(process.start())
+        return process
 
     def let_pass(self, seconds: float) -> None:
         """Makes everything in the database that much older, as if that time had passed in silence.

@@ -18,7 +18,6 @@ from PIL import Image
 from quel.core.operations.api_tokens import Role
 from quel.operations.api_tokens import make_token
 from quel.sandbox.faults import slow
-from quel.sandbox.processes import QuelProcess
 from quel.sandbox.servers.ports import free_port
 from tests.integration import plain_http
 from tests.integration.harness import until
@@ -43,8 +42,12 @@ class Api:
         self.file = folder / "tokens"
         self.file.write_text("\n".join(token.line for token in self.tokens.values()))
         self.port = free_port()
-        self.log = folder / "serve.log"
-        self.process = QuelProcess(["quel", "serve"], {}, self.log)
+        self.process: Any = None
+
+    @property
+    def log(self):
+        """What the process that was started last says."""
+        return self.process.log
 
     def start(self, **settings):
         """Starts the process, and waits until it answers."""
@@ -54,8 +57,7 @@ class Api:
             "QUEL_API_TOKENS_FILE": self.file,
             "QUEL_API_RATE": 1_000_000,
         }
-        environment = self.pipeline.environment(**place | settings)
-        self.process = QuelProcess(["quel", "serve"], environment, self.log).start()
+        self.process = self.pipeline.serve(**place | settings)
         until(self.answers, "quel serve answers")
 
     def answers(self):
@@ -375,7 +377,7 @@ def test_a_neighbour_that_is_away_is_told_and_redis_holds_nobody_to_a_rate(api):
 
 def test_one_rate_holds_for_all_replicas(api, tmp_path):
     second = Api(api.pipeline, tmp_path)
-    second.tokens, second.file, second.log = api.tokens, api.file, tmp_path / "second.log"
+    second.tokens, second.file = api.tokens, api.file
     api.file.write_text("\n".join(token.line for token in api.tokens.values()))
     api.process.kill()
     api.start(QUEL_API_RATE=60)
