@@ -185,6 +185,16 @@ class Pipeline:
             process.kill()
         self.processes.clear()
 
+    @contextmanager
+    def studio_of_a_copy(self) -> Iterator[Studio]:
+        """A studio on a copy of the database, to break. The processes must have ended."""
+        self.studio.hang_up()
+        url = self.world.servers.fresh_database(self.database_url)
+        try:
+            yield Studio(url, self.redis_url, self.world.storage)
+        finally:
+            self.world.servers.drop_database(url)
+
     def close(self) -> None:
         """Ends the processes and drops the database."""
         self.kill()
