@@ -51,6 +51,13 @@ def cancelled_midway(world, studio):
     return job_id, member
 
 
+def differences_of(studio, job_id, member):
+    """What the audit says of a job, its production and its payer, who had 100 credits."""
+    ours = {str(job_id), str(production_of(studio, job_id)["production_id"]), str(member)}
+    found = own_audit(studio, starting_balances={member: 100})
+    return [each for each in found if each.job_id == job_id or any(id in each.message for id in ours)]
+
+
 def attach_path(studio, attach_id):
     statement = "SELECT attach_file_path FROM quel_attach WHERE attach_id = %s"
     return studio.rows(statement, attach_id)[0]["attach_file_path"]
@@ -80,11 +87,7 @@ def test_the_missing_image_of_a_completed_job_is_made_and_nothing_else(world, st
     assert len(world.calls(token)) == calls + 1
     assert member_balance(studio, member) == 100 - 3 * PRICE
     assert_books_agree(studio, job_id)
-    differences = own_audit(studio, starting_balances={member: 100})
-    ours = {str(job_id), str(production["production_id"]), str(member)}
-    assert [
-        each for each in differences if each.job_id == job_id or any(id in each.message for id in ours)
-    ] == []
+    assert differences_of(studio, job_id, member) == []
 
 
 def test_while_it_is_open_again_counters_and_production_say_so(world, studio, quel):
@@ -133,6 +136,42 @@ def test_a_cancelled_job_is_completed_although_its_key_is_still_set(world, studi
     assert set(cancelled["generated_attach_ids"]) < set(row["generated_attach_ids"])
     assert production_of(studio, job_id)["generated_image_count"] == 30
     assert member_balance(studio, member) == 1_000 - 30 * PRICE
+
+
+def test_a_delivered_image_is_made_once_more_beside_the_old_one(world, studio, quel):
+    job_id, member, token = job_with_failures(world, studio, 2)
+    before = studio.job_row(job_id)
+    paths = {attach_path(studio, each) for each in before["generated_attach_ids"]}
+    assert quel("retry", str(job_id), "--images", "3").stderr.strip().endswith("nothing is missing.")
+    answer = quel("retry", str(job_id), "--images", "3,1", "--again")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"image 4 like 1, image 5 like 3; {2 * PRICE} credits" in answer.stdout
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 4, 1)
+    assert row["total_images"] == 5
+    assert row["generated_attach_ids"][:2] == before["generated_attach_ids"]
+    assert len({attach_path(studio, each) for each in row["generated_attach_ids"]} | paths) == 4
+    old, new = (world.calls(f"{token} number 3")[place] for place in (0, -1))
+    assert new.seed != old.seed
+    assert member_balance(studio, member) == 100 - 4 * PRICE
+    assert production_of(studio, job_id)["generated_image_count"] == 4
+    assert quel("retry", str(job_id), "--failed").returncode == 0
+    assert studio.wait([job_id])[job_id]["completed_images"] == 5
+    assert_books_agree(studio, job_id)
+    assert differences_of(studio, job_id, member) == []
+
+
+def test_one_more_that_fails_or_that_nobody_can_pay_for_leaves_what_is_there(world, studio, quel):
+    job_id, member, token = job_with_failures(world, studio, credits=3 * PRICE)
+    answer = quel("retry", str(job_id), "--images", "1", "--again")
+    assert (answer.returncode, "credits" in answer.stderr) == (1, True)
+    assert studio.job_row(job_id)["total_images"] == 3
+    studio.rows("UPDATE quel_member SET quel_member_credit = %s WHERE quel_member_id = %s", PRICE, member)
+    world.gemini.fail_when(f"{token} number 1", faults.finished_for("SAFETY"))
+    assert quel("retry", str(job_id), "--images", "1", "--again").returncode == 0
+    row = studio.wait([job_id])[job_id]
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 3, 1)
+    assert member_balance(studio, member) == PRICE
 
 
 def test_failed_leaves_cancelled_images_alone(world, studio, quel):

@@ -7,11 +7,11 @@ import pytest
 
 from quel.core.credits import PayerKind
 from quel.core.errors import Conflict, NotFound
-from quel.core.fetch_job import JobFacts
+from quel.core.fetch_job import JobFacts, Start, decide
 from quel.core.job import JobStatus
-from quel.core.operations.retry_job import EndedJob, Missing, OneImage
+from quel.core.operations.retry_job import Again, EndedJob, Missing, TheseImages
 from quel.core.pipeline import ImageState, Step, StepMessage
-from quel.operations.retry_job import FetchedAnew, NothingMissing, PlannedAgain, retry_job
+from quel.operations.retry_job import FetchedAnew, NothingMissing, OneMoreOfEach, PlannedAgain, retry_job
 from tests.unit.operator_services import GivenServices
 
 JOB, MEMBER = UUID(int=1), UUID(int=2)
@@ -80,6 +80,17 @@ class _Plans(_Neighbour):
         self.rows.done.append(("reopen", image_nos, *words))
         return self.rows.problem
 
+    def plan_of(self, _):
+        images = len(self.rows.plan.images)
+        was = replace(self.rows.facts, status=JobStatus.PENDING, total_images=images)
+        made = decide(was, GivenServices().rules.intake)
+        assert isinstance(made, Start)
+        return made.plan
+
+    def add(self, _, made):
+        self.rows.done.append(("add", [(one.of, one.image.image_no) for one in made.images]))
+        return self.rows.problem
+
     def reopen_unplanned(self, _, status):
         self.rows.done.append(("reopen_unplanned", status))
         return self.rows.moves
@@ -104,6 +115,15 @@ def test_what_is_missing_is_planned_again_after_the_key_is_gone_and_then_sent():
     services = rows.services()
     assert retry_job(services, JOB, Missing()) == PlannedAgain(images=(2, 3), credits=10, unsent=None)
     assert rows.done == [("clear",), ("reopen", (1, 2))]
+    assert services.sent == [StepMessage(Step.PREPARE_INPUTS, JOB)]
+
+
+def test_one_more_of_delivered_images_is_added_after_the_key_is_gone_and_then_sent():
+    rows = Rows(facts(JobStatus.COMPLETED), ended(ImageState.STORED, ImageState.STORED))
+    services = rows.services()
+    done = retry_job(services, JOB, Again((2, 1)))
+    assert done == OneMoreOfEach(images=((3, 2), (4, 1)), credits=10, unsent=None)
+    assert rows.done == [("clear",), ("add", [(1, 2), (0, 3)])]
     assert services.sent == [StepMessage(Step.PREPARE_INPUTS, JOB)]
 
 
@@ -138,11 +158,11 @@ def test_one_whose_images_another_server_made_has_nothing_missing():
     ("rows", "which", "says"),
     [
         (Rows(facts(job_type="video")), Missing(), "kind"),
-        (Rows(facts()), OneImage(1), "has no plan of this job"),
+        (Rows(facts()), TheseImages((1,)), "has no plan of this job"),
         (Rows(facts()), Missing(failed_only=True), "has no plan of this job"),
         (Rows(facts(JobStatus.PENDING)), Missing(), "still pending"),
         (Rows(facts(credits=9)), Missing(), "Not enough credits"),
-        (Rows(facts(), ended(ImageState.STORED)), OneImage(2), "has no image 2"),
+        (Rows(facts(), ended(ImageState.STORED)), TheseImages((2,)), "has no image 2"),
     ],
 )
 def test_what_cannot_be_retried_is_refused_untouched(rows, which, says):

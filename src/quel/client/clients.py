@@ -67,9 +67,14 @@ class Client:
         """Cancels a job: nothing new is begun, what was delivered is kept; the job as it stands."""
         return self._do(steps.cancel(job_id))
 
-    def retry(self, job_id: UUID, images: list[int] | None = None, *, failed_only: bool = False) -> Retried:
-        """Makes again what is missing of a job that has ended, or of that these images (from 1)."""
-        return self._do(steps.retry(job_id, images, failed_only=failed_only))
+    def retry(
+        self, job_id: UUID, images: list[int] | None = None, *, failed_only: bool = False, again: bool = False
+    ) -> Retried:
+        """Makes again what is missing of a job that has ended, or of that these images (from 1).
+
+        With `again` one more of each of these images, which were delivered and stay as they are.
+        """
+        return self._do(steps.retry(job_id, images, failed_only=failed_only, again=again))
 
     def jobs(self, **query: Any) -> JobPage:
         """A page of jobs; `query` are the parameters of GET /api/v1/jobs: status, path, since, limit, …"""
@@ -165,10 +170,10 @@ class AsyncClient:
         return await self._do(steps.cancel(job_id))
 
     async def retry(
-        self, job_id: UUID, images: list[int] | None = None, *, failed_only: bool = False
+        self, job_id: UUID, images: list[int] | None = None, *, failed_only: bool = False, again: bool = False
     ) -> Retried:
         """As Client.retry."""
-        return await self._do(steps.retry(job_id, images, failed_only=failed_only))
+        return await self._do(steps.retry(job_id, images, failed_only=failed_only, again=again))
 
     async def jobs(self, **query: Any) -> JobPage:
         """As Client.jobs."""

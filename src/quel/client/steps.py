@@ -100,9 +100,11 @@ def cancel(job_id: UUID) -> Doing[Job]:
     return read(Job, (yield from _answered(send)).json())
 
 
-def retry(job_id: UUID, images: list[int] | None = None, *, failed_only: bool = False) -> Doing[Retried]:
-    """Makes again what is missing of a job that has ended."""
-    asked = {"images": images, "failed_only": failed_only}
+def retry(
+    job_id: UUID, images: list[int] | None = None, *, failed_only: bool = False, again: bool = False
+) -> Doing[Retried]:
+    """Makes again what is missing of a job that has ended, or one more of each of these images."""
+    asked = {"images": images, "failed_only": failed_only, "again": again}
     send = Send("POST", "/api/v1/jobs/{job_id}/retry", {"job_id": str(job_id)}, body=asked)
     return read(Retried, (yield from _answered(send)).json())
 

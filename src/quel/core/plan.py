@@ -107,6 +107,11 @@ def _series(ordered: list[int | None]) -> list[int | None]:
     return [first[one] if one in several else None for one in ordered]
 
 
+def further_seeds(job_id: uuid.UUID, already: int, count: int) -> list[int]:
+    """Seeds of that many images after the first `already`, none of which has one of these."""
+    return _seeds(job_id, already + count)[already:]
+
+
 def _seeds(job_id: uuid.UUID, count: int) -> list[int]:
     """Seeds from 1 to LARGEST_SEED, each its own: the same job gives the same image the same seed."""
     taken: dict[int, None] = {}

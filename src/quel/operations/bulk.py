@@ -187,8 +187,7 @@ def _as_planned(services: OperatorServices, job: MeantJob) -> JobCost:
 
 
 def _wordless(services: OperatorServices, job: MeantJob, facts: JobFacts) -> JobCost:
-    ended = services.retry_job.load(job.job_id)
-    plan = plan_from_input(ended, facts, services.rules.intake) if ended else Objection(_GONE)
+    plan = plan_from_input(services.retry_job.plan_of(job.job_id), facts, services.rules.intake)
     if isinstance(plan, Objection):
         return JobCost(job.job_id, objection=plan.reason)
     return _as_planned(services, job)

@@ -1,5 +1,7 @@
 """Makes what is missing of an ended job, each image with the plan it had; or runs a job that has no plan.
 
+Or makes one more of images that were delivered, and leaves those as they are.
+
 The cancel key goes first and the message last: what fails in between leaves nothing that runs, or rows that
 the sweep takes up.
 """
@@ -10,12 +12,14 @@ from uuid import UUID
 from quel.core.errors import Conflict, NotFound
 from quel.core.fetch_job import JobFacts
 from quel.core.finalize_job import OPEN_STATUSES
+from quel.core.job import JobPlan
 from quel.core.kind import MADE_HERE, not_made_here
+from quel.core.operations.make_again import make_again
 from quel.core.operations.retry_job import (
+    Again,
     EndedJob,
     Missing,
     Objection,
-    OneImage,
     TheseImages,
     Which,
     decide_anew,
@@ -51,11 +55,20 @@ class NothingMissing:
     reason: str
 
 
-Retried = PlannedAgain | FetchedAnew | NothingMissing
+@dataclass(frozen=True)
+class OneMoreOfEach:
+    """Images added to the job: the number of each, from 1, and that of the delivered one it is like."""
+
+    images: tuple[tuple[int, int], ...]
+    credits: int
+    unsent: str | None
+
+
+Retried = PlannedAgain | OneMoreOfEach | FetchedAnew | NothingMissing
 """`unsent` says why workers could not be told, if so; then the next sweep takes the job up."""
 
 
-def retry_job(services: OperatorServices, job_id: UUID, which: Which) -> Retried:
+def retry_job(services: OperatorServices, job_id: UUID, which: Which | Again) -> Retried:
     """Takes a job up again. What was delivered stays as it is; what is delivered now is charged as always.
 
     Raises NotFound, Conflict where the job is not to be taken up or its payer cannot pay, and SettingsError,
@@ -65,17 +78,17 @@ def retry_job(services: OperatorServices, job_id: UUID, which: Which) -> Retried
         return _retry(services, job_id, which)
 
 
-def _told(which: Which) -> dict[str, object]:
+def _told(which: Which | Again) -> dict[str, object]:
     match which:
-        case OneImage(number):
-            return {"image": number}
+        case Again(numbers):
+            return {"images": [*numbers], "again": True}
         case TheseImages(numbers):
             return {"images": [*numbers]}
         case _:
             return {"failed_only": which.failed_only}
 
 
-def _retry(services: OperatorServices, job_id: UUID, which: Which) -> Retried:
+def _retry(services: OperatorServices, job_id: UUID, which: Which | Again) -> Retried:
     services.check_redis()
     facts = services.fetch_job.load(job_id)
     if facts is None:
@@ -83,8 +96,16 @@ def _retry(services: OperatorServices, job_id: UUID, which: Which) -> Retried:
     if facts.kind not in MADE_HERE:
         raise Conflict(not_made_here(facts.kind))
     ended = services.retry_job.load(job_id)
-    if ended is not None:
-        return _plan_again(services, ended, facts, which)
+    if ended is None:
+        return _retry_unplanned(services, facts, which)
+    if isinstance(which, Again):
+        return _make_again(services, ended, facts, which)
+    return _plan_again(services, ended, facts, which)
+
+
+def _retry_unplanned(
+    services: OperatorServices, facts: JobFacts, which: Which | Again
+) -> FetchedAnew | NothingMissing:
     if which != Missing():
         raise Conflict("quel has no plan of this job, so it has no images to choose from: retry it whole.")
     return _fetch_anew(services, facts)
@@ -96,15 +117,36 @@ def _plan_again(
     chosen = images_to_make(job, which)
     if isinstance(chosen, Objection):
         return _nothing_missing(chosen)
-    plan = None if job.prompts_kept else plan_from_input(job, facts, services.rules.intake)
-    if isinstance(plan, Objection):
-        raise Conflict(plan.reason)
+    plan = None if job.prompts_kept else _plan_with_words(services, job, facts)
     services.cancellations.clear(job.job_id)
     problem = services.retry_job.reopen(job, chosen, plan)
     if problem:
         raise Conflict(problem)
     unsent = services.send([StepMessage(Step.PREPARE_INPUTS, job.job_id)])
     return PlannedAgain(tuple(image_no + 1 for image_no in chosen), job.charged(chosen) * job.price, unsent)
+
+
+def _make_again(services: OperatorServices, job: EndedJob, facts: JobFacts, which: Again) -> OneMoreOfEach:
+    plan = _plan_with_words(services, job, facts)
+    made = make_again(job, plan, which.numbers, services.rules.intake.max_images)
+    if isinstance(made, Objection):
+        raise Conflict(made.reason)
+    services.cancellations.clear(job.job_id)
+    problem = services.retry_job.add(job, made)
+    if problem:
+        raise Conflict(problem)
+    unsent = services.send([StepMessage(Step.PREPARE_INPUTS, job.job_id)])
+    added = tuple((one.image.image_no + 1, one.of + 1) for one in made.images)
+    return OneMoreOfEach(added, made.charged * job.price, unsent)
+
+
+def _plan_with_words(services: OperatorServices, job: EndedJob, facts: JobFacts) -> JobPlan:
+    """The job's plan; made from its input again where it has lost the words. Raises Conflict."""
+    planned = services.retry_job.plan_of(job.job_id)
+    plan = planned if job.prompts_kept else plan_from_input(planned, facts, services.rules.intake)
+    if isinstance(plan, Objection):
+        raise Conflict(plan.reason)
+    return plan
 
 
 def _fetch_anew(services: OperatorServices, facts: JobFacts) -> FetchedAnew | NothingMissing:

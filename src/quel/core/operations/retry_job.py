@@ -7,7 +7,7 @@ from uuid import UUID
 from quel.core.credits import Payer, PayerKind, account_gone, cannot_afford
 from quel.core.fetch_job import Decision, Foreign, IntakePolicy, JobFacts, Refuse, Start, decide
 from quel.core.finalize_job import OPEN_STATUSES
-from quel.core.job import JobPlan, JobStatus
+from quel.core.job import ImagePlan, JobPlan, JobStatus
 from quel.core.kind import not_made_here
 from quel.core.pipeline import ImageState
 
@@ -46,20 +46,20 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class OneImage:
-    """One image; `number` counts from 1, as in messages to customers."""
-
-    number: int
-
-
-@dataclass(frozen=True)
 class TheseImages:
-    """Several images; those of them that were delivered are left out."""
+    """Images by number, from 1 as in messages to customers; those that were delivered are left out."""
 
     numbers: tuple[int, ...]
 
 
-Which = Missing | OneImage | TheseImages
+@dataclass(frozen=True)
+class Again:
+    """One more of each of these images, which were delivered and stay as they are; counted from 1."""
+
+    numbers: tuple[int, ...]
+
+
+Which = Missing | TheseImages
 
 
 @dataclass(frozen=True)
@@ -72,20 +72,25 @@ class Objection:
 
 def images_to_make(job: EndedJob, which: Which) -> tuple[int, ...] | Objection:
     """The image_nos to plan again, in order; the payer must be able to pay for all of them."""
-    if job.status in OPEN_STATUSES:
-        return Objection(f"The job is still {job.status}: only a job that has ended is taken up again.")
-    if not job.is_closed:
-        return Objection("The job is being cancelled at this moment: try again when it has ended.")
+    if objection := why_not_now(job):
+        return objection
     match which:
-        case OneImage(number):
-            chosen = _one(job.images, number)
         case TheseImages(numbers):
             chosen = _several(job.images, numbers)
         case _:
             chosen = _missing(job.images, which)
     if isinstance(chosen, Objection):
         return chosen
-    return _unpayable(job, job.charged(chosen)) or chosen
+    return why_unpayable(job, job.charged(chosen)) or chosen
+
+
+def why_not_now(job: EndedJob) -> Objection | None:
+    """Why a job that has not ended is not taken up."""
+    if job.status in OPEN_STATUSES:
+        return Objection(f"The job is still {job.status}: only a job that has ended is taken up again.")
+    if not job.is_closed:
+        return Objection("The job is being cancelled at this moment: try again when it has ended.")
+    return None
 
 
 def _several(images: Sequence[tuple[int, ImageState]], numbers: Sequence[int]) -> tuple[int, ...] | Objection:
@@ -116,7 +121,8 @@ def _missing(images: Sequence[tuple[int, ImageState]], which: Missing) -> tuple[
     )
 
 
-def _unpayable(job: EndedJob, images: int) -> Objection | None:
+def why_unpayable(job: EndedJob, images: int) -> Objection | None:
+    """Why its payer cannot pay for that many images."""
     if job.balance is None:
         return Objection(account_gone(job.payer_kind))
     payer = Payer(job.payer_kind, job.payer_id, job.balance, job.payer_id)
@@ -124,17 +130,29 @@ def _unpayable(job: EndedJob, images: int) -> Objection | None:
     return Objection(reason) if reason else None
 
 
-def plan_from_input(job: EndedJob, facts: JobFacts, policy: IntakePolicy) -> JobPlan | Objection:
-    """The job's plan once more, from its input, for one that has lost the words."""
+def plan_from_input(planned: JobPlan, facts: JobFacts, policy: IntakePolicy) -> JobPlan | Objection:
+    """The job's plan once more, from its input, for one that has lost the words.
+
+    Images that were added since at its end are like images before them, and are added again.
+    """
     decision = decide(replace(facts, status=JobStatus.PENDING), policy)
     if isinstance(decision, Refuse):
         return Objection(decision.reason)
-    if isinstance(decision, Start) and len(decision.plan.images) == len(job.images):
-        return decision.plan
+    if isinstance(decision, Start):
+        images = decision.plan.images
+        added = planned.images[len(images) :]
+        if len(images) <= len(planned.images) and {*map(_place, added)} <= {*map(_place, images)}:
+            return replace(
+                decision.plan, images=(*images, *added), ordered=decision.plan.ordered + len(added)
+            )
     return Objection(
         "The job's prompts are no longer kept, and its input does not give the same images any more:"
         " order it anew."
     )
+
+
+def _place(image: ImagePlan) -> tuple[int, int, int]:
+    return image.stage, image.item, image.number
 
 
 def decide_anew(facts: JobFacts, policy: IntakePolicy) -> Decision | Objection:

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import Field, model_validator
 from starlette.responses import JSONResponse, Response
 
 from quel.core.errors import Conflict, Forbidden, NotFound
@@ -14,7 +14,7 @@ from quel.core.job import JobStatus, JobType
 from quel.core.operations.api_tokens import Role
 from quel.core.operations.cancel_job import CancelOutcome
 from quel.core.operations.job_list import JobFilter
-from quel.core.operations.retry_job import Missing, TheseImages
+from quel.core.operations.retry_job import Again, Missing, TheseImages, Which
 from quel.http.guard import ORDERS, OWN, GuardedRoute, needs
 from quel.http.paging import links, unless_known
 from quel.http.services import CallerOf, OwnOrg, Services
@@ -23,7 +23,7 @@ from quel.http.v1.wire import Asked, Job, JobDetail, JobList, Wire, detail_of, j
 from quel.operations.cancel_job import cancel_jobs
 from quel.operations.job_list import jobs_named, list_jobs
 from quel.operations.job_row import check_own
-from quel.operations.retry_job import NothingMissing, PlannedAgain, retry_job
+from quel.operations.retry_job import NothingMissing, OneMoreOfEach, PlannedAgain, retry_job
 from quel.operations.show_job import show_job
 
 MOST_A_PAGE = 200
@@ -40,14 +40,32 @@ class Order(StrEnum):
 
 
 class RetryAsked(Asked):
-    """Which images are made again: these, or all that are missing, or of those only the failed ones."""
+    """Which images are made again: these, or all that are missing, or of those only the failed ones.
+
+    With `again` the images named were delivered, stay, and one more of each is added to the job.
+    """
 
     images: list[Annotated[int, Field(ge=1, le=10_000)]] | None = Field(None, min_length=1, max_length=1_000)
     failed_only: bool = False
+    again: bool = False
+
+    @model_validator(mode="after")
+    def _again_names_images(self) -> Self:
+        if self.again and not self.images:
+            raise ValueError("With `again`, `images` says which are made once more.")
+        return self
+
+    @property
+    def which(self) -> Which | Again:
+        """The same, for the operation."""
+        if not self.images:
+            return Missing(self.failed_only)
+        numbers = tuple(dict.fromkeys(self.images))
+        return Again(numbers) if self.again else TheseImages(numbers)
 
 
 class Retried(Wire):
-    """What is made again, and what it can cost at most; no images where the job has no plan yet."""
+    """What is made again or added, and what it can cost at most; no images where the job has no plan yet."""
 
     job_id: UUID
     images: list[int]
@@ -137,13 +155,14 @@ def cancel_job(services: Services, org_of_caller: OwnOrg, job_id: UUID) -> Job:
 def retry(
     services: Services, org_of_caller: OwnOrg, job_id: UUID, asked: RetryAsked | None = None
 ) -> Retried:
-    """Make again what is missing of an ended job; what was delivered stays as it is."""
+    """Make again what is missing of an ended job, or one more of images; what was delivered stays."""
     check_own(services, [job_id], org_of_caller)
-    wanted = asked or RetryAsked()
-    which = TheseImages(tuple(wanted.images)) if wanted.images else Missing(wanted.failed_only)
-    done = retry_job(services, job_id, which)
+    done = retry_job(services, job_id, (asked or RetryAsked()).which)
     if isinstance(done, NothingMissing):
         raise Conflict(done.reason, code="nothing_missing")
+    if isinstance(done, OneMoreOfEach):
+        numbers = [number for number, _ in done.images]
+        return Retried(job_id=job_id, images=numbers, credits=done.credits, warning=done.unsent)
     if isinstance(done, PlannedAgain):
         return Retried(job_id=job_id, images=list(done.images), credits=done.credits, warning=done.unsent)
     return Retried(job_id=job_id, images=[], credits=None, warning=done.unsent)
