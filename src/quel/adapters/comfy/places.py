@@ -163,6 +163,12 @@ class ComfyServers:
                         found[server] = f"{kind}: {words}", left_s
         return found
 
+    def free(self, servers: Sequence[str]) -> list[str]:
+        """Those whose place nobody has."""
+        with redis_errors():
+            owners = self._redis.mget([_key("place", server) for server in servers]) if servers else []
+        return [server for server, owner in zip(servers, owners, strict=True) if owner is None]
+
     def by_load(self, servers: Sequence[str]) -> Iterator[str]:
         """Those that answer, the one with the fewest prompts first, then the one used the longest ago."""
         loads = {server: self._load(server) for server in servers}
@@ -230,12 +236,13 @@ class ComfyPlaces:
             return Later(0.5, "blobs")
         out = self._servers.out(self._names, self._workflow)
         well = [name for name in self._names if name not in out]
-        owner, answered = uuid4().hex, False
-        for server in self._servers.by_load(well):
-            answered = True
+        free = self._servers.free(well)
+        owner, is_busy = uuid4().hex, len(free) < len(well)
+        for server in self._servers.by_load(free):
+            is_busy = True
             if self._servers.take(server, owner):
                 return Slot(owner, 0.0, "", attention=True, due_at_s=time.monotonic(), place=server)
-        return Later(0.25, "concurrency") if answered else Later(self._back_in_s(), "servers")
+        return Later(0.25, "concurrency") if is_busy else Later(self._back_in_s(), "servers")
 
     def begin(self, slot: Slot) -> Slot | None:
         """A place is as good when the call begins as it was before."""
