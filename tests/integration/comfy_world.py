@@ -111,11 +111,15 @@ class ComfyWorld:
         """Another process goes on where one has died, once its leases have lapsed."""
         self.services.queues.lose()
         self.services.clock.advance(LEASE_S + 60)
-        for key in self._redis.scan_iter("quel:comfy:place:*"):
-            self._redis.delete(key)
+        self.forget_places()
         self.services.more_lanes = [self.lane()]
         self.worker.sweep()
         self.worker.run()
+
+    def forget_places(self) -> None:
+        """The places of a dead process have lapsed."""
+        for key in self._redis.scan_iter("quel:comfy:place:*"):
+            self._redis.delete(key)
 
     def forget_health(self) -> None:
         """What is known of servers has lapsed."""

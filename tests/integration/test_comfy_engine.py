@@ -235,7 +235,7 @@ def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Ma
 
 
 def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make) -> None:
-    world = make(2, workflow="timeout_s: 0.5, wait_s: 2")
+    world = make(2, workflow="timeout_s: 1, wait_s: 0.5")
     zombie, other = world.servers
     zombie.fail_next(inside.dies(), operation=EXECUTE)
     [lane] = world.services.more_lanes
@@ -249,11 +249,43 @@ def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make)
     world.forget_health()
     zombie.fail_next(inside.dies(), operation=EXECUTE)
     zombie.submit_foreign(0)
+    for said in ("down: it does not answer", "hung: it accepts prompts and does not run them"):
+        for _ in range(2):
+            other.submit_foreign(0.3)
+        job_id = world.order(1)
+        assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
+        assert lane.quota.state() == {"gpu-0": said}, "the first time it may be a long prompt of theirs"
+        world.forget_health()
+
+
+def test_a_long_prompt_of_somebody_elses_makes_no_server_look_hung(make: Make) -> None:
+    world = make(2, workflow="timeout_s: 20, wait_s: 0.3")
+    long, other = world.servers
+    theirs = long.submit_foreign(3)
     for _ in range(2):
-        other.submit_foreign(0.3)
+        other.submit_foreign(0.2)
     job_id = world.order(1)
     assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
-    assert lane.quota.state() == {"gpu-0": "hung: it accepts prompts and does not run them"}
+    assert [len(server.runs()) for server in world.servers] == [1, 3], "it was taken back, and made elsewhere"
+    [lane] = world.services.more_lanes
+    assert "hung" not in str(lane.quota.state())
+    assert [run["prompt_id"] for run in long.runs()] == [theirs]
+
+
+def test_a_place_that_lapsed_beside_a_running_prompt_is_nobody_elses(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make(latency_s=1.0)
+    with monkeypatch.context() as patch:
+        die(patch, "while it runs")
+        with pytest.raises(Killed):
+            world.order(1)
+    [first] = world.services.tables.jobs
+    world.forget_places()
+    second = world.order(1)
+    world.take_over()
+    assert [stored(world, job_id) for job_id in (first, second)] == [1, 1]
+    assert [run["beside"] for run in world.runs()] == [0, 0]
 
 
 def test_the_less_busy_server_is_taken_and_one_that_is_away_loses_nothing(make: Make) -> None:

@@ -8,6 +8,7 @@ quel:comfy:silent:{server}   hash: since (Redis' time in ms), tries
 quel:comfy:down:{server}     not asked until it lapses
 quel:comfy:hung:{server}     why: it accepted, and did not get on
 quel:comfy:unfit:{server}:{workflow}   what it lacks
+quel:comfy:seen:{server}:{prompt}      since when it is known to hold others up there (Redis' time in ms)
 quel:comfy:used              hash: server -> when a place of it was last taken
 quel:comfy:file:{server}:{digest}      what a picture is called there
 """
@@ -115,6 +116,15 @@ class ComfyServers:
         with redis_errors():
             keys = [_key("silent", server), _key("down", server)]
             self._silent(keys=keys, args=[_FIRST_PAUSE_MS, _LONGEST_PAUSE_MS, _SILENT_MS])
+
+    def stays_s(self, server: str, prompt_id: str) -> float:
+        """For how long a prompt has been known to hold others up at a server; 0 the first time."""
+        key = _key("seen", f"{server}:{prompt_id}")
+        with redis_errors():
+            seconds, microseconds = self._redis.time()
+            now_ms = seconds * 1000 + microseconds // 1000
+            since = self._redis.set(key, now_ms, nx=True, get=True, px=_SILENT_MS)
+        return max(0.0, (now_ms - int(since)) / 1000) if since else 0.0
 
     def rest(self, server: str, seconds: float) -> None:
         """A server asked to be left alone for so long."""
