@@ -103,9 +103,7 @@ class Watch:
         take.client.cancel(take.submission.prompt_id)
         if not self._lets_go(take.engine.lets_go_s):
             take.servers.hung(take.server, f"the prompt {take.submission.prompt_id} does not end")
-            take.servers.stays_s(
-                take.server, take.submission.prompt_id
-            )
+            take.servers.stays_s(take.server, take.submission.prompt_id)
         late = take.told(f"did not finish the image within {take.workflow.timeout_s:g} s")
         return take.ended(Transient("timeout", late))
 
