@@ -100,8 +100,9 @@ def stored(world: ComfyWorld, job_id: UUID) -> int:
     return sum(image.state is ImageState.STORED for image in world.images(job_id))
 
 
-def test_a_job_is_made_and_booked_by_the_engine_of_its_path(make: Make) -> None:
-    world = make()
+@pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
+def test_a_job_is_made_and_booked_by_the_engine_of_its_path(make: Make, version: str) -> None:
+    world = make(version=version)
     fashion = world.studio.job(
         "simple_general", {"prompt": "a boat"}, total_images=1, member=world.studio.member(100)
     )
@@ -213,8 +214,9 @@ def test_a_prompt_whose_answer_was_swallowed_is_not_sent_again(make: Make) -> No
     assert len([call for call in world.servers[0].calls("prompt") if call["method"] == "POST"]) == 1
 
 
-def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Make) -> None:
-    world = make()
+@pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
+def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Make, version: str) -> None:
+    world = make(version=version)
     server = world.servers[0]
     server.fail_next(inside.restarts(), operation=EXECUTE)
     job_id = world.order(1)
@@ -383,6 +385,21 @@ def test_every_answer_has_its_outcome_and_tells_nothing_private(
     row = world.studio.job_row(job_id)
     told = [image.reason, row.error_message, str(image.submission), *map(str, events)]
     assert not [words for words in told if PRIVATE.search(words or "")]
+
+
+def test_a_credential_reaches_its_server_and_nobody_else(
+    make: Make, events: list[MutableMapping[str, Any]]
+) -> None:
+    server, secrets = ", auth: bearer, secret: MY_GPU_TOKEN", {"MY_GPU_TOKEN": "hush-hush"}
+    world = make(token="hush-hush", server=server, secrets=secrets)
+    made_one = world.order(1)
+    world.servers[0].configure(token="another")
+    refused = world.order(1)
+    assert [stored(world, job_id) for job_id in (made_one, refused)] == [1, 0]
+    [image] = world.images(refused)
+    assert image.reason_code == "key_refused"
+    told = [image.reason, world.studio.job_row(refused).error_message, *map(str, events)]
+    assert not [words for words in told if "hush" in (words or "")]
 
 
 def test_what_one_server_lacks_another_may_have(make: Make) -> None:
