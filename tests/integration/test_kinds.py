@@ -272,6 +272,48 @@ def test_killed_in_the_middle_each_image_is_delivered_and_paid_for_once(world, p
     assert own_audit(studio, objects=True, starting_balances={member: 100}) == []
 
 
+def test_a_page_killed_in_the_middle_is_whole_and_a_cancelled_one_is_paid_for_as_far_as_it_came(
+    world, pipeline
+):
+    studio, token = pipeline.studio, uuid4().hex
+    world.gemini.configure(latency_s=0.4)
+    members = {name: studio.member(100) for name in ("killed", "cancelled")}
+    jobs = {
+        name: studio.job(
+            "simple_general",
+            {"customPrompt": f"{token} {name}.", "userId": name},
+            total_images=6,
+            member=member,
+            path="landing",
+        )
+        for name, member in members.items()
+    }
+    killed, cancelled = jobs.values()
+    first = pipeline.workers(threads=3)
+    studio.push(killed, cancelled)
+    until(
+        lambda: all(studio.job_row(job_id)["completed_images"] >= 1 for job_id in jobs.values()),
+        "an image of each is delivered",
+    )
+    studio.cancel(cancelled)
+    row = studio.wait([cancelled])[cancelled]
+    first.kill()
+    assert row["job_status"] == "user_cancelled"
+    assert 1 <= row["completed_images"] < 6
+    world.gemini.configure(latency_s=0.0)
+    pipeline.let_pass(60)
+    pipeline.workers()
+    pipeline.sweep_until(lambda: studio.job_row(killed)["job_status"] == "completed")
+    for name, job_id in jobs.items():
+        row, lines = studio.job_row(job_id), ledger_of_production(studio, job_id)
+        assert {line["attach_idx"] for line in lines} == set(row["generated_attach_ids"])
+        assert {line["description"] for line in lines} == {"Landing Template Generated"}
+        assert member_balance(studio, members[name]) == 100 - PRICE * row["completed_images"]
+    assert (studio.job_row(killed)["completed_images"], studio.job_row(killed)["failed_images"]) == (6, 0)
+    starts = dict.fromkeys(members.values(), 100)
+    assert own_audit(studio, objects=True, starting_balances=starts) == []
+
+
 def quel_json(pipeline: Pipeline, *arguments: str) -> Any:
     answer = run_quel(pipeline.environment(), *arguments, "--json")
     assert answer.returncode == 0, answer.stderr
