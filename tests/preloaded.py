@@ -1,8 +1,8 @@
-"""Starts `dramatiq …` from a process that has imported everything already: a tenth of the usual cost.
+"""Starts `dramatiq …`, `periodiq …` and `quel serve` from a process that has imported what they need.
 
-Hundreds of tests and deaths need hundreds of workers. What runs after the fork is Dramatiq's own command, its
-master and its worker process, in a session and an environment of its own. What an environment decides as quel
-is imported (metrics over processes, traces) it does not decide here: such workers start anew.
+That costs a tenth of the usual, and tests and deaths need hundreds of them. What runs after the fork is the
+command's own entry point, in a session and an environment of its own. What an environment decides as quel is
+imported (metrics over processes, traces) it does not decide here: such processes start anew.
 """
 
 import importlib
@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Self, TypedDict
 
@@ -22,13 +23,24 @@ from PIL import Image
 
 from quel.sandbox.processes import REPOSITORY, QuelProcess
 
+_SHARED = (
+    "dramatiq.cli",
+    "dramatiq.brokers.redis",
+    "google.genai.types",
+    "periodiq",
+    "quel.services",
+    "quel.observe.logs",
+)
+_OWN = {"quel": ("quel.cli", "quel.http.serving")}
+"""What only some commands need; imported when the first of them is started."""
+
 
 class Order(TypedDict):
-    """A `dramatiq` to start."""
+    """A command to start: the name of its script and its arguments."""
 
     environment: dict[str, str]
     log: str
-    arguments: list[str]
+    command: list[str]
 
 
 class Preloaded:
@@ -52,10 +64,10 @@ class Preloaded:
         assert self._process is not None
         self._process.communicate()
 
-    def start(self, environment: Mapping[str, str], log: Path, arguments: Sequence[str]) -> "Worker":
-        """`dramatiq` with these arguments."""
-        order = Order(environment=os.environ | environment, log=str(log), arguments=list(arguments))
-        return Worker(self, int(self._ask(order)))
+    def start(self, environment: Mapping[str, str], log: Path, command: Sequence[str]) -> "Running":
+        """The command, by the name of its script and its arguments."""
+        order = Order(environment=os.environ | environment, log=str(log), command=list(command))
+        return Running(self, int(self._ask(order)))
 
     def _ask(self, order: Mapping[str, object]) -> str:
         assert self._process is not None
@@ -71,14 +83,14 @@ class Preloaded:
         return code
 
 
-class Worker:
-    """One `dramatiq`: a master and its worker process."""
+class Running:
+    """One command and its children."""
 
     def __init__(self, parent: Preloaded, pid: int) -> None:
         self._parent, self.pid = parent, pid
 
     def wait(self, timeout_s: float) -> int | None:
-        """The exit code of the master, None when it still runs after that time."""
+        """The exit code of the command, None when it still runs after that time."""
         until = time.monotonic() + timeout_s
         while (code := self._parent.exit_code(self.pid)) is None and time.monotonic() < until:
             time.sleep(0.1)
@@ -100,42 +112,41 @@ class Worker:
 
 
 class PreloadedProcess(QuelProcess):
-    """The same as a process of its own, forked from what is there."""
+    """The same process, forked from what is there."""
 
-    def __init__(
-        self, parent: Preloaded, arguments: Sequence[str], environment: Mapping[str, str], log: Path
-    ) -> None:
-        super().__init__(["dramatiq", *arguments], environment, log)
-        self._parent, self._arguments = parent, arguments
-        self._worker: Worker | None = None
+    def __init__(self, parent: Preloaded, wanted: QuelProcess) -> None:
+        self._command = [Path(wanted.command[0]).name, *wanted.command[1:]]
+        super().__init__(self._command, wanted.environment, wanted.log)
+        self._parent = parent
+        self._running: Running | None = None
 
     def start(self) -> Self:
         """Starts it; its output is appended to `log`."""
         self.log.touch()
-        self._worker = self._parent.start(self.environment, self.log, self._arguments)
+        self._running = self._parent.start(self.environment, self.log, self._command)
         return self
 
     @property
     def pid(self) -> int:
-        """The process id of the master. Raises RuntimeError before `start`."""
-        if self._worker is None:
+        """The process id of the command itself. Raises RuntimeError before `start`."""
+        if self._running is None:
             raise RuntimeError("The process has not been started.")
-        return self._worker.pid
+        return self._running.pid
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
-        return self._parent.exit_code(self.pid) if self._worker else None
+        return self._parent.exit_code(self.pid) if self._running else None
 
     def kill(self) -> None:
         """SIGKILL to the command and all its children."""
-        if self._worker is not None:
-            self._worker.kill()
+        if self._running is not None:
+            self._running.kill()
 
     def _wait(self, timeout_s: float) -> int:
-        if self._worker is None:
+        if self._running is None:
             raise RuntimeError("The process has not been started.")
-        if (code := self._worker.wait(timeout_s)) is None:
+        if (code := self._running.wait(timeout_s)) is None:
             raise subprocess.TimeoutExpired(self.command, timeout_s)
         return code
 
@@ -148,6 +159,8 @@ def _serve(orders: IO[str]) -> None:
             _reap(exit_codes)
             print(json.dumps(exit_codes[order["exit_code_of"]]), flush=True)
             continue
+        for module in _OWN.get(order["command"][0], ()):
+            importlib.import_module(module)
         pid = os.fork()
         if pid == 0:
             _become(order)
@@ -176,10 +189,11 @@ def _become(order: Order) -> None:
             os.dup2(file, number)
         os.environ.clear()
         os.environ.update(order["environment"])
-        sys.argv = ["dramatiq", *order["arguments"]]
-        from dramatiq.cli import main
-
-        code = main() or 0
+        sys.argv = order["command"]
+        [script] = entry_points(group="console_scripts", name=sys.argv[0])
+        sys.exit(script.load()())
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:
         traceback.print_exc()
         raise
@@ -189,14 +203,7 @@ def _become(order: Order) -> None:
 
 
 if __name__ == "__main__":
-    for module in (
-        "dramatiq.cli",
-        "dramatiq.brokers.redis",
-        "google.genai.types",
-        "periodiq",
-        "quel.services",
-        "quel.observe.logs",
-    ):
+    for module in _SHARED:
         importlib.import_module(module)
     Image.init()
     _serve(sys.stdin)

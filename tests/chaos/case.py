@@ -15,7 +15,7 @@ from quel.sandbox import World
 from quel.sandbox.http_server import LoopbackServer, Reply, Request
 from quel.sandbox.studio import Studio
 from tests.chaos.audit import Findings, audit
-from tests.preloaded import Preloaded, Worker
+from tests.preloaded import Preloaded, Running
 
 DEATH_TIMEOUT_S = 60.0
 HEAL_TIMEOUT_S = 180.0  # messages of the dead come back after 60 s, leases lapse after 30 s
@@ -88,10 +88,10 @@ class Case:
 
     def workers(
         self, *queues: str, module: str = "quel.actors", threads: int = 4, **environment: str
-    ) -> Worker:
+    ) -> Running:
         """Real workers of this case."""
         arguments = [module, "-p", "1", "-t", str(threads), *(["-Q", *queues] if queues else [])]
-        return self._preloaded.start(self.environment | environment, self._log, arguments)
+        return self._preloaded.start(self.environment | environment, self._log, ["dramatiq", *arguments])
 
     def run_until(self, done: Callable[[], bool], *queues: str) -> None:
         """Ordinary workers of some groups, until `done`; then they die."""
@@ -160,7 +160,7 @@ class Case:
         )
 
     def provider_calls(self) -> int:
-        return sum(1 for call in self.world.gemini.calls() if self.marker in call.prompt)
+        return len(self.world.gemini.calls(containing=self.marker))
 
     def job_rows(self) -> list[Mapping[str, Any]]:
         return [self.studio.job_row(job_id) for job_id in self.jobs]

@@ -59,7 +59,7 @@ def told_metric(port: int, fault: OperatorFault) -> bool:
 
 
 def calls_of(case: Case, *, made: bool) -> int:
-    calls = [call for call in case.world.gemini.calls() if case.marker in call.prompt]
+    calls = case.world.gemini.calls(containing=case.marker)
     return sum((call.outcome == "made") is made for call in calls)
 
 

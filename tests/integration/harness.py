@@ -71,7 +71,7 @@ class World:
 
     def calls(self, token: str) -> list[Call]:
         """The provider calls whose prompt contains `token`, in order of arrival."""
-        return [call for call in self.gemini.calls() if token in call.prompt]
+        return self.gemini.calls(containing=token)
 
 
 def _decided_at_import(settings: Mapping[str, Any]) -> bool:
@@ -109,19 +109,31 @@ class Pipeline:
 
         It is forked from a process that has imported what it needs, unless it is to start `as_deployed`.
         """
-        log, environment = self._log("workers"), self.environment(**settings)
-        started = workers(environment, log, queues=queues, processes=processes, threads=threads)
-        parent = self.world.preloaded
-        if parent is not None and not as_deployed and not _decided_at_import(settings):
-            started = PreloadedProcess(parent, started.command[1:], environment, log)
-        self.processes.append(started.start())
+        wanted = workers(
+            self.environment(**settings),
+            self._log("workers"),
+            queues=queues,
+            processes=processes,
+            threads=threads,
+        )
+        started = self._start(wanted, anew=as_deployed or _decided_at_import(settings))
         return started.await_ready(processes) if ready else started
 
     def scheduler(self, **settings: Any) -> QuelProcess:
         """Starts `periodiq quel.actors`."""
-        started = scheduler(self.environment(**settings), self._log("scheduler")).start()
-        self.processes.append(started)
-        return started
+        wanted = scheduler(self.environment(**settings), self._log("scheduler"))
+        return self._start(wanted, anew=_decided_at_import(settings))
+
+    def serve(self, **settings: Any) -> QuelProcess:
+        """Starts `quel serve`, which answers a little later."""
+        wanted = QuelProcess(["quel", "serve"], self.environment(**settings), self._log("serve"))
+        return self._start(wanted, anew=_decided_at_import(settings))
+
+    def _start(self, wanted: QuelProcess, *, anew: bool) -> QuelProcess:
+        parent = self.world.preloaded
+        process = wanted if anew or parent is None else PreloadedProcess(parent, wanted)
+        self.processes.append(process.start())
+        return process
 
     def let_pass(self, seconds: float) -> None:
         """Makes everything in the database that much older, as if that time had passed in silence.
@@ -172,6 +184,16 @@ class Pipeline:
         for process in self.processes:
             process.kill()
         self.processes.clear()
+
+    @contextmanager
+    def studio_of_a_copy(self) -> Iterator[Studio]:
+        """A studio on a copy of the database, to break. The processes must have ended."""
+        self.studio.hang_up()
+        url = self.world.servers.fresh_database(self.database_url)
+        try:
+            yield Studio(url, self.redis_url, self.world.storage)
+        finally:
+            self.world.servers.drop_database(url)
 
     def close(self) -> None:
         """Ends the processes and drops the database."""

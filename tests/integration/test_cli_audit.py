@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from quel.sandbox.gemini import faults
-from quel.sandbox.studio import Studio
 from tests.integration.harness import Pipeline, until
 from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_quel
@@ -55,11 +54,10 @@ def ended(world, tmp_path_factory):
 
 
 @pytest.fixture
-def copy(ended, world):
+def copy(ended):
     """A copy of its database, to break."""
-    url = world.servers.fresh_database(ended.pipeline.database_url)
-    yield Studio(url, ended.pipeline.redis_url, world.storage)
-    world.servers.drop_database(url)
+    with ended.pipeline.studio_of_a_copy() as studio:
+        yield studio
 
 
 def kinds_in(studio, **options):
@@ -184,7 +182,7 @@ def test_a_look_while_images_are_being_made_raises_no_alarm(pipeline):
     pipeline.workers()
     member = studio.member(1_000)
     jobs = [
-        studio.job("simple_general", {"prompt": uuid4().hex}, total_images=40, member=member)
+        studio.job("simple_general", {"prompt": uuid4().hex}, total_images=20, member=member)
         for _ in range(2)
     ]
     studio.push(*jobs)

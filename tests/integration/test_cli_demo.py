@@ -72,22 +72,40 @@ def processes_with(mark):
     return found
 
 
-def test_it_runs_every_path_and_type_proves_it_and_touches_nothing_of_the_callers(tmp_path):
-    with ear() as (port, heard):
-        answer = subprocess.run(
-            [QUEL, "demo"],
-            env=os.environ | callers_environment(port),
-            cwd=tmp_path,
+@contextmanager
+def running_demo(folder, mark, *options, **environment):
+    """The demo under way, what it says in the file `said`, its processes known by `mark`."""
+    with (folder / "said").open("w") as said:
+        yield subprocess.Popen(
+            [QUEL, "demo", *options],
+            env=os.environ | dict([mark.split("=")]) | environment | {"TMPDIR": str(folder)},
+            cwd=folder,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
+            stdout=said,
+            stderr=said,
         )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert heard == []
-    assert "GEMINI_API_KEY is set but not used" in answer.stdout
-    assert all(name in answer.stdout for name in PATHS | TYPES)
-    assert "The studio had 1000 credits and has 870" in answer.stdout
-    assert "The member had 1000 credits and has 995" in answer.stdout
+    assert until(lambda: not processes_with(mark), "every process has ended")
+    assert "Traceback" not in (folder / "said").read_text()
+
+
+def test_it_runs_every_path_and_type_proves_it_stays_as_asked_and_touches_nothing_of_the_callers(tmp_path):
+    mark, said = f"QUEL_SANDBOX_MARK={uuid4().hex}", tmp_path / "said"
+    with (
+        ear() as (port, heard),
+        running_demo(tmp_path, mark, "--keep", **callers_environment(port)) as running,
+    ):
+        until(lambda: "It stays until Ctrl-C" in said.read_text(), "the demo has run")
+        settings = run_command({"TMPDIR": str(tmp_path)}, "sandbox", "env", "--json")
+        listed = run_quel(json.loads(settings.stdout), "jobs", "--status", "completed", "--json")
+        assert len(json.loads(listed.stdout)) == 12
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_S) == 0
+        assert heard == []
+    assert list(tmp_path.glob("quel-*")) == []
+    shown = said.read_text()
+    assert all(name in shown for name in PATHS | TYPES)
+    assert "The studio had 1000 credits and has 870" in shown
+    assert "The member had 1000 credits and has 995" in shown
     pictures = sorted((tmp_path / "demo-output").glob("*.webp"))
     assert len(pictures) == 28
     assert [file.name for file in (tmp_path / "demo-output").glob("*-marked.png")] == [
@@ -98,39 +116,14 @@ def test_it_runs_every_path_and_type_proves_it_and_touches_nothing_of_the_caller
         assert sheet.width > 1_000
 
 
-@contextmanager
-def running_demo(folder, option, mark):
-    """The demo under way, what it says in the file `said`, its processes known by `mark`."""
-    with (folder / "said").open("w") as said:
-        yield subprocess.Popen(
-            [QUEL, "demo", option],
-            env=os.environ | dict([mark.split("=")]) | {"TMPDIR": str(folder)},
-            cwd=folder,
-            stdout=said,
-            stderr=said,
-        )
-    assert until(lambda: not processes_with(mark), "every process has ended")
-    assert "Traceback" not in (folder / "said").read_text()
-
-
 def test_it_leaves_no_process_when_it_is_stopped(tmp_path):
     mark = f"QUEL_SANDBOX_MARK={uuid4().hex}"
-    with running_demo(tmp_path, "--sandbox", mark) as running:
+    with running_demo(tmp_path, mark, GEMINI_API_KEY="mine") as running:
         until(lambda: "are pushed" in (tmp_path / "said").read_text(), "the jobs are pushed")
         assert any("dramatiq" in command for command in processes_with(mark))
         running.send_signal(signal.SIGINT)
         assert running.wait(PATIENCE_S) != 0
-
-
-def test_it_stays_when_that_is_asked_until_it_is_told_to_go(tmp_path):
-    with running_demo(tmp_path, "--keep", f"QUEL_SANDBOX_MARK={uuid4().hex}") as running:
-        until(lambda: "It stays until Ctrl-C" in (tmp_path / "said").read_text(), "the demo has run")
-        settings = run_command({"TMPDIR": str(tmp_path)}, "sandbox", "env", "--json")
-        listed = run_quel(json.loads(settings.stdout), "jobs", "--status", "completed", "--json")
-        assert len(json.loads(listed.stdout)) == 12
-        assert run_command({"TMPDIR": str(tmp_path)}, "sandbox", "down").returncode == 0
-        running.wait(PATIENCE_S)
-    assert list(tmp_path.glob("quel-*")) == []
+    assert "GEMINI_API_KEY is set but not used" in (tmp_path / "said").read_text()
 
 
 def test_live_without_a_key_is_a_missing_setting(tmp_path):

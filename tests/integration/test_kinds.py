@@ -236,17 +236,13 @@ def test_the_audit_finds_no_difference_and_statistics_know_the_path(ended):
         ),
     ],
 )
-def test_the_audit_finds_a_planted_price_charge_and_attachment(ended, world, change, kind):
+def test_the_audit_finds_a_planted_price_charge_and_attachment(ended, change, kind):
     free, charged = ended.row("round")["generated_attach_ids"][:2]
-    url = world.servers.fresh_database(ended.pipeline.database_url)
-    try:
-        copy = type(ended.pipeline.studio)(url, ended.pipeline.redis_url, world.storage)
+    with ended.pipeline.studio_of_a_copy() as copy:
         copy.rows(change.replace("%(free)s", str(free)).replace("%(charged)s", str(charged)))
         found = own_audit(copy, look_again_after_s=0)
-        assert kind in {difference.kind for difference in found}, found
-        assert {difference.job_id for difference in found} <= {ended.jobs["round"], None}
-    finally:
-        world.servers.drop_database(url)
+    assert kind in {difference.kind for difference in found}, found
+    assert {difference.job_id for difference in found} <= {ended.jobs["round"], None}
 
 
 def test_killed_in_the_middle_each_image_is_delivered_and_paid_for_once(world, pipeline):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from PIL import Image, ImageDraw
 
@@ -21,6 +20,7 @@ from quel.operations.submit_modify import submit_modify
 from quel.sandbox.comfy.client import Comfy
 from quel.sandbox.processes import workers as workers_with
 from quel.settings import read_settings
+from tests.integration import plain_http
 from tests.integration.comfy_world import settings_file
 from tests.integration.harness import PATIENCE_S, until
 from tests.integration.ledger import (
@@ -331,7 +331,9 @@ def test_a_workflow_with_a_place_for_it_gets_the_mask_and_the_picture_untouched(
 
 def input_of(server, name):
     folder, _, file = name.rpartition("/")
-    answer = httpx.get(f"{server.url}/view", params={"filename": file, "subfolder": folder, "type": "input"})
+    answer = plain_http.get(
+        f"{server.url}/view", params={"filename": file, "subfolder": folder, "type": "input"}
+    )
     picture = Image.open(io.BytesIO(answer.content))
     picture.load()
     return picture

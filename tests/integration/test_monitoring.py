@@ -18,6 +18,7 @@ from promql_parser import Matcher, MatchOp, VectorSelector
 
 from quel.sandbox.processes import QuelProcess
 from quel.sandbox.servers.ports import free_port
+from tests.integration import plain_http
 from tests.integration.harness import Pipeline, until
 from tests.rehearsal.life import NOT_PROVOKED, OF_COMFYUI, SETTINGS, live
 
@@ -30,7 +31,7 @@ def expressions(rule: Manifest) -> list[str]:
 
 
 def scrape(*ports: int) -> list[Sample]:
-    texts = [httpx.get(f"http://127.0.0.1:{port}/metrics").text for port in ports]
+    texts = [plain_http.get(f"http://127.0.0.1:{port}/metrics").text for port in ports]
     families = (family for text in texts for family in text_string_to_metric_families(text))
     return [sample for family in families for sample in family.samples]
 
@@ -69,7 +70,7 @@ def test_every_query_asks_for_something_that_is_told(
 
 def is_served(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").is_success
+        return plain_http.get(f"http://127.0.0.1:{port}/health").is_success
     except httpx.TransportError:
         return False
 

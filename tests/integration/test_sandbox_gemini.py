@@ -14,6 +14,7 @@ from PIL import Image
 
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.gemini.client import Gemini
+from tests.integration import plain_http
 
 MODEL = "gemini-nano-banana-2.1"
 
@@ -107,7 +108,7 @@ def test_a_call_is_logged_with_everything_it_asked(gemini, client):
 def test_a_gateway_may_put_a_path_before_the_providers(gemini):
     url = f"{gemini.url}/gate/way/v1beta/models/{MODEL}:generateContent"
     body = {"contents": [{"parts": [{"text": "draw"}]}]}
-    assert httpx.post(url, headers={"x-goog-api-key": gemini.api_key}, json=body).status_code == 200
+    assert plain_http.post(url, headers={"x-goog-api-key": gemini.api_key}, json=body).status_code == 200
     assert gemini.calls()[0].target == f"/gate/way/v1beta/models/{MODEL}:generateContent"
 
 
@@ -135,9 +136,9 @@ def test_a_wrong_key_is_a_400_with_its_reason(gemini):
 def test_the_key_is_taken_from_the_address_too(gemini):
     url = f"{gemini.url}/v1beta/models/{MODEL}:generateContent"
     body = {"contents": [{"parts": [{"text": "draw"}]}]}
-    assert httpx.post(url, params={"key": gemini.api_key}, json=body).status_code == 200
-    assert httpx.post(url, params={"key": "stolen"}, json=body).status_code == 400
-    assert httpx.post(url, json=body).status_code == 400
+    assert plain_http.post(url, params={"key": gemini.api_key}, json=body).status_code == 200
+    assert plain_http.post(url, params={"key": "stolen"}, json=body).status_code == 400
+    assert plain_http.post(url, json=body).status_code == 400
 
 
 def test_an_unknown_model_is_a_404(gemini, client):
@@ -165,9 +166,9 @@ def test_a_request_nobody_can_read_is_a_400(gemini, client):
 
 
 def test_addresses_it_does_not_have_are_a_404(gemini):
-    assert httpx.get(f"{gemini.url}/").status_code == 404
-    assert httpx.get(f"{gemini.url}/v1/models/{MODEL}:generateContent").status_code == 404
-    assert httpx.post(f"{gemini.url}/v1/models/{MODEL}").status_code == 404
+    assert plain_http.get(f"{gemini.url}/").status_code == 404
+    assert plain_http.get(f"{gemini.url}/v1/models/{MODEL}:generateContent").status_code == 404
+    assert plain_http.post(f"{gemini.url}/v1/models/{MODEL}").status_code == 404
 
 
 def test_the_limit_a_minute_holds_and_tells_when_to_come_back(gemini, client):
@@ -226,7 +227,7 @@ def test_a_picture_nobody_sent_is_an_error(gemini):
 def test_the_answer_is_spelled_as_the_provider_spells_it(gemini):
     url = f"{gemini.url}/v1beta/models/{MODEL}:generateContent"
     body = {"contents": [{"parts": [{"text": "draw"}]}]}
-    answer = httpx.post(url, headers={"x-goog-api-key": gemini.api_key}, json=body).json()
+    answer = plain_http.post(url, headers={"x-goog-api-key": gemini.api_key}, json=body).json()
     (candidate,) = answer["candidates"]
     (part,) = candidate["content"]["parts"]
     assert candidate["finishReason"] == "STOP"

@@ -15,10 +15,10 @@ from PIL import Image
 from quel.sandbox import faults
 from quel.sandbox.gemini import faults as gemini_faults
 from quel.sandbox.gemini.client import Gemini
+from tests.integration import plain_http
 from tests.integration.harness import until
 
 MODEL = "gemini-nano-banana-2.1"
-LOADS_NO_CERTIFICATES = False  # plain HTTP needs none, and loading them takes longer than the call
 FINISH_REASONS = (
     *gemini_faults.PERMANENT_FINISH_REASONS,
     *gemini_faults.PASSING_FINISH_REASONS,
@@ -57,7 +57,7 @@ def post(gemini, timeout_s=20.0, prompt="draw"):
     url = f"{gemini.url}/v1/models/{MODEL}:generateContent"
     body = {"contents": [{"parts": [{"text": prompt}]}]}
     headers = {"x-goog-api-key": gemini.api_key}
-    return httpx.post(url, headers=headers, json=body, timeout=timeout_s, verify=LOADS_NO_CERTIFICATES)
+    return plain_http.post(url, headers=headers, json=body, timeout=timeout_s)
 
 
 def outcomes(gemini):
@@ -262,7 +262,9 @@ def test_an_endless_answer_goes_on(gemini):
 def stream(gemini, timeout_s=20.0):
     url = f"{gemini.url}/v1/models/{MODEL}:generateContent"
     body = {"contents": [{"parts": [{"text": "draw"}]}]}
-    return httpx.stream("POST", url, headers={"x-goog-api-key": gemini.api_key}, json=body, timeout=timeout_s)
+    return plain_http.stream(
+        "POST", url, headers={"x-goog-api-key": gemini.api_key}, json=body, timeout=timeout_s
+    )
 
 
 def test_a_word_in_the_prompt_can_bring_the_fault(gemini, client):

@@ -12,6 +12,7 @@ import redis
 
 from quel.sandbox import World
 from quel.sandbox.errors import SandboxError
+from tests.integration import plain_http
 
 SETTINGS = {
     "DATABASE_URL",
@@ -36,7 +37,7 @@ def test_everything_the_environment_names_is_there(in_process):
             assert client.connection_pool.connection_kwargs["db"] == 0
             assert client.config_get("appendonly")["appendonly"] == "yes"
         answers = [
-            httpx.post(
+            plain_http.post(
                 f"{environment['GEMINI_BASE_URL']}/v1/models/gemini-nano-banana-2.1:generateContent",
                 headers={"x-goog-api-key": environment["GEMINI_API_KEY"]},
                 json={"contents": [{"parts": [{"text": "draw"}]}]},
@@ -45,7 +46,7 @@ def test_everything_the_environment_names_is_there(in_process):
         ]
         assert [answer.status_code for answer in answers] == [200, 429]
         assert [call.outcome for call in world.gemini.calls()] == ["made", "rate_limited"]
-        listed = httpx.post(
+        listed = plain_http.post(
             f"{environment['SUPABASE_URL']}/storage/v1/object/list/attachments",
             headers={"Authorization": f"Bearer {environment['SUPABASE_SERVICE_KEY']}"},
             json={"prefix": ""},
@@ -53,7 +54,7 @@ def test_everything_the_environment_names_is_there(in_process):
         assert listed.json() == []
     for url in (environment["GEMINI_BASE_URL"], environment["SUPABASE_URL"]):
         with pytest.raises(httpx.ConnectError):
-            httpx.get(url)
+            plain_http.get(url)
 
 
 def test_a_world_that_cannot_start_leaves_nothing_running(monkeypatch, tmp_path):

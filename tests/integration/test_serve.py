@@ -18,8 +18,8 @@ from PIL import Image
 from quel.core.operations.api_tokens import Role
 from quel.operations.api_tokens import make_token
 from quel.sandbox.faults import slow
-from quel.sandbox.processes import QuelProcess
 from quel.sandbox.servers.ports import free_port
+from tests.integration import plain_http
 from tests.integration.harness import until
 from tests.integration.quel_command import run_quel
 
@@ -42,8 +42,12 @@ class Api:
         self.file = folder / "tokens"
         self.file.write_text("\n".join(token.line for token in self.tokens.values()))
         self.port = free_port()
-        self.log = folder / "serve.log"
-        self.process = QuelProcess(["quel", "serve"], {}, self.log)
+        self.process: Any = None
+
+    @property
+    def log(self):
+        """What the process that was started last says."""
+        return self.process.log
 
     def start(self, **settings):
         """Starts the process, and waits until it answers."""
@@ -53,15 +57,14 @@ class Api:
             "QUEL_API_TOKENS_FILE": self.file,
             "QUEL_API_RATE": 1_000_000,
         }
-        environment = self.pipeline.environment(**place | settings)
-        self.process = QuelProcess(["quel", "serve"], environment, self.log).start()
+        self.process = self.pipeline.serve(**place | settings)
         until(self.answers, "quel serve answers")
 
     def answers(self):
         """Whether it answers now. Raises AssertionError where it has ended."""
         assert self.process.exit_code is None, self.log.read_text()[-2_000:]
         try:
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == 200
+            return plain_http.get(f"{self.url}/health", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -76,7 +79,7 @@ class Api:
     def ask(self, method, path, role="client", **more):
         """An answer."""
         headers = (self.as_(role) if role else {}) | more.pop("headers", {})
-        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, **more)
+        return plain_http.request(method, f"{self.url}{path}", headers=headers, timeout=30, **more)
 
     def row(self, **more):
         """A job's row."""
@@ -102,7 +105,7 @@ def api(pipeline, tmp_path):
 
 def routes_of(api, job_id):
     """Method and address of every route of the OpenAPI, its job the one that is given."""
-    described = httpx.get(f"{api.url}/openapi.json").json()
+    described = plain_http.get(f"{api.url}/openapi.json").json()
     for path, methods in described["paths"].items():
         for method in methods:
             filled = path.replace("{job_id}", str(job_id)).replace("{bulk_id}", str(uuid4()))
@@ -236,7 +239,7 @@ def test_in_paintings_and_turn_arounds_are_ordered_and_made(api, pipeline):
         10_000 - 10,
     )  # five may be held by now
     for each in made["generatedImages"]:
-        assert httpx.get(each["imageUrl"]).headers["content-type"] == "image/webp"
+        assert plain_http.get(each["imageUrl"]).headers["content-type"] == "image/webp"
     row = until(lambda: ended(api, ordered["jobId"]), "the in-painting ends")
     assert (row["job_status"], row["completed_images"]) == ("completed", 1)
     own = f"/api/v1/jobs/{ordered['jobId']}"
@@ -374,7 +377,7 @@ def test_a_neighbour_that_is_away_is_told_and_redis_holds_nobody_to_a_rate(api):
 
 def test_one_rate_holds_for_all_replicas(api, tmp_path):
     second = Api(api.pipeline, tmp_path)
-    second.tokens, second.file, second.log = api.tokens, api.file, tmp_path / "second.log"
+    second.tokens, second.file = api.tokens, api.file
     api.file.write_text("\n".join(token.line for token in api.tokens.values()))
     api.process.kill()
     api.start(QUEL_API_RATE=60)
@@ -417,7 +420,7 @@ class Watcher(threading.Thread):
 
     def _listen(self):
         address = f"{self.api.url}/api/v1/jobs/{self.job}/events"
-        with httpx.stream("GET", address, headers=self.api.as_("client"), timeout=30) as answer:
+        with plain_http.stream("GET", address, headers=self.api.as_("client"), timeout=30) as answer:
             name = ""
             for line in answer.iter_lines():
                 if line.startswith("event: "):

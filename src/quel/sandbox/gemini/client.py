@@ -80,9 +80,10 @@ class Gemini(Client):
         }
         super().__init__(GeminiSimulator, options, in_process=in_process)
 
-    def calls(self, since: int = 0) -> list[Call]:
-        """Every call from number `since` on, those still unanswered included."""
-        return [Call.from_json(call) for call in self.control("calls", since=since)]
+    def calls(self, since: int = 0, *, containing: str = "") -> list[Call]:
+        """Every call from number `since` on whose prompt contains the text, the unanswered included."""
+        found = self.control("calls", since=since, containing=containing)
+        return [Call.from_json(call) for call in found]
 
     def picture(self, sha256: str) -> bytes:
         """The bytes of a picture that was sent; needs `keep_pictures`. Raises SandboxError when unknown."""

@@ -67,7 +67,7 @@ class GeminiSimulator(Simulator):
         self._quota: RollingWindow | None = None
         self._kept: dict[str, bytes] = {}
         self._ready_made_body = b""
-        self.controls |= {"configure": self.configure, "picture": self._picture}
+        self.controls |= {"calls": self._calls, "configure": self.configure, "picture": self._picture}
         self.configure(**self._initial)
 
     def configure(self, **options: Any) -> None:
@@ -187,6 +187,9 @@ class GeminiSimulator(Simulator):
     def _finish(self, call: dict[str, Any], outcome: str, reply: Reply) -> Reply:
         call |= {"outcome": outcome, "status": reply.status}
         return replace(reply, finished=lambda: call.update(finished_at=time.time()))
+
+    def _calls(self, since: int, containing: str) -> list[dict[str, Any]]:
+        return [call for call in self.log[since:] if containing in call.get("prompt", "")]
 
     def _picture(self, sha256: str) -> str:
         if sha256 not in self._kept:
