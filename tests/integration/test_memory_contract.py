@@ -185,7 +185,9 @@ def what_is_free_does_not_wait_for_credits(world: World) -> None:
     world.spend(5)  # all of it is what the first one may cost
     assert isinstance(rows.claim("another", EveryPath()), Unpayable)
     assert rows.claim("another", EveryPath()) is None, "what is free is made already"
-    assert world.services.persist_output.load(NEWCOMER, 0).state is ImageState.MADE
+    delivery = world.services.persist_output.load(NEWCOMER, 0)
+    assert delivery is not None
+    assert delivery.state is ImageState.MADE
 
 
 @scenario
