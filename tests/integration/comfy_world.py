@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,15 @@ class ComfyWorld:
         """Another process goes on where one has died, once its leases have lapsed."""
         self.services.queues.lose()
         self.services.clock.advance(LEASE_S + 60)
-        for key in self._redis.scan_iter("quel:comfy:place:*"):
-            self._redis.delete(key)
+        self.forget_places()
         self.services.more_lanes = [self.lane()]
         self.worker.sweep()
         self.worker.run()
+
+    def forget_places(self) -> None:
+        """The places of a dead process have lapsed."""
+        for key in self._redis.scan_iter("quel:comfy:place:*"):
+            self._redis.delete(key)
 
     def forget_health(self) -> None:
         """What is known of servers has lapsed."""
@@ -146,12 +150,13 @@ def comfy_world(
     workflow: str = "timeout_s: 20",
     server: str = "",
     route: str = "",
+    secrets: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Iterator[ComfyWorld]:
     """A world with so many servers; `workflow` and `server` add keys to the settings file."""
     with ExitStack() as stack:
         servers = [stack.enter_context(Comfy(in_process=True, **options)) for _ in range(count)]
-        environment = settings_file(folder, servers, workflow, server, route)
+        environment = settings_file(folder, servers, workflow, server, route) | dict(secrets or {})
         client = stack.enter_context(redis.Redis.from_url(redis_url))
         world = ComfyWorld(servers, read_settings(environment), client)
         stack.callback(world.close)

@@ -100,8 +100,9 @@ def stored(world: ComfyWorld, job_id: UUID) -> int:
     return sum(image.state is ImageState.STORED for image in world.images(job_id))
 
 
-def test_a_job_is_made_and_booked_by_the_engine_of_its_path(make: Make) -> None:
-    world = make()
+@pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
+def test_a_job_is_made_and_booked_by_the_engine_of_its_path(make: Make, version: str) -> None:
+    world = make(version=version)
     fashion = world.studio.job(
         "simple_general", {"prompt": "a boat"}, total_images=1, member=world.studio.member(100)
     )
@@ -213,8 +214,9 @@ def test_a_prompt_whose_answer_was_swallowed_is_not_sent_again(make: Make) -> No
     assert len([call for call in world.servers[0].calls("prompt") if call["method"] == "POST"]) == 1
 
 
-def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Make) -> None:
-    world = make()
+@pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
+def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Make, version: str) -> None:
+    world = make(version=version)
     server = world.servers[0]
     server.fail_next(inside.restarts(), operation=EXECUTE)
     job_id = world.order(1)
@@ -235,7 +237,7 @@ def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Ma
 
 
 def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make) -> None:
-    world = make(2, workflow="timeout_s: 0.5, wait_s: 2")
+    world = make(2, workflow="timeout_s: 1, wait_s: 0.5")
     zombie, other = world.servers
     zombie.fail_next(inside.dies(), operation=EXECUTE)
     [lane] = world.services.more_lanes
@@ -249,11 +251,43 @@ def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make)
     world.forget_health()
     zombie.fail_next(inside.dies(), operation=EXECUTE)
     zombie.submit_foreign(0)
+    for said in ("down: it does not answer", "hung: it accepts prompts and does not run them"):
+        for _ in range(2):
+            other.submit_foreign(0.3)
+        job_id = world.order(1)
+        assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
+        assert lane.quota.state() == {"gpu-0": said}, "the first time it may be a long prompt of theirs"
+        world.forget_health()
+
+
+def test_a_long_prompt_of_somebody_elses_makes_no_server_look_hung(make: Make) -> None:
+    world = make(2, workflow="timeout_s: 20, wait_s: 0.3")
+    long, other = world.servers
+    theirs = long.submit_foreign(3)
     for _ in range(2):
-        other.submit_foreign(0.3)
+        other.submit_foreign(0.2)
     job_id = world.order(1)
     assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
-    assert lane.quota.state() == {"gpu-0": "hung: it accepts prompts and does not run them"}
+    assert [len(server.runs()) for server in world.servers] == [1, 3], "it was taken back, and made elsewhere"
+    [lane] = world.services.more_lanes
+    assert "hung" not in str(lane.quota.state())
+    assert [run["prompt_id"] for run in long.runs()] == [theirs]
+
+
+def test_a_place_that_lapsed_beside_a_running_prompt_is_nobody_elses(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make(latency_s=1.0)
+    with monkeypatch.context() as patch:
+        die(patch, "while it runs")
+        with pytest.raises(Killed):
+            world.order(1)
+    [first] = world.services.tables.jobs
+    world.forget_places()
+    second = world.order(1)
+    world.take_over()
+    assert [stored(world, job_id) for job_id in (first, second)] == [1, 1]
+    assert [run["beside"] for run in world.runs()] == [0, 0]
 
 
 def test_the_less_busy_server_is_taken_and_one_that_is_away_loses_nothing(make: Make) -> None:
@@ -351,6 +385,21 @@ def test_every_answer_has_its_outcome_and_tells_nothing_private(
     row = world.studio.job_row(job_id)
     told = [image.reason, row.error_message, str(image.submission), *map(str, events)]
     assert not [words for words in told if PRIVATE.search(words or "")]
+
+
+def test_a_credential_reaches_its_server_and_nobody_else(
+    make: Make, events: list[MutableMapping[str, Any]]
+) -> None:
+    server, secrets = ", auth: bearer, secret: MY_GPU_TOKEN", {"MY_GPU_TOKEN": "hush-hush"}
+    world = make(token="hush-hush", server=server, secrets=secrets)
+    made_one = world.order(1)
+    world.servers[0].configure(token="another")
+    refused = world.order(1)
+    assert [stored(world, job_id) for job_id in (made_one, refused)] == [1, 0]
+    [image] = world.images(refused)
+    assert image.reason_code == "key_refused"
+    told = [image.reason, world.studio.job_row(refused).error_message, *map(str, events)]
+    assert not [words for words in told if "hush" in (words or "")]
 
 
 def test_what_one_server_lacks_another_may_have(make: Make) -> None:

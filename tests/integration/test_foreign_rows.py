@@ -197,6 +197,30 @@ def test_three_sweeps_leave_foreign_rows_as_they_are_and_find_the_lost_ordinary_
     assert studio.redis.llen("jobs:video") == 3
 
 
+def test_a_page_of_another_companys_model_is_its_programs_once_it_was_passed_on(world, pipeline):
+    studio, token = pipeline.studio, uuid4().hex
+    data = {"templatePrompt": token, "modelId": "seedream-4"}
+    passed = [
+        studio.job("simple_general", data, total_images=1, member=studio.member(100), path="landing")
+        for _ in range(3)
+    ]
+    pipeline.workers(QUEL_FORWARD_QUEUE=FORWARD)
+    push_and_wait_for_the_last(studio, token, *passed)
+    until(lambda: len(forwarded(studio)) == len(passed), "all are passed on")
+    studio.redis.delete(FORWARD)  # its program has taken them
+    for job_id, status in zip(passed, ("pending", "processing", "user_cancelled"), strict=True):
+        studio.rows("UPDATE quel_production_jobs SET job_status = %s WHERE job_id = %s", status, job_id)
+    jobs = dict(zip(map(str, passed), passed, strict=True))
+    aged(studio, passed, LONG_AGO_S)
+    before = whole_rows(studio, jobs)
+    pipeline.sweep(times=4)
+    push_and_wait_for_the_last(studio, token)
+    pipeline.send("finalize_job", str(passed[2]))
+    push_and_wait_for_the_last(studio, token)
+    assert whole_rows(studio, jobs) == before
+    assert forwarded(studio) == []
+
+
 def test_what_quel_had_in_hand_is_found_whatever_its_age(pipeline, tmp_path):
     studio = pipeline.studio
     pipeline.workers("fetch_job", QUEL_CONFIG=disabled_eats(tmp_path))

@@ -268,6 +268,48 @@ def test_killed_in_the_middle_each_image_is_delivered_and_paid_for_once(world, p
     assert own_audit(studio, objects=True, starting_balances={member: 100}) == []
 
 
+def test_a_page_killed_in_the_middle_is_whole_and_a_cancelled_one_is_paid_for_as_far_as_it_came(
+    world, pipeline
+):
+    studio, token = pipeline.studio, uuid4().hex
+    world.gemini.configure(latency_s=0.4)
+    members = {name: studio.member(100) for name in ("killed", "cancelled")}
+    jobs = {
+        name: studio.job(
+            "simple_general",
+            {"customPrompt": f"{token} {name}.", "userId": name},
+            total_images=6,
+            member=member,
+            path="landing",
+        )
+        for name, member in members.items()
+    }
+    killed, cancelled = jobs.values()
+    first = pipeline.workers(threads=3)
+    studio.push(killed, cancelled)
+    until(
+        lambda: all(studio.job_row(job_id)["completed_images"] >= 1 for job_id in jobs.values()),
+        "an image of each is delivered",
+    )
+    studio.cancel(cancelled)
+    row = studio.wait([cancelled])[cancelled]
+    first.kill()
+    assert row["job_status"] == "user_cancelled"
+    assert 1 <= row["completed_images"] < 6
+    world.gemini.configure(latency_s=0.0)
+    pipeline.let_pass(60)
+    pipeline.workers()
+    pipeline.sweep_until(lambda: studio.job_row(killed)["job_status"] == "completed")
+    for name, job_id in jobs.items():
+        row, lines = studio.job_row(job_id), ledger_of_production(studio, job_id)
+        assert {line["attach_idx"] for line in lines} == set(row["generated_attach_ids"])
+        assert {line["description"] for line in lines} == {"Landing Template Generated"}
+        assert member_balance(studio, members[name]) == 100 - PRICE * row["completed_images"]
+    assert (studio.job_row(killed)["completed_images"], studio.job_row(killed)["failed_images"]) == (6, 0)
+    starts = dict.fromkeys(members.values(), 100)
+    assert own_audit(studio, objects=True, starting_balances=starts) == []
+
+
 def quel_json(pipeline: Pipeline, *arguments: str) -> Any:
     answer = run_quel(pipeline.environment(), *arguments, "--json")
     assert answer.returncode == 0, answer.stderr
@@ -279,7 +321,7 @@ def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_
     world.gemini.configure(latency_s=0.4)
     member = studio.member(100)
     data = {"sourceAttachId": studio.photograph("coffee.png"), "originalPrompt": token, "userId": "someone"}
-    data |= {"angles": EIGHT[::-1]}  # the source itself comes last
+    data |= {"angles": EIGHT[::-1]}
     views = studio.job("simple_general", data, total_images=8, member=member, path="multiview")
     pipeline.workers(threads=3)
     studio.push(views)
@@ -293,9 +335,9 @@ def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_
     studio.redis.delete(f"job:{views}:cancelled")
     told = quel_json(pipeline, "retry", "--where", "path=multiview", "--dry-run")
     whole = quel_json(pipeline, "plan", str(views))
-    missing = 8 - row["completed_images"]
-    assert (told["images"], told["credits"]) == (missing, PRICE * (missing - 1))
-    assert told["cost_usd"] == pytest.approx(whole["cost_usd"] * (missing - 1) / 7, abs=1e-3)
+    missing, unpaid = 8 - row["completed_images"], 7 - len(ledger_of_production(studio, views))
+    assert (told["images"], told["credits"]) == (missing, PRICE * unpaid)
+    assert told["cost_usd"] == pytest.approx(whole["cost_usd"] * unpaid / 7, abs=1e-3)
     assert run_quel(pipeline.environment(), "retry", str(views)).returncode == 0
     assert studio.wait([views])[views]["completed_images"] == 8
     assert member_balance(studio, member) == 100 - 35

@@ -14,7 +14,7 @@ from quel.core.errors import ServiceUnavailable
 from quel.core.generate_image import ClaimedImage, Unpayable
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.outcome import Broken, QuotaScope, Refused, Transient, Wait
-from quel.core.pipeline import SUSPECT_STARTS, Step, StepMessage
+from quel.core.pipeline import SUSPECT_STARTS, ImageState, Step, StepMessage
 from quel.core.prepare_inputs import LEASE_S, Lookahead
 from quel.core.submission import Submission
 from quel.core.takes import Reason, Signs
@@ -184,9 +184,10 @@ def what_is_free_does_not_wait_for_credits(world: World) -> None:
     assert isinstance(first, ClaimedImage)
     world.spend(5)  # all of it is what the first one may cost
     assert isinstance(rows.claim("another", EveryPath()), Unpayable)
-    free = rows.claim("another", EveryPath())
-    assert isinstance(free, ClaimedImage)
-    assert (free.job_id, free.as_given) == (NEWCOMER, True)
+    assert rows.claim("another", EveryPath()) is None, "what is free is made already"
+    delivery = world.services.persist_output.load(NEWCOMER, 0)
+    assert delivery is not None
+    assert delivery.state is ImageState.MADE
 
 
 @scenario

@@ -21,12 +21,17 @@ class Process:
         self.waiting = waiting
         self.in_queue = 0
         self.notified: queue.Queue[int] = queue.Queue()
+        self.looked = threading.Event()
         self.admission = AdmissionController(
             notify=self.notified.put,
-            due=lambda most: min(most, self.waiting),
+            due=self._due,
             backlog=lambda: self.in_queue,
             threads=8,
         )
+
+    def _due(self, most: int) -> int:
+        self.looked.set()
+        return min(most, self.waiting)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -44,6 +49,13 @@ class Process:
         later = self.admission.ask(quota.reserve)
         assert isinstance(later, Later)
         return later
+
+    def hears(self) -> bool:
+        """Whether a message is sent within half a second."""
+        try:
+            return self.notified.get(timeout=0.6) > 0
+        except queue.Empty:
+            return False
 
     def drop(self, later: Later, times: int = 1) -> None:
         for _ in range(times):
@@ -91,23 +103,33 @@ def test_who_hears_that_a_minute_is_used_up_keeps_the_others_from_asking():
     assert quota.asked == 1
 
 
-def test_a_call_that_ends_opens_admission_that_was_closed_for_too_many_calls_at_once():
+def test_a_free_slot_opens_admission_that_was_closed_for_too_many_calls_at_once():
     process, quota = Process(), Quota(Later(20.0, "concurrency"), slot(0.0))
     process.drop(process.refused(quota))
-    assert process.admission.call_ended()
+    with process.running():
+        process.admission.slot_is_free()
+        assert process.notified.get(timeout=DEADLINE_S) == 1
     assert process.admission.ask(quota.reserve) == slot(0.0)
 
 
-def test_a_call_that_ends_notifies_nobody_while_the_minute_is_used_up():
+def test_a_free_slot_notifies_nobody_while_the_minute_is_used_up():
     process, quota = Process(), Quota(Later(20.0, "minute"))
     process.drop(process.refused(quota))
-    assert not process.admission.call_ended()
+    with process.running():
+        process.admission.slot_is_free()
+        assert not process.hears()
 
 
-def test_a_call_that_ends_notifies_once_for_each_message_dropped():
+def test_free_slots_notify_once_for_each_message_dropped():
     process = Process()
+    process.in_queue = 8
     process.drop(Later(60.0, "path"), times=2)
-    assert [process.admission.call_ended() for _ in range(3)] == [True, True, False]
+    for _ in range(3):
+        process.admission.slot_is_free()
+    with process.running():
+        assert process.notified.get(timeout=DEADLINE_S) == 2
+        process.admission.slot_is_free()
+        assert not process.hears()
 
 
 def test_one_message_is_sent_when_the_wait_is_over():
@@ -126,7 +148,8 @@ def test_each_slot_granted_sends_the_next_message_until_none_waits():
         for _ in range(4):
             assert process.notified.get(timeout=DEADLINE_S) == 1
             process.admission.ask(quota.reserve)
-        assert not process.admission.call_ended()
+        process.admission.slot_is_free()
+        assert not process.hears()
 
 
 def test_nobody_is_notified_while_admission_is_closed():
@@ -134,24 +157,19 @@ def test_nobody_is_notified_while_admission_is_closed():
     process.drop(Later(0.0, "paused"), times=3)
     process.admission.block(30.0)
     with process.running():
-        try:
-            notified = process.notified.get(timeout=0.6)
-        except queue.Empty:
-            notified = 0
-    assert notified == 0
+        assert not process.hears()
 
 
 def test_messages_whose_images_are_gone_are_forgotten():
     process = Process(waiting=0)
+    process.in_queue = 8
     process.drop(Later(0.0, "paused"), times=3)
     with process.running():
-        for _ in range(200):
-            if not process.admission.call_ended():
-                break
-            process.drop(Later(0.0, "paused"))
-            threading.Event().wait(0.05)
-        else:
-            raise AssertionError("Dropped messages were never forgotten.")
+        assert process.looked.wait(DEADLINE_S)
+        assert not process.hears()
+        process.waiting = 100
+        process.admission.slot_is_free()
+        assert not process.hears()
 
 
 def test_images_nobody_remembers_are_sent_for_as_far_as_messages_are_missing():

@@ -22,6 +22,9 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+FORWARDED = "forwarded"
+"""What the row of a job is remembered as that was passed on: its kind alone may be one that quel makes."""
+
 MADE_HERE: frozenset[Kind] = frozenset({Kind.IMAGES, Kind.MULTIVIEW, Kind.LANDING, Kind.MODIFY})
 """The kinds quel makes. Any other is passed on or refused, and never made as something else."""
 

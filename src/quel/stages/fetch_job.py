@@ -117,6 +117,7 @@ def _leave_to_others(services: Services, job_id: UUID, kind: Kind, why: str) -> 
     if forward_list is None:
         return _refuse(services, job_id, Refuse("foreign_kind", foreign_reason(kind, why)))
     forward_list.pass_on(job_id)
+    services.fetch_job.leave(job_id)
     emit(Event.JOB_FORWARDED, kind=kind.value, list=forward_list.name)
     return ()
 

@@ -63,7 +63,11 @@ class _Answered:
     spent_usd: float
 
 
-def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[StepMessage, ...]:
+def generate_image(
+    services: Services,
+    job_id: UUID,  # noqa: ARG001 - every stage is given its message's ids
+    image_no: int,  # noqa: ARG001
+) -> tuple[StepMessage, ...]:
     """Makes the image whose turn it is. The ids say which one became ready, not which one is made.
 
     Where there are several makers, they are asked in any order until one has an image that may go.
@@ -77,23 +81,20 @@ def generate_image(services: Services, job_id: UUID, image_no: int) -> tuple[Ste
     if len(lanes) > 1:
         lanes = [lane for lane in lanes if services.generate_image.due(1, lane.maker)]
         random.shuffle(lanes)
-    again = StepMessage(Step.GENERATE_IMAGE, job_id, image_no)
     messages: tuple[StepMessage, ...] = ()
     for lane in lanes:
         with lane.thread() as is_free:
             if not is_free:
                 lane.admission.wait(Later(_NO_TURN_FOR_S, "threads"))
                 continue
-            is_made, more = _serve(services, lane, open_paths, again)
+            is_made, more = _serve(services, lane, open_paths)
         messages += more
         if is_made:
             break
     return messages
 
 
-def _serve(
-    services: Services, lane: Lane, open_paths: OpenPaths, again: StepMessage
-) -> tuple[bool, tuple[StepMessage, ...]]:
+def _serve(services: Services, lane: Lane, open_paths: OpenPaths) -> tuple[bool, tuple[StepMessage, ...]]:
     """Makes one image of the lane's, if one may go; whether it did, and what it led to."""
     slot = _reserve(lane)
     if isinstance(slot, Later):
@@ -117,8 +118,6 @@ def _serve(
         ),
     ):
         messages += _make_or_let_go(services, lane, claimed, slot)
-    if lane.admission.call_ended():
-        messages += (again,)
     return True, messages
 
 
@@ -179,15 +178,15 @@ def _reschedule(services: Services, claimed: ClaimedImage, delay_s: float) -> No
 
 def _make(services: Services, lane: Lane, claimed: ClaimedImage, slot: Slot) -> tuple[StepMessage, ...]:
     if claimed.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(claimed.job_id):
-        lane.quota.give_back(slot)
+        _give_back(lane, slot)
         return _not_wanted(services, claimed)
     if claimed.starts > MOST_STARTS and not _is_kept(services, claimed):
-        lane.quota.give_back(slot)
+        _give_back(lane, slot)
         return _give_up(services, claimed, "ends_the_process", _ENDED_THE_PROCESS, account=False)
     try:
         claimed = show_lead(services, claimed)
     except ServiceUnavailable as error:
-        lane.quota.give_back(slot)
+        _give_back(lane, slot)
         emit(Event.IMAGE_RETRIED, code=error.code, attempts=claimed.attempts, delay_s=_NO_LEAD_FOR_S)
         _reschedule(services, claimed, _NO_LEAD_FOR_S)
         return (StepMessage(Step.GENERATE_IMAGE, claimed.job_id, claimed.image_no, _NO_LEAD_FOR_S),)
@@ -215,17 +214,17 @@ def _ask(
         answer = None
     shown = [(key, picture) for key, picture in zip(claimed.picture_keys, pictures, strict=True) if picture]
     if answer is not None:  # a worker died between keeping the bytes and saying so
-        lane.quota.give_back(slot)
+        _give_back(lane, slot)
         if claimed.as_given:
             return _made(services, claimed, cost_usd=0.0)
         return _judged(services, lane, claimed, shown, answer)
     if len(shown) < len(pictures):
-        lane.quota.give_back(slot)
+        _give_back(lane, slot)
         emit(Event.INPUTS_LOST)
         services.generate_image.reset(claimed)
         return (StepMessage(Step.PREPARE_INPUTS, claimed.job_id),)
     if claimed.as_given:
-        lane.quota.give_back(slot)
+        _give_back(lane, slot)
         return _take_as_given(services, claimed, shown[0][1])
     begun = lane.quota.begin(slot)
     if begun is None:  # Redis has lost the counts: this slot may have been given away a second time
@@ -452,6 +451,12 @@ def _report(lane: Lane, slot: Slot, outcome: Outcome) -> None:
     if blocked_for_s > 0:
         emit(Event.PROVIDER_WAITING, quota=result.value, wait_s=round(blocked_for_s, 3), said=said)
         lane.admission.block(blocked_for_s)
+    lane.admission.slot_is_free()
+
+
+def _give_back(lane: Lane, slot: Slot) -> None:
+    lane.quota.give_back(slot)
+    lane.admission.slot_is_free()
 
 
 def _call_result(outcome: Outcome) -> tuple[CallResult | OperatorFault, float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 from quel.core.engines import GEMINI, Capability, Maker
-from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
+from quel.core.errors import Misconfigured, NoRoom, QuelError, ServiceUnavailable
 from quel.core.job import ImagePlan, JobStatus, StageRequest
 from quel.core.kinds import BY_PATH
 from quel.core.near_copy import may_stay_near
@@ -161,13 +161,38 @@ def _prepare(
     emit(Event.INPUTS_PREPARED, ready=len(end.ready), failed=len(work.failed), references=len(pictures))
     for failed in work.failed:
         emit(Event.IMAGE_FAILED, image=failed.image_no, code=failed.code, reason=failed.reason)
-    generate = tuple(StepMessage(Step.GENERATE_IMAGE, preparation.job_id, no) for no in end.ready)
+    given = [image for image in work.ready if image.as_given and image.image_no in end.ready]
+    kept = {image.image_no for image in given if _is_kept(services, preparation.job_id, image)}
+    forward = tuple(
+        StepMessage(Step.PERSIST_OUTPUT if no in kept else Step.GENERATE_IMAGE, preparation.job_id, no)
+        for no in end.ready
+    )
     if end.others_wait:
-        return (*generate, StepMessage(Step.PREPARE_INPUTS, preparation.job_id))
-    if not generate:
+        return (*forward, StepMessage(Step.PREPARE_INPUTS, preparation.job_id))
+    if not forward:
         _drop_if_ended(services, preparation.job_id, work)
         return (StepMessage(Step.FINALIZE_JOB, preparation.job_id),)
-    return generate
+    return forward
+
+
+def _is_kept(services: Services, job_id: UUID, image: ReadyImage) -> bool:
+    """Keeps an image that is the customer's own picture: it waits for no provider's quota.
+
+    What goes wrong here is left to generate_image, which takes the picture as it is as well.
+    """
+    try:
+        pictures, answer = services.blobs.inputs_and_output(image.picture_keys[:1], job_id, image.image_no)
+        picture = answer or pictures[0]
+        if picture is None:
+            return False
+        services.blobs.put_output(job_id, image.image_no, picture)
+        is_made = services.generate_image.mark_given(job_id, image.image_no)
+    except QuelError as error:
+        emit(Event.IMAGE_UNKEPT, image=image.image_no, code=error.code, reason=str(error))
+        return False
+    if is_made:
+        emit(Event.IMAGE_MADE, image=image.image_no, cost_usd=0.0)
+    return is_made
 
 
 def _drop_if_ended(services: Services, job_id: UUID, work: "_Work") -> None:

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from quel.core.deliver_webhook import MOST_NUDGED
 from quel.core.errors import QuelError
-from quel.core.fetch_job import choose_path
-from quel.core.job import Problem
+from quel.core.fetch_job import PathChoice, choose_path
+from quel.core.kinds import OWN_PATHS
 from quel.core.pipeline import FINAL_STATES, Step, StepMessage, next_steps
 from quel.core.services import Services
 from quel.core.sweep_stuck_jobs import (
@@ -138,7 +138,9 @@ class _Pending:
     def __call__(self, found: PendingJob) -> Iterator[StepMessage]:
         services, context = self._services, self._context
         choice = choose_path((found.path,), services.rules.intake)
-        job = found if isinstance(choice, Problem) else replace(found, path=choice.path)
+        job = found
+        if isinstance(choice, PathChoice) and found.path not in OWN_PATHS:
+            job = replace(found, path=choice.path)
         on_queues = self._on_queues()
         decision = decide_pending(job, context, on_a_queue=on_queues is None or job.job_id in on_queues)
         if decision.action is Action.CLOSE:

@@ -2,8 +2,8 @@
 
 Real processes serve a few hundred images while they are killed, frozen, deployed and starved, while Redis and
 PostgreSQL restart, Redis is full once, emptied once and its clock jumps, Storage is away twice, pictures are
-poison, and Gemini and Storage fail in every way they know. Then everything is healthy until all jobs have
-ended. Exit code 1 when any promise is broken.
+poison, and Gemini, ComfyUI servers and Storage fail in every way they know. Then everything is healthy until
+all jobs have ended. Exit code 1 when any promise is broken.
 
 Two settings differ from production: QUEL_STUCK_AFTER_S is short, and QUEL_MAX_RECOVERIES is high. A job that
 is taken up again three times without a new image is closed, which protects from jobs that kill workers; here
@@ -23,6 +23,7 @@ from quel.sandbox.processes import migrate
 from quel.sandbox.studio import Studio
 from tests.chaos.soak.crowd import Crowd
 from tests.chaos.soak.fleet import Fleet
+from tests.chaos.soak.gpus import Gpus, gpus
 from tests.chaos.soak.trouble import Trouble
 from tests.chaos.soak.verdict import judge
 
@@ -51,24 +52,28 @@ def main() -> int:
     with (
         quel.sandbox.World(appendonly=True, ready_made=True, latency_s=LATENCY_S) as world,
         tempfile.TemporaryDirectory(prefix="soak-") as directory,
+        gpus(Path(directory)) as servers,
     ):
-        return soak(world, Path(directory), options.seed, options.minutes * 60)
+        return soak(world, servers, Path(directory), options.seed, options.minutes * 60)
 
 
-def soak(world: quel.sandbox.World, directory: Path, seed: int, trouble_s: float) -> int:
+def soak(world: quel.sandbox.World, servers: Gpus, directory: Path, seed: int, trouble_s: float) -> int:
     """One soak in a world of its own; the exit code."""
     migrate(world.environment())
     studio = Studio(world.database_url, world.redis_url, world.storage)
     crowd = Crowd(studio, random.Random(seed))
     crowd.move_in()
-    fleet = Fleet(world.environment() | SETTINGS, directory)
+    fleet = Fleet(world.environment() | SETTINGS | servers.environment, directory)
     try:
         trouble = Trouble(world, studio, fleet, random.Random(seed + 1))
         began = time.monotonic()
+        servers.begin()
         make_trouble(crowd, trouble, fleet, trouble_s)
         trouble.end()
+        servers.end()
         quiet = await_quiet(studio, fleet)
         verdict = judge(world, studio, crowd, trouble, fleet)
+        verdict.add(*servers.judge(studio))
     finally:
         fleet.stop()
     if not quiet:

@@ -27,6 +27,11 @@ class Verdict:
     figures: dict[str, object] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
+    def add(self, figures: Mapping[str, object], broken: Sequence[str]) -> None:
+        """What somebody else found."""
+        self.figures |= figures
+        self.broken += broken
+
     def print(self) -> None:
         width = max(map(len, self.figures))
         for name, figure in self.figures.items():
@@ -101,7 +106,7 @@ def _calls(verdict: Verdict, world: World, studio: Studio, crowd: Crowd, trouble
         job_id for job_id, marker in crowd.markers.items() for call in calls if _made_for(call, marker)
     )
     ends = {row["job_id"]: row for row in studio.rows(_ENDS)}
-    delivered = sum(row["stored"] for row in ends.values())
+    delivered = sum(row["stored"] for row in ends.values())  # by Gemini
     dropped = sum(
         min(made[job_id] - row["stored"], row["dropped"])
         for job_id, row in ends.items()
@@ -127,7 +132,7 @@ def _calls(verdict: Verdict, world: World, studio: Studio, crowd: Crowd, trouble
 _ENDS = """
 SELECT job_id, count(*) FILTER (WHERE state = 'stored') AS stored,
        count(*) FILTER (WHERE state IN ('failed', 'cancelled')) AS dropped
-FROM quel.image GROUP BY job_id
+FROM quel.image WHERE engine = 'gemini' GROUP BY job_id
 """
 
 

@@ -6,8 +6,6 @@ from quel.core.pipeline import Step, StepMessage
 from quel.stages.generate_image import generate_image
 
 ANY = UUID(int=0)
-RING = StepMessage(Step.GENERATE_IMAGE, ANY, 0)
-"""What is sent for an image that had to wait, when a call has ended."""
 
 
 def generate(services):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from quel.core.errors import ServiceUnavailable
+from quel.core.errors import ServiceUnavailable, TakeUnchecked
 from quel.core.job import JobStatus
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
 from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
@@ -15,7 +15,7 @@ from quel.sandbox.memory.generate_image import GenerateImageRows
 from quel.sandbox.memory.pictures import COST_USD, made
 from quel.stages.finalize_job import finalize_job
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
-from tests.unit.stages.images import RING, finalize, generate, image, persist
+from tests.unit.stages.images import finalize, generate, image, persist
 
 FAILURE = Transient("server_error", "It failed.")
 NO_PICTURE = Broken("no_picture", "It answered in words.")
@@ -180,7 +180,7 @@ def test_a_path_makes_no_more_at_once_than_its_limit(services, ready):
         return made()
 
     services.engine.answer(meanwhile)
-    assert generate(services) == (*persist(job_id), RING)
+    assert generate(services) == persist(job_id)
     assert nested == [()]
 
 
@@ -190,7 +190,7 @@ def test_everything_paused_makes_nothing(services, ready):
     assert generate(services) == ()
     assert (slots_used(services), last_wait(services).reason) == (0, "paused")
     services.pause.resume()
-    assert generate(services) == (*persist(job_id), RING)
+    assert generate(services) == persist(job_id)
 
 
 def test_a_paused_path_is_passed_over(services, ready):
@@ -220,19 +220,24 @@ def test_without_a_slot_the_image_waits_in_its_row(services, ready, events):
     assert [entry["quota"] for entry in events if entry["event"] == "provider.waiting"] == ["minute"]
 
 
-def test_a_call_that_ends_rings_for_one_that_waits(services, ready):
+def test_a_slot_is_free_for_one_that_waits_before_the_picture_is_judged(services, ready):
     services.quota.concurrency = 1
     job_id = ready(2)
-    nested = []
+    nested, freed = [], []
 
     def meanwhile(_):
         nested.append(generate(services))
-        services.clock.advance(1)
         return made()
 
+    def look(*_):
+        freed.append((services.admission.freed, len(services.quota.under_way)))
+        raise TakeUnchecked("It cannot be read.")
+
     services.engine.answer(meanwhile)
-    assert generate(services) == (*persist(job_id), RING)
+    services.take_checker.look = look
+    assert generate(services) == persist(job_id)
     assert (nested, last_wait(services).reason) == ([()], "concurrency")
+    assert freed == [(1, 0)]
 
 
 def test_answers_not_yet_stored_keep_further_calls_away(services, ready):
@@ -260,7 +265,7 @@ def test_a_429_is_waiting_and_spends_nothing(services, ready, answer, blocked_fo
     assert (waiting.state, waiting.attempts, waiting.broken_answers) == (ImageState.READY, 0, 0)
     assert services.quota.blocked_for_s() == last_wait(services).wait_s == blocked_for_s
     services.clock.advance(blocked_for_s)
-    assert generate(services) == (*persist(job_id), RING)
+    assert generate(services) == persist(job_id)
 
 
 @pytest.mark.parametrize("fault", OperatorFault)
@@ -280,7 +285,7 @@ def test_what_an_operator_must_mend_waits_for_the_next_probe_and_spends_nothing(
         (fault.value, fault.sentence, "its words")
     ]
     services.clock.advance(PROBE_EVERY_S)
-    assert generate(services) == (*persist(job_id), RING)
+    assert generate(services) == persist(job_id)
 
 
 def test_an_account_that_is_refused_fails_the_image_and_is_told_to_the_operator(services, ready, events):
@@ -442,7 +447,7 @@ def test_a_picture_that_comes_after_the_turn_was_lost_is_welcome(services, ready
 def test_a_slot_whose_counts_were_lost_makes_no_call(services, ready):
     job_id = ready()
     services.blobs.trouble.plan("inputs_and_output", services.quota.lose_counts)
-    assert generate(services) == (RING,)
+    assert generate(services) == ()
     assert (image(services, job_id).state, services.engine.requests) == (ImageState.READY, [])
     assert last_wait(services).reason == "lost"
     assert generate(services) == persist(job_id)

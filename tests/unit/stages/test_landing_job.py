@@ -75,7 +75,15 @@ def test_another_companys_model_is_refused_and_named_or_passed_on_untouched(serv
     services.forward_list = ForwardList("jobs:go")
     passed = order(1, modelId="seedream-4")
     assert fetch_job(services, passed) == ()
-    assert studio.job_row(passed).job_status is JobStatus.PENDING
+    for status in (JobStatus.PENDING, JobStatus.PROCESSING):  # as its new maker leaves it
+        studio.job_row(passed).job_status = status
+        for _ in range(6):
+            services.clock.advance(700)
+            worker.sweep()
+            worker.run()
+        row = studio.job_row(passed)
+        assert (row.job_status, row.retry_count, row.error_message) == (status, 0, None)
+    assert services.forward_list.job_ids == [passed]
     assert (services.engine.requests, services.tables.ledger) == ([], [])
 
 

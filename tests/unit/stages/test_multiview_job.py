@@ -14,6 +14,7 @@ from quel.core.pipeline import ImageState, Step
 from quel.core.takes import Reason, Signs
 from quel.sandbox.memory.pictures import NO_PICTURE, made
 from quel.stages.generate_image import generate_image
+from quel.stages.persist_output import persist_output
 from tests.unit.stages.images import ANY
 
 PRICE = 5
@@ -215,16 +216,21 @@ def test_a_worker_that_dies_after_any_step_changes_nothing(services, studio, wor
     assert len(services.tables.attachments) == 1 + 2
 
 
+def away(*_):
+    raise ServiceUnavailable("gone")
+
+
 def test_a_death_between_keeping_the_source_and_saying_so_is_made_good(services, studio, worker, order):
-    job_id = order(angles=[0])
+    rows, job_id = services.generate_image, order(angles=[0])
+    mark_made, mark_given = rows.mark_made, rows.mark_given
+    rows.mark_made = rows.mark_given = away
     studio.push(job_id)
     worker.die_after(Step.PREPARE_INPUTS)
+    assert studio.states(job_id) == [ImageState.READY]
     services.tables.images[job_id, 0].not_before = services.clock.now
-    mark_made = services.generate_image.mark_made
-    services.generate_image.mark_made = lambda *_: (_ for _ in ()).throw(ServiceUnavailable("gone"))
     with pytest.raises(ServiceUnavailable):
         generate_image(services, ANY, 0)
-    services.generate_image.mark_made = mark_made
+    rows.mark_made, rows.mark_given = mark_made, mark_given
     services.clock.advance(60)
     worker.run()
     assert_completed(studio, job_id, 1)
@@ -234,7 +240,7 @@ def test_a_death_between_keeping_the_source_and_saying_so_is_made_good(services,
 def test_lost_bytes_of_the_source_are_taken_from_it_once_more(services, studio, worker, order):
     job_id = order(angles=[0])
     studio.push(job_id)
-    worker.die_after(Step.GENERATE_IMAGE)
+    worker.die_after(Step.PREPARE_INPUTS)
     assert studio.states(job_id) == [ImageState.MADE]
     services.blobs.drop_output(job_id, 0)
     services.blobs.inputs.clear()
@@ -267,6 +273,27 @@ def test_the_source_is_nobodys_work_at_a_workflow_either(services, studio, worke
     assert_completed(studio, job_id, 2)
     assert [len(request.pictures) for request in gpu.engine.requests] == [1]
     assert {entry.api_provider for entry in services.tables.ledger} == {"comfyui"}
+
+
+def test_the_source_itself_waits_for_no_providers_quota(services, studio, worker, order):
+    services.quota.open_breaker(86_400, "day")
+    job_id = order(angles=[0, 90])
+    studio.push(job_id)
+    worker.die_after(Step.PREPARE_INPUTS)
+    assert studio.states(job_id) == [ImageState.MADE, ImageState.READY]
+    services.clock.advance(60)
+    worker.sweep()
+    persist_output(services, job_id, 0)
+    assert studio.states(job_id) == [ImageState.STORED, ImageState.READY]
+    assert services.engine.requests == []
+
+
+def test_where_the_source_cannot_be_kept_at_once_it_is_kept_in_its_turn(services, studio, worker, order):
+    services.blobs.trouble.plan("put_output", ServiceUnavailable("Redis is away."))
+    job_id = order(angles=[0])
+    run(studio, worker, job_id)
+    assert_completed(studio, job_id, 1)
+    assert services.engine.requests == []
 
 
 def test_a_paused_path_holds_turn_arounds_alone(services, studio, worker, order, job):

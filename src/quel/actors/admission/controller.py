@@ -2,8 +2,8 @@
 
 A message whose image finds no slot is not kept anywhere: the image waits in its row. This process remembers
 how many messages it has dropped and sends for them one by one: when the time it was told to stay away is
-over, whenever one of them was granted a slot, and whenever a call ends. Should a process die with what it
-remembers, the slow look into the rows finds the images that are due and sends for them.
+over, whenever one of them was granted a slot, and whenever a slot becomes free. Should a process die with
+what it remembers, the slow look into the rows finds the images that are due and sends for them.
 
 Slots are handed out in the order of time, so that a slot in half a second means that nobody need ask for the
 next one before: nobody is admitted until shortly before it.
@@ -48,7 +48,8 @@ class AdmissionController:
         self._dropped = 0
         self._known_due = 0
         self._blocked_until = 0.0
-        self._unblocked_by_a_call = False
+        self._is_unblocked_by_a_free_slot = False
+        self._freed = 0
         self._quiet_until = 0.0
         self._notify_at = math.inf
 
@@ -64,7 +65,7 @@ class AdmissionController:
             answer = reserve()
             early_s = _LEAD_S if isinstance(answer, Slot) or answer.reason == "minute" else 0.0
             self.block(answer.wait_s - early_s)
-            self._unblocked_by_a_call = isinstance(answer, Later) and answer.reason == "concurrency"
+            self._is_unblocked_by_a_free_slot = isinstance(answer, Later) and answer.reason == "concurrency"
         if isinstance(answer, Later):
             return Later(self.blocked_for_s(), answer.reason)
         self._notify_after(max(self._blocked_until, self._quiet_until))
@@ -79,7 +80,7 @@ class AdmissionController:
         with self._lock:
             until = time.monotonic() + min(seconds, _LONGEST_WAIT_S)
             self._blocked_until = max(self._blocked_until, until)
-            self._unblocked_by_a_call = False
+            self._is_unblocked_by_a_free_slot = False
 
     def wait(self, later: Later) -> None:
         """Drops a message whose image cannot go; sends again when `later` is over."""
@@ -90,15 +91,17 @@ class AdmissionController:
                 self._quiet_until = until
         self._notify_after(until)
 
-    def call_ended(self) -> bool:
-        """Whether to send for one of the dropped messages now that a call has ended."""
+    def slot_is_free(self) -> None:
+        """Sends for one of the dropped messages now, if nothing else keeps it away."""
         with self._lock:
-            if self._unblocked_by_a_call:
+            if self._is_unblocked_by_a_free_slot:
                 self._blocked_until = 0.0
-            if self._dropped == 0 or self._blocked_until > time.monotonic():
-                return False
-            self._dropped -= 1
-            return True
+            now = time.monotonic()
+            if self._dropped == 0 or self._blocked_until > now:
+                return
+            self._freed += 1
+            self._notify_at = min(self._notify_at, now)
+        self._news.set()
 
     def run(self, stop: threading.Event) -> None:
         """Notifies until `stop` is set; trouble with a neighbour is logged and passes."""
@@ -135,7 +138,8 @@ class AdmissionController:
         if self._known_due == 0:
             self._known_due = self._due(self._threads)
         with self._lock:
-            number = min(1, self._dropped, self._known_due)
+            number = min(max(1, self._freed), self._dropped, self._known_due)
+            self._freed = 0
             self._dropped = self._dropped - number if self._known_due else 0
             self._known_due -= number
             self._notify_at = time.monotonic() + _NOTIFY_AGAIN_S if self._dropped else math.inf

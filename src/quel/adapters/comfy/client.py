@@ -5,6 +5,7 @@ whoever speaks of a server names it by its name.
 """
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -136,6 +137,15 @@ class ComfyClient:
         told = answer.json() if isinstance(answer, Answer) and answer.status == _OK else None
         return frozenset(_ids(told.get("queue_running"))) if isinstance(told, dict) else None
 
+    def own(self) -> Mapping[str, bool]:
+        """The prompts of quel's that are there, and whether each runs; none where it does not tell."""
+        answer = self._request(self._ask, "GET", "/queue")
+        told = answer.json() if isinstance(answer, Answer) and answer.status == _OK else None
+        if not isinstance(told, dict):
+            return {}
+        waiting, running = (_ids(told.get(key), ours=True) for key in ("queue_pending", "queue_running"))
+        return dict.fromkeys(waiting, False) | dict.fromkeys(running, True)
+
     def load(self) -> int | None:
         """The prompts that run or wait, everybody's; None where the server does not tell."""
         answer = self._request(self._ask, "GET", "/prompt")
@@ -226,6 +236,12 @@ def _headers(server: ServerSection, secret: str) -> dict[str, str]:
             return {name: secret}
 
 
-def _ids(items: Any) -> set[str]:
-    """The ids of a list of /queue: its items are [number, id, graph, …]."""
-    return {str(item[1]) for item in listed(items) if isinstance(item, list) and len(item) > 1}
+def _ids(items: Any, *, ours: bool = False) -> set[str]:
+    """The ids of a list of /queue, everybody's or ours; an item is [number, id, graph, extra_data, …]."""
+    entries = (item for item in listed(items) if isinstance(item, list) and len(item) > 1)
+    return {str(item[1]) for item in entries if not ours or _is_ours(item)}
+
+
+def _is_ours(item: list[Any]) -> bool:
+    extra = item[3] if len(item) > 3 else None
+    return isinstance(extra, dict) and extra.get("client_id") == CLIENT_ID

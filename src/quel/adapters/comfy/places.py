@@ -8,6 +8,7 @@ quel:comfy:silent:{server}   hash: since (Redis' time in ms), tries
 quel:comfy:down:{server}     not asked until it lapses
 quel:comfy:hung:{server}     why: it accepted, and did not get on
 quel:comfy:unfit:{server}:{workflow}   what it lacks
+quel:comfy:seen:{server}:{prompt}      since when it is known to hold others up there (Redis' time in ms)
 quel:comfy:used              hash: server -> when a place of it was last taken
 quel:comfy:file:{server}:{digest}      what a picture is called there
 """
@@ -116,6 +117,15 @@ class ComfyServers:
             keys = [_key("silent", server), _key("down", server)]
             self._silent(keys=keys, args=[_FIRST_PAUSE_MS, _LONGEST_PAUSE_MS, _SILENT_MS])
 
+    def stays_s(self, server: str, prompt_id: str) -> float:
+        """For how long a prompt has been known to hold others up at a server; 0 the first time."""
+        key = _key("seen", f"{server}:{prompt_id}")
+        with redis_errors():
+            seconds, microseconds = self._redis.time()
+            now_ms = seconds * 1000 + microseconds // 1000
+            since = self._redis.set(key, now_ms, nx=True, get=True, px=_SILENT_MS)
+        return max(0.0, (now_ms - int(since)) / 1000) if since else 0.0
+
     def rest(self, server: str, seconds: float) -> None:
         """A server asked to be left alone for so long."""
         with redis_errors():
@@ -162,6 +172,12 @@ class ComfyServers:
                     if server not in found or found[server][1] < left_s:
                         found[server] = f"{kind}: {words}", left_s
         return found
+
+    def free(self, servers: Sequence[str]) -> list[str]:
+        """Those whose place nobody has."""
+        with redis_errors():
+            owners = self._redis.mget([_key("place", server) for server in servers]) if servers else []
+        return [server for server, owner in zip(servers, owners, strict=True) if owner is None]
 
     def by_load(self, servers: Sequence[str]) -> Iterator[str]:
         """Those that answer, the one with the fewest prompts first, then the one used the longest ago."""
@@ -230,12 +246,13 @@ class ComfyPlaces:
             return Later(0.5, "blobs")
         out = self._servers.out(self._names, self._workflow)
         well = [name for name in self._names if name not in out]
-        owner, answered = uuid4().hex, False
-        for server in self._servers.by_load(well):
-            answered = True
+        free = self._servers.free(well)
+        owner, is_busy = uuid4().hex, len(free) < len(well)
+        for server in self._servers.by_load(free):
+            is_busy = True
             if self._servers.take(server, owner):
                 return Slot(owner, 0.0, "", attention=True, due_at_s=time.monotonic(), place=server)
-        return Later(0.25, "concurrency") if answered else Later(self._back_in_s(), "servers")
+        return Later(0.25, "concurrency") if is_busy else Later(self._back_in_s(), "servers")
 
     def begin(self, slot: Slot) -> Slot | None:
         """A place is as good when the call begins as it was before."""

@@ -61,6 +61,8 @@ class PromptRun:
     def submit(self) -> Outcome:
         """Hands the take to the server whose place the call has."""
         take = self._take
+        if self._has_another():
+            return self._place_taken()
         names = upload(take)
         if not isinstance(names, list):
             return names
@@ -81,6 +83,18 @@ class PromptRun:
         if not take.call.submitted(take.submission):
             return Postponed("lease_lost", "Another worker has the image by now.", 0.0)
         return self._post(bound)
+
+    def _has_another(self) -> bool:
+        """Whether an image whose worker died is still made there, for which its place has lapsed.
+
+        Whoever takes that image up follows it; one that nobody comes back for and that does not end hangs.
+        """
+        take = self._take
+        others = {id_: runs for id_, runs in take.client.own().items() if id_ != take.submission.prompt_id}
+        for id_, runs in others.items():
+            if runs and take.servers.stays_s(take.server, id_) > take.workflow.timeout_s:
+                take.servers.hung(take.server, f"the prompt {id_} does not end")
+        return bool(others)
 
     def _post(self, bound: Bound) -> Outcome:
         take = self._take

@@ -62,7 +62,9 @@ class Watch:
             return self._silent() if now - self._heard_at > _SILENT_S else None
         self._heard_at = now
         if stand is Stand.PENDING:
-            self._when_waiting = self._when_waiting or self._progress()
+            if self._when_waiting is None:
+                self._when_waiting = self._progress()
+                self._holds_up(self._when_waiting[1] or frozenset())
             too_long = now - self._began_at > min(workflow.wait_s, workflow.timeout_s)
             return self._give_up_waiting() if too_long else None
         if stand is Stand.RUNNING:
@@ -78,14 +80,22 @@ class Watch:
         return self._take.client.load(), self._take.client.running()
 
     def _give_up_waiting(self) -> Outcome:
-        """The prompt never began: behind other people's, or at a server that runs nothing any more."""
+        """The prompt never began: behind other people's, or at a server that runs nothing any more.
+
+        One long prompt of theirs looks like a dead worker thread until it has had more time than ours get.
+        """
         take, now = self._take, self._progress()
         take.client.cancel(take.submission.prompt_id)
-        if now[1] and now != self._when_waiting:
+        if now[1] and (now != self._when_waiting or not self._holds_up(now[1])):
             take.servers.rest(take.server, _BUSY_S)
             return take.ended(Postponed("server_busy", take.told("is busy with other people's prompts"), 0.0))
         take.servers.hung(take.server, "it accepts prompts and does not run them")
         return take.ended(Postponed("server_hung", take.told("accepts prompts and does not run them"), 0.0))
+
+    def _holds_up(self, running: frozenset[str]) -> bool:
+        """Whether one of these has been running for longer than a prompt of ours may."""
+        stays_s = [self._take.servers.stays_s(self._take.server, prompt_id) for prompt_id in running]
+        return max(stays_s, default=0.0) > self._take.workflow.timeout_s
 
     def _stop(self) -> Outcome:
         """The execution takes too long."""
@@ -93,6 +103,7 @@ class Watch:
         take.client.cancel(take.submission.prompt_id)
         if not self._lets_go(take.engine.lets_go_s):
             take.servers.hung(take.server, f"the prompt {take.submission.prompt_id} does not end")
+            take.servers.stays_s(take.server, take.submission.prompt_id)
         late = take.told(f"did not finish the image within {take.workflow.timeout_s:g} s")
         return take.ended(Transient("timeout", late))
 

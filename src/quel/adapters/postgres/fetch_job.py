@@ -15,7 +15,7 @@ from quel.adapters.postgres.schema.product_tables import Job, Member, Organizati
 from quel.core import credits
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start, as_uuid
 from quel.core.job import JobStatus
-from quel.core.kind import Kind
+from quel.core.kind import FORWARDED, Kind
 from quel.core.request import read_once_more, user_id_of
 from quel.core.request.values import attach_ids
 
@@ -55,11 +55,18 @@ _DEFER = (
 )
 
 _UNCLAIMED = text(f"""
-SELECT {KIND_COLUMNS}
+SELECT {KIND_COLUMNS}, (SELECT k.kind FROM quel.job_kind k WHERE k.job_id = j.job_id) AS remembered
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 WHERE j.job_id = :job_id AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = j.job_id)
 """)  # noqa: S608 - a constant of ours
+
+
+_LEAVE = text("""
+INSERT INTO quel.job_kind (job_id, kind, row_updated_at)
+SELECT job_id, :kind, updated_at FROM public.quel_production_jobs WHERE job_id = :job_id
+ON CONFLICT (job_id) DO UPDATE SET kind = excluded.kind, row_updated_at = excluded.row_updated_at
+""")
 
 
 class FetchJobRows:
@@ -86,11 +93,21 @@ class FetchJobRows:
         """Notes that quel has a pending job in hand, which waits: recoveries so far count for nothing."""
         self._database.run(lambda connection: connection.execute(_DEFER, {"deferred": job_id}))
 
+    def leave(self, job_id: UUID) -> None:
+        """Remembers that a job was passed on: no sweep takes it up, whatever its maker does to its row."""
+        values = {"job_id": job_id, "kind": FORWARDED}
+        self._database.run(lambda connection: connection.execute(_LEAVE, values))
+
     def unclaimed_kind(self, job_id: UUID) -> Kind | None:
-        """The kind of a job quel has no plan of; None where it has one, or there is no such row."""
+        """The kind of a job quel has no plan of; None where it has one, or there is no such row.
+
+        UNKNOWN where it was passed on: it is its new maker's, whatever it looks like.
+        """
         values = KIND_PARAMETERS | {"job_id": job_id}
         row = self._database.run(lambda connection: connection.execute(_UNCLAIMED, values).one_or_none())
-        return None if row is None else kind_of_row(row)
+        if row is None:
+            return None
+        return Kind.UNKNOWN if row.remembered == FORWARDED else kind_of_row(row)
 
 
 def _load(connection: Connection, job_id: UUID) -> JobFacts | None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select, text
 from sqlmodel import col
@@ -53,6 +54,7 @@ FROM held WHERE i.job_id = held.job_id AND i.image_no = held.image_no
 """)
 
 _MAKE = move(MAKE, ONE_IMAGE)
+_NO_CALL = "none"
 _TRY_AGAIN = move(TRY_AGAIN, ONE_IMAGE)
 _PREPARE_AGAIN = move(PREPARE_AGAIN, OF_JOB)
 _FAIL = move(FAIL_TO_GENERATE, ONE_IMAGE)
@@ -164,6 +166,11 @@ class GenerateImageRows:
             return is_made
 
         return self._database.run(work)
+
+    def mark_given(self, job_id: UUID, image_no: int) -> bool:
+        """Notes that the bytes of an image that is the customer's own picture are kept; nobody was called."""
+        values = {"job_id": job_id, "image_no": image_no, "lease": _NO_CALL, "cost_usd": 0.0}
+        return self._database.run(lambda connection: bool(connection.execute(_MAKE, values).rowcount))
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image, to be claimed again after `delay_s`."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.kind_columns import KIND_COLUMNS, KIND_PARAMETERS, kind_of_row
+from quel.core.kind import FORWARDED
 
 _BATCH = 100
 _BUDGET_S = 5.0
@@ -34,7 +35,7 @@ _UNTOLD = text(f"""
 WITH untold AS MATERIALIZED (
     SELECT r.job_id FROM ({OPEN_ROWS}) r
     LEFT JOIN quel.job_kind k ON k.job_id = r.job_id
-    WHERE k.row_updated_at IS DISTINCT FROM r.updated_at
+    WHERE k.row_updated_at IS DISTINCT FROM r.updated_at AND k.kind IS DISTINCT FROM :forwarded
       AND r.updated_at <= now() - make_interval(secs => :silent_s)
       AND NOT EXISTS (SELECT 1 FROM quel.job q WHERE q.job_id = r.job_id)
       AND (r.created_at >= now() - make_interval(secs => :within_s)
@@ -62,7 +63,12 @@ def tell_kinds(database: Database, *, silent_s: float, within_s: float) -> None:
     Rows that quel had in hand are told whatever their age. After some seconds it stops; the rest is told next
     time, the oldest first. Raises as `Database.run` does.
     """
-    values = KIND_PARAMETERS | {"silent_s": silent_s, "within_s": within_s, "batch": _BATCH}
+    values = KIND_PARAMETERS | {
+        "silent_s": silent_s,
+        "within_s": within_s,
+        "batch": _BATCH,
+        "forwarded": FORWARDED,
+    }
     ends_at = time.monotonic() + _BUDGET_S
     while database.run(lambda connection: _tell_some(connection, values)) == _BATCH:
         if time.monotonic() > ends_at:

@@ -20,6 +20,7 @@ from quel.adapters.postgres.schema.product_tables import Job
 from quel.core.fetch_job import given_path
 from quel.core.job import JobStatus
 from quel.core.kind import MADE_HERE
+from quel.core.kinds import OWN_PATHS
 from quel.core.pipeline import ImageState
 from quel.core.sweep_stuck_jobs import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
 
@@ -28,8 +29,8 @@ _ONE_LOOK = text("SELECT pg_try_advisory_xact_lock(hashtext('quel.sweep'))")
 # Of the rows that quel never had in hand only the young ones (QUEL_ADOPT_WITHIN_S): the rest are other
 # programs', or forgotten. What is not claimed must be of a kind that quel makes (kind_of_rows.py).
 _PENDING = text("""
-SELECT j.job_id, j.quel_production_path AS job_path, p.quel_production_path AS production_path,
-       j.updated_at AS moved_at, extract(epoch FROM now() - j.updated_at)::float8 AS silent_s,
+SELECT j.job_id, j.quel_production_path AS job_path, p.quel_production_path AS production_path, k.kind,
+       q.path, j.updated_at AS moved_at, extract(epoch FROM now() - j.updated_at)::float8 AS silent_s,
        coalesce(h.recoveries, 0) AS recoveries, hand.in_hand, q.job_id IS NOT NULL AS claimed
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
@@ -249,10 +250,16 @@ def _counted(job_id: UUID, *, recoveries: int = 0, adoptions: int = 0) -> Insert
     )
 
 
+def _unclaimed_path(row: Row[Any], default_path: str) -> str:
+    if row.kind in OWN_PATHS:
+        return str(row.kind)
+    return (given_path((row.job_path, row.production_path)) or default_path).lower()
+
+
 def _pending(row: Row[Any], default_path: str) -> PendingJob:
     return PendingJob(
         job_id=row.job_id,
-        path=(given_path((row.job_path, row.production_path)) or default_path).lower(),
+        path=row.path or _unclaimed_path(row, default_path),
         moved_at=row.moved_at,
         silent_s=row.silent_s,
         recoveries=row.recoveries,

@@ -25,6 +25,9 @@ _MODULES: Mapping[Kind, ModuleType] = {
 KINDS: Mapping[Kind, ImageKind] = MappingProxyType({kind: module.KIND for kind, module in _MODULES.items()})
 """The kinds that have a path of their own, whose name is the kind's."""
 
+OWN_PATHS = tuple(sorted(kind.path.name for kind in KINDS.values()))
+"""Their paths: a row of such a kind runs there whatever path it names."""
+
 BY_PATH: Mapping[str, ImageKind] = MappingProxyType(
     {name: ImageKind(path) for name, path in PATHS.items()}
     | {kind.path.name: kind for kind in KINDS.values()}

@@ -40,8 +40,14 @@ class FetchJobRows(Protocol):
     def defer(self, job_id: UUID) -> None:
         """Notes that quel has a pending job in hand, so that the sweep minds it whatever its age."""
 
+    def leave(self, job_id: UUID) -> None:
+        """Remembers that a job was passed on to another program: quel looks for it no more by itself."""
+
     def unclaimed_kind(self, job_id: UUID) -> Kind | None:
-        """The kind of a job quel has no plan of; None where it has one, or there is no such row."""
+        """The kind of a job quel has no plan of; None where it has one, or there is no such row.
+
+        UNKNOWN where it was passed on: it is its new maker's, whatever it looks like.
+        """
 
 
 class PrepareInputsRows(Protocol):
@@ -105,6 +111,9 @@ class GenerateImageRows(Protocol):
 
     def mark_made(self, claimed: ClaimedImage, cost_usd: float) -> bool:
         """The picture is kept; False when nobody wants it any more."""
+
+    def mark_given(self, job_id: UUID, image_no: int) -> bool:
+        """The same of an image that is the customer's own picture, which no call is made for."""
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image for later."""

@@ -139,13 +139,13 @@ class AdmissionController(Protocol):
         """For how long this process knows that no call may begin."""
 
     def wait(self, later: Later) -> None:
-        """An image waits: notify again when `later` is over, or when a call ends."""
+        """An image waits: notify again when `later` is over, or when a slot becomes free."""
 
     def block(self, seconds: float) -> None:
         """The provider or the quota keeps everyone away for so long."""
 
-    def call_ended(self) -> bool:
-        """A call ended; whether to send for one of those that wait."""
+    def slot_is_free(self) -> None:
+        """A slot is to be had again: send for one of those that wait."""
 
 
 class LeaseRenewal(Protocol):

@@ -21,7 +21,7 @@ class Comfy(Client):
         self.control("restart")
 
     def runs(self) -> list[dict[str, Any]]:
-        """Every execution that began, in order: prompt_id, graph, began_at, ended_at, beside."""
+        """Every execution that began, in order: prompt_id, graph, began_at, ended_at, beside, fault."""
         found: list[dict[str, Any]] = self.control("runs")
         return found
 

@@ -117,17 +117,20 @@ class Execution:
                 "began_at": began,
                 "ended_at": None,
                 "beside": item.beside,
+                "fault": fault.name if fault else "",
             }
             self.runs.append(run)
         if shape == "dies":
             with self.lock:
                 self.is_dead = True
             return  # it stays in the list of what runs, for ever
-        saved, cached = self._outputs(item), False
+        saved, picture = self._outputs(item), b""
         if saved is None:
             cached = self._key(item) in self._cache
             latency_s = self.latency_s if item.latency_s is None else item.latency_s
-            ended = self._wait(item, 0.0 if cached else latency_s, born, deaf=shape == "deaf")
+            until = time.monotonic() + (0.0 if cached else latency_s)
+            picture = self._picture(item, shape)  # drawing is a part of the time it takes
+            ended = self._wait(item, until, born, deaf=shape == "deaf")
             if not ended or shape == "restarts":
                 if ended:
                     self.restart()
@@ -141,14 +144,13 @@ class Execution:
             elif fault is not None and shape == "node_error":
                 self._end(item, "error", {}, began, _error(item, fault))
             else:
-                files = saved if saved is not None else self._save(item, shape)
+                files = saved if saved is not None else self._save(item, shape, picture)
                 self._end(item, "success", files, began, ["execution_success", {}], cached=saved is not None)
         if shape == "restarts_after":
             self.restart()
 
-    def _wait(self, item: Item, seconds: float, born: int, *, deaf: bool) -> bool:
+    def _wait(self, item: Item, until: float, born: int, *, deaf: bool) -> bool:
         """Whether the execution came to its end in this life of the server."""
-        until = time.monotonic() + seconds
         while time.monotonic() < until and (deaf or not item.interrupted):
             if born != self._born:
                 return False
@@ -169,11 +171,17 @@ class Execution:
         images = self._saved.get(self._whole(item))
         return None if images is None else {item.outputs[0]: {"images": images}}
 
-    def _save(self, item: Item, shape: str | None) -> dict[str, Any]:
+    def _picture(self, item: Item, shape: str | None) -> bytes:
+        if shape is not None:
+            return bend(draw(item.graph), shape)
+        key = self._key(item)
+        return self._cache.get(key) or draw(item.graph)
+
+    def _save(self, item: Item, shape: str | None, picture: bytes) -> dict[str, Any]:
         if shape == "no_output":
             return {item.outputs[0]: {}}
-        key = self._key(item)
-        picture = self._cache.setdefault(key, draw(item.graph)) if shape is None else draw(item.graph)
+        if shape is None:
+            self._cache[self._key(item)] = picture
         images = []
         for output in item.outputs:
             prefix = str(item.graph[output]["inputs"].get("filename_prefix", "ComfyUI"))
@@ -182,7 +190,7 @@ class Execution:
                 counter = 1 + sum(k[1] == subfolder and k[2].startswith(f"{name}_") for k in self.files)
                 filename = f"{name}_{counter:05}_.png"
                 if shape != "no_file":
-                    self.files["output", subfolder, filename] = bend(picture, shape)
+                    self.files["output", subfolder, filename] = picture
                 images.append({"filename": filename, "subfolder": subfolder, "type": "output"})
         if shape is None:
             self._saved[self._whole(item)] = images

@@ -16,7 +16,8 @@ class AdmissionController:
         self._blocked_until = clock.now
         self.waits: list[Later] = []
         """What the images that had to wait were told."""
-        self._dropped = 0
+        self.freed = 0
+        """How many slots became free."""
 
     def ask(self, reserve: Callable[[], Slot | Later]) -> Slot | Later:
         """What `reserve` answers; Later with the reason "known" while nobody may call anyway."""
@@ -32,20 +33,16 @@ class AdmissionController:
         return max(0.0, -self._clock.since(self._blocked_until))
 
     def wait(self, later: Later) -> None:
-        """An image waits: send again when `later` is over, or when a call ends."""
+        """An image waits: send again when `later` is over, or when a slot becomes free."""
         self.waits.append(later)
-        self._dropped += 1
 
     def block(self, seconds: float) -> None:
         """The provider or the quota keeps everyone away for so long."""
         self._blocked_until = max(self._blocked_until, self._clock.after(seconds))
 
-    def call_ended(self) -> bool:
-        """A call ended; whether to send for one of those that wait."""
-        if self._dropped == 0 or self.blocked_for_s() > 0:
-            return False
-        self._dropped -= 1
-        return True
+    def slot_is_free(self) -> None:
+        """Counts it."""
+        self.freed += 1
 
 
 class LeaseRenewal:

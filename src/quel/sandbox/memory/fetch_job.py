@@ -54,12 +54,19 @@ class FetchJobRows:
         if job_id in self._tables.jobs:
             self._tables.pending_jobs.setdefault(job_id, PendingJobInHand()).recoveries = 0
 
+    def leave(self, job_id: UUID) -> None:
+        """Remembers that a job was passed on to another program."""
+        self._tables.forwarded.add(job_id)
+
     def unclaimed_kind(self, job_id: UUID) -> Kind | None:
-        """The kind of a job quel has no plan of; None where it has one, or there is no such row."""
+        """The kind of a job quel has no plan of; None where it has one, or there is no such row.
+
+        UNKNOWN where it was passed on: it is its new maker's, whatever it looks like.
+        """
         job = self._tables.jobs.get(job_id)
         if job is None or job_id in self._tables.pipeline_jobs:
             return None
-        return self._facts(job).kind
+        return Kind.UNKNOWN if job_id in self._tables.forwarded else self._facts(job).kind
 
     def _facts(self, job: Job) -> JobFacts:
         production = self._tables.productions.get(job.production_id) if job.production_id else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from quel.adapters.postgres.claim_image import LEASE_S
 from quel.adapters.postgres.image_state import (
@@ -86,6 +87,11 @@ class GenerateImageRows:
         image = self._image(claimed)
         _note_cost(image, claimed, cost_usd)
         return move(image, MAKE, self._tables.clock, cost_usd=image.cost_usd, submission=_paid(image))
+
+    def mark_given(self, job_id: UUID, image_no: int) -> bool:
+        """The same of an image that is the customer's own picture, which no call is made for."""
+        image = self._tables.images[job_id, image_no]
+        return move(image, MAKE, self._tables.clock, cost_usd=image.cost_usd or 0.0, submission=_paid(image))
 
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image for later."""

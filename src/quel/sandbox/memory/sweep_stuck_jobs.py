@@ -9,6 +9,7 @@ from quel.core.fetch_job import given_path
 from quel.core.finalize_job import CANCELLED_STATUSES, OPEN_STATUSES, settle_production
 from quel.core.job import JobPlan, JobStatus
 from quel.core.kind import MADE_HERE
+from quel.core.kinds import OWN_PATHS
 from quel.core.pipeline import FINAL_STATES, ImageState
 from quel.core.prepare_inputs import AHEAD
 from quel.core.sweep_stuck_jobs import GRACE_S, MarkedJob, OpenJobs, Orphan, PendingJob, ProcessingJob
@@ -164,10 +165,12 @@ class SweepStuckJobsRows:
     def _pending(self, job: Job, default_path: str) -> PendingJob:
         production = self._tables.productions.get(job.production_id) if job.production_id else None
         names = (job.quel_production_path, production.quel_production_path if production else None)
+        claimed, kind = self._tables.pipeline_jobs.get(job.job_id), self._kinds.unclaimed_kind(job.job_id)
+        own = claimed.path if claimed else kind if kind in OWN_PATHS else None
         in_hand = self._tables.pending_jobs.get(job.job_id)
         return PendingJob(
             job_id=job.job_id,
-            path=(given_path(names) or default_path).lower(),
+            path=own or (given_path(names) or default_path).lower(),
             moved_at=job.updated_at,
             silent_s=self._tables.clock.since(job.updated_at),
             recoveries=in_hand.recoveries if in_hand else 0,

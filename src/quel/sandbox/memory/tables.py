@@ -215,6 +215,7 @@ class Tables:
         self.attachments: dict[int, Attach] = {}
         self.ledger: list[Credit] = []
         self.pending_jobs: dict[UUID, PendingJobInHand] = {}
+        self.forwarded: set[UUID] = set()
         self.pipeline_jobs: dict[UUID, PipelineJob] = {}
         self.images: dict[tuple[UUID, int], PipelineImage] = {}
         self.webhooks: dict[UUID, Webhook] = {}

@@ -10,10 +10,12 @@ from sqlalchemy import Connection, Row, text
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.kind_of_rows import EVER_S
 from quel.core.kind import MADE_HERE
+from quel.core.kinds import OWN_PATHS
 from quel.core.operations.backlog import Backlog, JobBacklog, WebhookBacklog
 
 _JOBS = text("""
-SELECT lower(btrim(coalesce(nullif(btrim(j.quel_production_path), ''),
+SELECT lower(btrim(coalesce(q.path, CASE WHEN k.kind = ANY(:own_paths) THEN k.kind END,
+                            nullif(btrim(j.quel_production_path), ''),
                             nullif(btrim(p.quel_production_path), ''), :default_path))) AS path,
        j.job_status::text AS state, count(*) AS number,
        extract(epoch FROM now() - min(coalesce(j.started_at, j.created_at))) AS oldest_s
@@ -57,6 +59,7 @@ class JobBacklogReader:
             "default_path": default_path,
             "adopt_within_s": min(adopt_within_s, EVER_S),
             "made_here": sorted(MADE_HERE),
+            "own_paths": list(OWN_PATHS),
         }
 
     def read(self) -> JobBacklog:

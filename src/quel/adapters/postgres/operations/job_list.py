@@ -1,7 +1,7 @@
 """Jobs as people look at them: found by what narrows them, in pages by keyset, and never changed.
 
-A job's path is the one quel claimed it on; before that its own name, else its production's, else the default
-path, so that a null path counts as the default here as it does in routing.
+A job's path is the one quel claimed it on; before that its kind's, where the sweep has told it and that has a
+path of its own, else its own name, else its production's, else the default path, as in routing.
 """
 
 import re
@@ -13,19 +13,21 @@ from sqlalchemy import Connection, Row, text
 
 from quel.adapters.postgres.database import Database
 from quel.core.job import JobStatus
-from quel.core.kinds import ALL_PATHS
+from quel.core.kinds import ALL_PATHS, OWN_PATHS
 from quel.core.operations.job_list import JobFilter, JobView, Place
 
 JOBS_WITH_PATH = """
 FROM public.quel_production_jobs j
 LEFT JOIN public.quel_production_photo p ON p.production_id = j.production_id
 LEFT JOIN quel.job q ON q.job_id = j.job_id
+LEFT JOIN quel.job_kind told ON told.job_id = j.job_id
 CROSS JOIN LATERAL (
     SELECT lower(btrim(coalesce(
         nullif(btrim(j.quel_production_path), ''), p.quel_production_path, ''))) AS name
 ) given
 CROSS JOIN LATERAL (
     SELECT coalesce(q.path, CASE
+        WHEN told.kind = ANY(:own_paths) THEN told.kind
         WHEN given.name = ANY(:known_paths) OR (given.name <> '' AND NOT :fall_back) THEN given.name
         ELSE :default_path END) AS path
 ) effective
@@ -70,7 +72,12 @@ _BY_ID = text(JOB_COLUMNS + JOBS_WITH_PATH + "WHERE j.job_id = ANY(:job_ids) ORD
 
 def path_parameters(default_path: str, *, fall_back: bool) -> dict[str, object]:
     """The parameters of JOBS_WITH_PATH. `fall_back`: a name that no path has counts as the default too."""
-    return {"default_path": default_path, "known_paths": sorted(ALL_PATHS), "fall_back": fall_back}
+    return {
+        "default_path": default_path,
+        "known_paths": sorted(ALL_PATHS),
+        "own_paths": list(OWN_PATHS),
+        "fall_back": fall_back,
+    }
 
 
 class JobListRows:

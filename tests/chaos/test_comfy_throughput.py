@@ -1,0 +1,96 @@
+"""Ten ComfyUI servers of two seconds each: images a second, and never two of quel's at one of them."""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from quel.sandbox import World
+from quel.sandbox.comfy.client import Comfy
+from quel.sandbox.processes import migrate, workers
+from quel.sandbox.studio import Studio
+from tests.integration.comfy_world import settings_file
+
+SERVERS, RUN_S, LEAST_A_SECOND = 10, 2.0, 4.5
+JOBS, IMAGES = 10, 25
+PROCESSES, THREADS = 2, 9
+LEAST_SAMPLES = 10_000
+_ROUNDS = 10
+
+
+def _gaps(servers: list[Comfy]) -> Iterator[float]:
+    """How long each server had nothing to do between two images."""
+    for server in servers:
+        for before, after in pairwise(server.runs()):
+            yield after["began_at"] - before["ended_at"]
+
+
+def _sample(servers: list[Comfy], studio: Studio) -> tuple[int, int]:
+    """The most prompts seen at one server at the same time until all are made, and how often was looked."""
+    connections = [HTTPConnection(urlsplit(server.url).netloc) for server in servers]
+    most = samples = 0
+    while studio.rows("SELECT 1 FROM quel_production_jobs WHERE completed_at IS NULL"):
+        for _ in range(_ROUNDS):
+            most = max(most, *map(_load, connections))
+            samples += len(connections)
+            time.sleep(0.03)  # what is measured needs the CPU more
+    for connection in connections:
+        connection.close()
+    return most, samples
+
+
+def _load(connection: HTTPConnection) -> int:
+    """The prompts that run or wait at a server."""
+    connection.request("GET", "/api/prompt")
+    return int(json.load(connection.getresponse())["exec_info"]["queue_remaining"])
+
+
+def _make_all(folder: Path, stack: ExitStack) -> tuple[list[Comfy], Studio, list[UUID]]:
+    """Servers, and workers that have been told of all jobs."""
+    world = stack.enter_context(World(ready_made=True))
+    migrate(world.environment())
+    with ThreadPoolExecutor(SERVERS) as pool:
+        servers = [Comfy(latency_s=RUN_S) for _ in range(SERVERS)]
+        list(pool.map(stack.enter_context, servers))
+    settings = settings_file(folder, servers)
+    file = Path(settings["QUEL_CONFIG"])
+    text = file.read_text().replace("beauty:", "default:")
+    file.write_text(text.replace("poll_s: 0.02", "poll_s: 0.5").replace("lost_after_s: 0", ""))
+    studio = Studio(world.database_url, world.redis_url, world.storage)
+    stack.callback(studio.redis.close)
+    for group in (["generate_image"], ["fetch_job", "prepare_inputs", "persist_output", "finalize_job"]):
+        log = folder / f"{group[0]}.log"
+        started = workers(
+            world.environment() | settings, log, queues=group, processes=PROCESSES, threads=THREADS
+        )
+        stack.enter_context(started).await_ready(PROCESSES)
+    jobs = [
+        studio.job("simple_general", {"prompt": "a mast"}, total_images=IMAGES, member=studio.member())
+        for _ in range(JOBS)
+    ]
+    studio.push(*jobs)
+    return servers, studio, jobs
+
+
+def test_ten_servers_make_four_and_a_half_images_a_second_one_at_a_time(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        servers, studio, jobs = _make_all(tmp_path, stack)
+        most, samples = _sample(servers, studio)
+        rows = studio.wait(jobs, timeout_s=300).values()
+        runs = [run for server in servers for run in server.runs()]
+        seconds = max(run["ended_at"] for run in runs) - min(run["began_at"] for run in runs)
+        print(f"{len(runs)} images in {seconds:.1f} s: {len(runs) / seconds:.2f} a second,")
+        print(f"{samples} samples; a server waits {median(_gaps(servers)):.3f} s between two images")
+        assert [row["completed_images"] for row in rows] == [IMAGES] * JOBS
+        assert len({run["prompt_id"] for run in runs}) == len(runs) == JOBS * IMAGES
+        assert {run["beside"] for run in runs} == {0}
+        assert most == 1
+        assert samples >= LEAST_SAMPLES
+        assert len(runs) / seconds >= LEAST_A_SECOND
