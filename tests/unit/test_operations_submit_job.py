@@ -1,12 +1,13 @@
 """Submitting a job: what is checked before anything is written, and the order in which it is written."""
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from quel.core.errors import InvalidInput, NotFound, ServiceUnavailable, StorageRefused
-from quel.core.operations.submit_job import PictureFile, read_job
+from quel.core.operations.submit_job import PictureFile, SubmissionKey, read_job
 from quel.operations.submit_job import submit_job
 from tests.unit.operator_services import GivenServices
 
@@ -104,6 +105,15 @@ def test_what_is_wrong_is_told_before_a_row_is_written(trouble, pictures, error,
     with pytest.raises(error, match=says):
         submit_job(services_of(log, **trouble), read_job(ROW, member_id=MEMBER), pictures)
     assert log == []
+
+
+def test_under_a_key_pictures_are_uploaded_to_the_same_places_again():
+    services, first = services_of([]), SubmissionKey("studio", "k", "a")
+    counts = []
+    for key in (first, first, replace(first, body_sha256="b"), replace(first, holder="another"), None):
+        submit_job(services, read_job(ROW, member_id=MEMBER), PICTURES, key=key)
+        counts.append(len(services.storage.objects))
+    assert counts == [2, 2, 4, 6, 8]
 
 
 def test_an_id_that_is_not_pushed_is_told_with_the_job_that_is_written():

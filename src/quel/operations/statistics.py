@@ -5,6 +5,7 @@ Hours that nobody has counted yet are counted first, once for all who ask later.
 
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 from quel.core.operations.statistics import Grouping, GroupStats, PayerStats, ReasonStats
 from quel.operations.services import OperatorServices
@@ -39,15 +40,16 @@ def count_payers(
     since: timedelta,
     *,
     organizations: bool | None = None,
+    only: UUID | None = None,
     most: int = MOST_PAYERS,
     tell: Told | None = None,
 ) -> list[PayerStats]:
-    """Who pays for them, those first who paid the most; None asks for organizations and members.
+    """Who pays for them, those first who paid the most; None asks for organizations and members, and for all.
 
     Raises as `count_groups`.
     """
     _count_hours(services, since, tell)
-    return services.statistics.payers(since, organizations=organizations, most=most)
+    return services.statistics.payers(since, organizations=organizations, most=most, only=only)
 
 
 def _count_hours(services: OperatorServices, since: timedelta, tell: Told | None) -> None:

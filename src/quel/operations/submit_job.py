@@ -2,7 +2,8 @@
 
 What can be wrong with it is found before anything is written; the id is pushed last, so that what fails in
 between leaves nothing that runs. Under a key the same request twice is one job, whatever dies in between: the
-key is written in the job's own transaction.
+key is written in the job's own transaction, and pictures that were uploaded before are uploaded to the same
+places again.
 """
 
 from collections.abc import Mapping
@@ -89,7 +90,10 @@ def submit_job(
     services.settings.require("DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if pictures else ()))
     check_known(services, job)
     services.ping_redis()  # while there is nothing to take back
-    uploads = {name: _upload(services, picture) for name, picture in pictures.items()}
+    uploads = {
+        name: _upload(services, picture, key.upload_id(name) if key else uuid4())
+        for name, picture in pictures.items()
+    }
     job_id, told = uuid4(), facts or {}
     with recorded(services, "submit", [job_id], must=False):
         created_at = services.submit_job.write(
@@ -105,9 +109,9 @@ def submit_job(
     return SubmittedJob(job_id, created_at, push_new(services, job_id), told)
 
 
-def _upload(services: OperatorServices, picture: PictureFile) -> Upload:
+def _upload(services: OperatorServices, picture: PictureFile, own: UUID) -> Upload:
     """Puts a picture where the front end puts uploads: rows name it without the folder (SPEC 1.5)."""
-    path = f"upload-{uuid4().hex}{picture.ending}"
+    path = f"upload-{own.hex}{picture.ending}"
     services.storage.write_upload(f"uploads/{path}", picture.data, picture.mime_type)
     return Upload(picture.name, path, len(picture.data), picture.mime_type)
 

@@ -1,11 +1,12 @@
 """Reads what is submitted: a job's row as JSON, whose references may name picture files."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from quel.core.errors import InvalidInput
 from quel.core.job import JobType
@@ -19,6 +20,7 @@ REFERENCE_KEYS = frozenset(
 )
 """The keys of job_input_data that hold an attachment's id."""
 
+_UPLOADS = UUID("6f0b8a2c-2f1d-5b7e-8b42-4a6d0d5f9e11")
 _LARGEST_INT = 2**31 - 1
 _LONGEST_TEXT = {"quel_production_path": 50, "stage_name": 100}  # characters the columns take
 
@@ -33,6 +35,8 @@ MIME_TYPES = {
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
     ".avif": "image/avif",
+    ".heic": "image/heic",
+    ".heif": "image/heif",
 }
 """What a picture file is, by the ending of its name."""
 
@@ -81,6 +85,10 @@ class SubmissionKey:
     holder: str
     key: str
     body_sha256: str
+
+    def upload_id(self, picture: str) -> UUID:
+        """What a picture is called in the bucket: the same for the same request, however often it is sent."""
+        return uuid5(_UPLOADS, json.dumps([self.holder, self.key, self.body_sha256, picture]))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from quel.operations.ledger import ledger
 from quel.operations.statistics import count_groups, count_payers, count_reasons
 
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
-_MOST_PAYERS = 100_000
 
 router = APIRouter(route_class=GuardedRoute, tags=["figures"])
 
@@ -72,8 +71,8 @@ def usage(
     """Show who paid: jobs, images, credits and provider cost; a client sees its organization alone."""
     span = read_span(since)
     if org_of_caller is not None:
-        payers = count_payers(services, span, organizations=True, most=_MOST_PAYERS)
-        return table(request, PayerStats, [each for each in payers if each.payer_id == org_of_caller])
+        own = count_payers(services, span, organizations=True, only=org_of_caller)
+        return table(request, PayerStats, own)
     organizations = None if by is Payers.ALL else by is Payers.ORG
     return table(request, PayerStats, count_payers(services, span, organizations=organizations, most=limit))
 

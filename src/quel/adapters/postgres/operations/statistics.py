@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -125,7 +126,8 @@ SELECT c.payer_id, c.is_organization, sum(c.jobs)::int AS jobs, sum(c.failed_job
        sum(c.images_stored)::int AS images_stored, sum(c.images_failed)::int AS images_failed,
        sum(c.credits)::bigint AS credits, (sum(c.cost_micros) / 1000000.0)::float8 AS cost_usd
 FROM counted c
-WHERE CAST(:organizations AS boolean) IS NULL OR c.is_organization = :organizations
+WHERE (CAST(:organizations AS boolean) IS NULL OR c.is_organization = :organizations)
+  AND (CAST(:only AS uuid) IS NULL OR c.payer_id = :only)
 GROUP BY c.payer_id, c.is_organization ORDER BY credits DESC, c.payer_id LIMIT :most
 """)  # noqa: S608 - constants of ours
 
@@ -159,11 +161,14 @@ class StatisticsRows:
 
         return self._database.run(work)
 
-    def payers(self, since: timedelta, *, organizations: bool | None, most: int) -> list[PayerStats]:
-        """At most so many payers, those first who paid the most; None asks for both kinds."""
+    def payers(
+        self, since: timedelta, *, organizations: bool | None, most: int, only: UUID | None = None
+    ) -> list[PayerStats]:
+        """At most so many payers, those first who paid the most; None asks for both kinds, and for all."""
 
         def work(connection: Connection) -> list[PayerStats]:
-            values = self._begin(connection, since) | {"organizations": organizations, "most": most}
+            asked = {"organizations": organizations, "most": most, "only": only}
+            values = self._begin(connection, since) | asked
             return [PayerStats(**row._mapping) for row in connection.execute(_PAYERS, values)]
 
         return self._database.run(work)
