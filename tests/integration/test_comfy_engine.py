@@ -253,7 +253,7 @@ def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make)
     zombie.submit_foreign(0)
     for said in ("down: it does not answer", "hung: it accepts prompts and does not run them"):
         for _ in range(2):
-            other.submit_foreign(0.3)
+            other.submit_foreign(0.8)  # so it is the busier one for as long as the order takes to get there
         job_id = world.order(1)
         assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
         assert lane.quota.state() == {"gpu-0": said}, "the first time it may be a long prompt of theirs"

@@ -316,6 +316,11 @@ def quel_json(pipeline: Pipeline, *arguments: str) -> Any:
     return json.loads(answer.stdout)
 
 
+def closed(studio, job_id):
+    row = studio.job_row(job_id)
+    return row if row["completed_at"] else None
+
+
 def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_rest(world, pipeline):
     studio, token = pipeline.studio, uuid4().hex
     world.gemini.configure(latency_s=0.4)
@@ -330,6 +335,7 @@ def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_
     row = studio.wait([views])[views]
     world.gemini.configure(latency_s=0.0)
     assert row["job_status"] == "user_cancelled"
+    row = until(lambda: closed(studio, views), "its last image is counted")
     assert 2 <= row["completed_images"] < 8
     assert member_balance(studio, member) == 100 - PRICE * len(ledger_of_production(studio, views))
     studio.redis.delete(f"job:{views}:cancelled")

@@ -96,7 +96,8 @@ def test_a_job_that_brings_nothing_new_is_closed_after_its_recoveries_with_what_
     pipeline.workers("fetch_job", "prepare_inputs", "finalize_job", "sweep_stuck_jobs", **settings)
     barren = studio.job("simple_general", {"prompt": token}, total_images=3, member=member)
     studio.push(barren)
-    until(lambda: studio.job_row(barren)["job_status"] == "processing", "the second job is claimed")
+    states = "SELECT count(*) AS ready FROM quel.image WHERE job_id = %s AND state = 'ready'"
+    until(lambda: studio.rows(states, barren)[0]["ready"] == 3, "the second job is prepared")
     for recoveries in (1, 2):
         pipeline.let_pass(LONG_AGO_S)
         pipeline.sweep(times=3)  # several at once are as good as one
