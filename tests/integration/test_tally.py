@@ -75,6 +75,8 @@ def assert_equal_to_a_recount(database):
         ] == [(*row[:7], float(row[7])) for row in recount(database, GROUPS, since)]
         assert sum(g.jobs for g in figures.groups(Grouping.TYPE, since)) == sum(g.jobs for g in groups)
         payers = figures.payers(since, organizations=None, most=10_000)
+        alone = figures.payers(since, organizations=None, most=1, only=payers[-1].payer_id)
+        assert alone == payers[-1:], "whoever asks for one payer is told of it, however little was paid"
         assert {(p.payer_id, p.jobs, p.credits) for p in payers} == set(recount(database, PAYERS, since))
         assert {(r.reason, r.images, r.jobs) for r in figures.reasons(since)} == set(
             recount(database, REASONS, since)

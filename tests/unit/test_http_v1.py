@@ -304,8 +304,8 @@ class Figures:
     def make_missing(self, since):
         return 0
 
-    def payers(self, since, *, organizations, most):
-        return [PayerStats(org, True, 1, 0, 4, 0, 20, 0.5) for org in (THEIRS, OURS)]
+    def payers(self, since, *, organizations, most, only=None):
+        return [PayerStats(org, True, 1, 0, 4, 0, 20, 0.5) for org in (THEIRS, OURS) if only in (None, org)]
 
     def page(self, account, *, is_organization, most, after):
         assert (account, is_organization) == (OURS, True)
