@@ -5,6 +5,7 @@ command's own entry point, in a session and an environment of its own. What an e
 imported (metrics over processes, traces) it does not decide here: such processes start anew.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -30,6 +31,10 @@ _SHARED = (
     "periodiq",
     "quel.services",
     "quel.observe.logs",
+    "quel.adapters.gemini.engine",
+    "quel.adapters.imaging.takes.checker",
+    "quel.adapters.storage.supabase",
+    "sqlalchemy.dialects.postgresql.psycopg2",
 )
 _OWN = {"quel": ("quel.cli", "quel.http.serving")}
 """What only some commands need; imported when the first of them is started."""
@@ -206,4 +211,5 @@ if __name__ == "__main__":
     for module in _SHARED:
         importlib.import_module(module)
     Image.init()
+    gc.freeze()  # whoever is forked shares these objects' memory for as long as nobody collects them
     _serve(sys.stdin)
