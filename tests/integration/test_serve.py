@@ -200,6 +200,22 @@ def test_the_old_front_end_s_loop_finds_its_end(api, pipeline):
     checks = api.ask("GET", "/api/v1/checks", "viewer").json()["items"]
     assert [each for each in checks if each["state"] == "trouble" and each["check"] == "Settings"] == []
     assert {"PostgreSQL", "Redis", "Workers"} <= {each["check"] for each in checks}
+    once_more(api, job)
+
+
+def once_more(api, job):
+    """Its image is made again beside the old one, on the customer's account, and that is on record."""
+    asked = {"images": [1], "again": True}
+    told = api.ask("POST", f"/api/v1/jobs/{job}/retry", json=asked).json()
+    assert (told["images"], told["credits"]) == ([2], 5)
+    done = until(lambda: ended(api, job), "one more is there")
+    assert (done["completed_images"], done["total_images"], len(set(done["generated_attach_ids"]))) == (
+        2,
+        2,
+        2,
+    )
+    acts = api.ask("GET", "/api/v1/actions", "operator").json()["items"]
+    assert [act["target"] for act in acts if act["verb"] == "retry"] == [asked]
 
 
 def test_in_paintings_and_turn_arounds_are_ordered_and_made(api, pipeline):

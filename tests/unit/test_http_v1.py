@@ -147,6 +147,7 @@ def test_cancel_and_retry_say_why_not_and_who_may_not(tmp_path):
             {"images": [0]},
             {"imagez": [1]},
             {"failed_only": "perhaps"},
+            {"again": True},
             [],
         ]
         for wrong in wrongs:
