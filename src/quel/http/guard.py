@@ -19,7 +19,7 @@ from quel.core.operations.api_tokens import Caller, Role
 from quel.core.request import decode_input
 from quel.core.storable import is_text, why_not_storable
 from quel.http.auth import LEGACY
-from quel.http.limits import bounded, too_large
+from quel.http.limits import LargeBodies, Pace, bounded, too_large
 from quel.http.problems import Problem
 from quel.http.services import Api
 
@@ -35,6 +35,7 @@ OPERATES = frozenset({Role.OPERATOR})
 
 _BODY_WITHIN_S = 30.0
 _FILES_WITHIN_S = 300.0
+_FILES_PACE = Pace(step_bytes=30 * 32 * 1024, step_s=30.0)  # 32 KiB a second
 _ACT_WITHIN_S = 10.0
 _FORM_PARTS = 20
 _FILES_SUPPORTED = 14
@@ -94,7 +95,7 @@ class GuardedRoute(APIRoute):
             if wanted.waits:
                 return await _take_and_answer(request, wanted, answer)
             if wanted.most_bytes > MEGABYTE or (wanted.files and is_form(request)):
-                return await in_turn(api.large_bodies, lambda: _act(request, wanted, answer))
+                return await _in_large_turn(request, lambda: _act(request, wanted, answer))
             return await _act(request, wanted, answer)
 
         return guarded
@@ -152,9 +153,16 @@ async def _take_and_answer(
 ) -> Response:
     """Takes the body in its turn, and answers whenever the route does, which alone holds the body by then."""
     taken = GuardedRequest(request, wanted)
-    await in_turn(request.app.state.api.large_bodies, taken.take_body)
+    await _in_large_turn(request, taken.take_body)
     vars(taken).pop("_body", None)
     return await answer(taken)
+
+
+async def _in_large_turn(request: Request, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What `work` gives, once it is the caller's turn, and then among all callers. Raises Problem (503)."""
+    turns: LargeBodies = request.app.state.api.large_bodies
+    share = turns.share_of(_bucket(request.scope["state"]["caller"], request))
+    return await in_turn(share, lambda: in_turn(turns.all, work))
 
 
 async def in_turn(few: asyncio.Semaphore, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -181,10 +189,11 @@ class GuardedRequest(Request):
         self._wanted = wanted
         self._is_form = is_form(request)
         self.most_bytes = wanted.most_bytes
-        within_s = _BODY_WITHIN_S
+        within_s, pace = _BODY_WITHIN_S, None
         if wanted.files and self._is_form:
-            self.most_bytes, within_s = request.app.state.api.most_form_bytes, _FILES_WITHIN_S
-        receive = bounded(request.receive, most_bytes=self.most_bytes, within_s=within_s)
+            self.most_bytes = request.app.state.api.most_form_bytes
+            within_s, pace = _FILES_WITHIN_S, _FILES_PACE
+        receive = bounded(request.receive, most_bytes=self.most_bytes, within_s=within_s, pace=pace)
         super().__init__(request.scope, receive)
 
     async def take_body(self) -> None:

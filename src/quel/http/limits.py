@@ -1,8 +1,10 @@
-"""How much and how fast: requests a minute, bytes of a body, seconds it may take to come."""
+"""How much and how fast: requests a minute, bytes of a body, seconds it may take to come, and its turn."""
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from starlette.types import Message, Receive
 
@@ -43,27 +45,67 @@ class RequestRate:
         return headers
 
 
-def bounded(receive: Receive, *, most_bytes: int, within_s: float) -> Receive:
-    """The same messages, as long as the body stays within bytes and seconds. They raise Problem: 413, 408."""
-    ends_at = time.monotonic() + within_s
-    size, is_whole = 0, False
+class LargeBodies:
+    """Turns of large bodies: so many at once, and of one caller at most half of them.
+
+    Whoever has its share waits for that without standing in the way of others.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self.all = asyncio.Semaphore(at_once)
+        self._share = max(1, at_once // 2)
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def share_of(self, name: str) -> asyncio.Semaphore:
+        """The caller's turns, kept for as long as somebody has or awaits one."""
+        share = self._shares.get(name)
+        if share is None:
+            share = self._shares[name] = asyncio.Semaphore(self._share)
+        return share
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a body must come, where its whole time is long: each `step_bytes` of it within `step_s`."""
+
+    step_bytes: int
+    step_s: float
+
+
+def bounded(receive: Receive, *, most_bytes: int, within_s: float, pace: Pace | None = None) -> Receive:
+    """The same messages, as long as the body stays within bytes, seconds and pace.
+
+    They raise Problem: 413, 408.
+    """
+    pace = pace or Pace(most_bytes + 1, within_s)
+    begun_at = step_at = time.monotonic()
+    size, step_from, is_whole = 0, 0, False
 
     async def next_message() -> Message:
-        nonlocal size, is_whole
+        nonlocal size, step_at, step_from, is_whole
         if is_whole:
             return await receive()  # of a caller that hangs up, which may take as long as the answer
+        due_at = min(begun_at + within_s, step_at + pace.step_s)
         try:
-            message = await asyncio.wait_for(receive(), max(0.0, ends_at - time.monotonic()))
+            message = await asyncio.wait_for(receive(), max(0.0, due_at - time.monotonic()))
         except TimeoutError:
-            words = f"The body did not come within {within_s:.0f} s."
-            raise Problem(408, words, headers={"Connection": "close"}) from None
+            raise _too_slow(within_s, pace) from None
         size += len(message.get("body", b""))
         is_whole = not message.get("more_body", False)
         if size > most_bytes:
             raise too_large(most_bytes)
+        if size - step_from >= pace.step_bytes:
+            step_at, step_from = time.monotonic(), size
         return message
 
     return next_message
+
+
+def _too_slow(within_s: float, pace: Pace) -> Problem:
+    words = f"The body did not come within {within_s:.0f} s"
+    if pace.step_s < within_s:
+        words += f", or fewer than {pace.step_bytes:,} bytes of it within {pace.step_s:.0f} s"
+    return Problem(408, f"{words}.", headers={"Connection": "close"})
 
 
 def too_large(most_bytes: int) -> Problem:

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from quel.core.operations.action_log import Actor, Channel
 from quel.core.operations.api_tokens import Caller, Role
 from quel.http.auth import Door
-from quel.http.limits import RequestRate
+from quel.http.limits import LargeBodies, RequestRate
 from quel.http.streams import Streams
 from quel.operations.services import OperatorServices
 from quel.settings import Settings
@@ -21,8 +21,8 @@ READ_CONNECTIONS, ACT_CONNECTIONS = 4, 4
 """Of a process: eight at the most, which is what a pooler grants a small service."""
 ACTS_AT_ONCE = ACT_CONNECTIONS // 2  # the operator log holds one while the act has another
 READ_WITHIN_S = 3
-LARGE_BODIES_AT_ONCE = 3
-"""Each is held in memory: tens of megabytes."""
+LARGE_BODIES_AT_ONCE = 4
+"""Each is held in memory: tens of megabytes. A caller has at most half of them."""
 
 _FILES = 14
 _FORM_WORDS_BYTES = 2 * 1024 * 1024
@@ -37,7 +37,7 @@ class Api:
     door: Door
     rate: RequestRate
     streams: Streams
-    large_bodies: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_BODIES_AT_ONCE))
+    large_bodies: LargeBodies = field(default_factory=lambda: LargeBodies(LARGE_BODIES_AT_ONCE))
     acts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ACTS_AT_ONCE))
 
     def may_go_on(self, caller: Caller) -> bool:
