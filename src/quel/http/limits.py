@@ -46,14 +46,14 @@ class RequestRate:
 
 
 class LargeBodies:
-    """Turns of large bodies: so many at once, and of one caller at most half of them.
+    """Turns of large bodies: so many at once, of which one caller never has the last.
 
     Whoever has its share waits for that without standing in the way of others.
     """
 
     def __init__(self, at_once: int) -> None:
         self.all = asyncio.Semaphore(at_once)
-        self._share = max(1, at_once // 2)
+        self._share = max(1, at_once - 1)
         self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def share_of(self, name: str) -> asyncio.Semaphore:

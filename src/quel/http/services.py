@@ -21,8 +21,8 @@ READ_CONNECTIONS, ACT_CONNECTIONS = 4, 4
 """Of a process: eight at the most, which is what a pooler grants a small service."""
 ACTS_AT_ONCE = ACT_CONNECTIONS // 2  # the operator log holds one while the act has another
 READ_WITHIN_S = 3
-LARGE_BODIES_AT_ONCE = 4
-"""Each is held in memory: tens of megabytes. A caller has at most half of them."""
+LARGE_BODIES_AT_ONCE = 3
+"""Each is held in memory: tens of megabytes. One of them is always left to other callers."""
 
 _FILES = 14
 _FORM_WORDS_BYTES = 2 * 1024 * 1024
