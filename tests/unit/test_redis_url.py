@@ -187,3 +187,10 @@ def test_parts_that_cannot_be_are_named_without_what_they_hold(given, named):
     with pytest.raises(SettingsError, match=named) as error:
         read_settings(given)
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("host", ["fe80::1%/x", "fe80::1%a?db=2", "[fe80::1%@h]", "fe80::1%", "127.0.0.1%x"])
+def test_a_zone_that_is_none_is_no_part_of_a_host(host):
+    with pytest.raises(SettingsError, match="REDIS_HOST must be a name, an address"):
+        read_settings({"REDIS_HOST": host})
+    assert read_settings({"REDIS_HOST": "fe80::1%eth0"}).redis == "redis://[fe80::1%eth0]:6379/0"

@@ -108,7 +108,8 @@ def _is_host(host: str) -> bool:
     except ValueError:
         is_name = name == host and not set(name) & set(":/@?#%") and not any(map(str.isspace, name))
         return is_name or _is_socket(host)
-    return True
+    zone = name.partition("%")[2]  # of an IPv6 address, and of unreserved characters alone (RFC 6874)
+    return re.fullmatch(r"[\w.~-]*", zone, re.ASCII) is not None
 
 
 def _is_socket(host: str) -> bool:
