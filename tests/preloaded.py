@@ -1,6 +1,6 @@
 """Starts `dramatiq …`, `periodiq …` and `quel serve` from a process that has imported what they need.
 
-That costs a tenth of the usual, and tests and deaths need hundreds of them. What runs after the fork is the
+That costs an eighth of the usual, and tests and deaths need hundreds of them. What runs after the fork is the
 command's own entry point, in a session and an environment of its own. What an environment decides as quel is
 imported (metrics over processes, traces) it does not decide here: such processes start anew.
 """

@@ -123,7 +123,7 @@ class ComfyWorld:
 
     def forget_health(self) -> None:
         """What is known of servers has lapsed."""
-        for kind in ("down", "hung", "unfit", "silent"):
+        for kind in ("down", "resting", "hung", "unfit", "silent"):
             for key in self._redis.scan_iter(f"quel:comfy:{kind}:*"):
                 self._redis.delete(key)
         time.sleep(LOAD_KNOWN_S)

@@ -215,6 +215,7 @@ def test_the_doctor_names_a_server_that_is_old_hung_or_away():
     assert states(version="0.5.1") == ["ok", "note"]
     assert states(version="0.3.40") == states(problem="It is away.") == ["trouble"]
     assert states(version="0.33.0", out="hung: it runs nothing") == ["trouble"]
+    assert states(version="0.33.0", out="resting: it is busy") == ["ok", "note"]
     assert states(version="0.38.1", arguments=["--date-based-output"]) == ["ok", "note"]
     some = [finding.state.value for finding in judge_workflow("w", {"a": (), "b": ("No.",)}, ())]
     none = [finding.state.value for finding in judge_workflow("w", {"a": ("No.",)}, ("Paid",))]

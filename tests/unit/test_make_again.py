@@ -1,12 +1,10 @@
 """One more of a delivered image: what is added to the plan, and why not."""
 
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 
 from quel.core.aspect import AspectRatio
-from quel.core.credits import PayerKind
 from quel.core.errors import InvalidInput
 from quel.core.job import ItemRequest, JobPlan, JobRequest, JobStatus, JobType, StageRequest
 from quel.core.operations.image_numbers import read_image_numbers
@@ -14,8 +12,10 @@ from quel.core.operations.make_again import MadeAgain, make_again
 from quel.core.operations.retry_job import EndedJob, Objection
 from quel.core.pipeline import ImageState
 from quel.core.plan import make_plan
+from tests.unit.ended_jobs import JOB as ID
+from tests.unit.ended_jobs import ended
 
-ID, MOST = UUID(int=7), 100
+MOST = 100
 
 
 def plan_of(*items: ItemRequest, series: int | None = None) -> JobPlan:
@@ -25,19 +25,6 @@ def plan_of(*items: ItemRequest, series: int | None = None) -> JobPlan:
     made = make_plan(request, total_images=total, job_id=ID, max_images=MOST)
     assert isinstance(made, JobPlan)
     return made
-
-
-def ended(*states: ImageState) -> EndedJob:
-    return EndedJob(
-        job_id=ID,
-        status=JobStatus.COMPLETED,
-        is_closed=True,
-        images=tuple(enumerate(states)),
-        price=5,
-        payer_kind=PayerKind.MEMBER,
-        payer_id=UUID(int=2),
-        balance=10,
-    )
 
 
 PLAN = plan_of(ItemRequest("front", "full", 2), ItemRequest("side", "tight", 1))

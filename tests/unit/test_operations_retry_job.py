@@ -1,20 +1,17 @@
 """Retrying a job: what is cleared, written and sent, in which order, and what is refused untouched."""
 
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 
-from quel.core.credits import PayerKind
 from quel.core.errors import Conflict, NotFound
 from quel.core.fetch_job import JobFacts, Start, decide
 from quel.core.job import JobStatus
-from quel.core.operations.retry_job import Again, EndedJob, Missing, TheseImages
+from quel.core.operations.retry_job import Again, Missing, TheseImages
 from quel.core.pipeline import ImageState, Step, StepMessage
 from quel.operations.retry_job import FetchedAnew, NothingMissing, OneMoreOfEach, PlannedAgain, retry_job
+from tests.unit.ended_jobs import JOB, MEMBER, ended
 from tests.unit.operator_services import GivenServices
-
-JOB, MEMBER = UUID(int=1), UUID(int=2)
 
 
 def facts(status=JobStatus.FAILED, *, job_type="simple_general", data=None, credits=100, stored=()):
@@ -31,19 +28,6 @@ def facts(status=JobStatus.FAILED, *, job_type="simple_general", data=None, cred
         organization=None,
         members={MEMBER: credits},
         stored_attach_ids=stored,
-    )
-
-
-def ended(*states):
-    return EndedJob(
-        job_id=JOB,
-        status=JobStatus.COMPLETED,
-        is_closed=True,
-        images=tuple(enumerate(states)),
-        price=5,
-        payer_kind=PayerKind.MEMBER,
-        payer_id=MEMBER,
-        balance=100,
     )
 
 

@@ -1,24 +1,17 @@
 """Which images `quel retry` makes again, and why not."""
 
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 
 from quel.core.credits import PayerKind
 from quel.core.job import JobStatus
-from quel.core.operations.retry_job import EndedJob, Missing, Objection, TheseImages, images_to_make
+from quel.core.operations.retry_job import Missing, Objection, TheseImages, images_to_make
 from quel.core.pipeline import ImageState
+from tests.unit.ended_jobs import ended
 
-JOB = EndedJob(
-    job_id=UUID(int=1),
-    status=JobStatus.USER_CANCELLED,
-    is_closed=True,
-    images=((0, ImageState.STORED), (1, ImageState.FAILED), (2, ImageState.CANCELLED)),
-    price=5,
-    payer_kind=PayerKind.MEMBER,
-    payer_id=UUID(int=2),
-    balance=10,
+JOB = ended(
+    ImageState.STORED, ImageState.FAILED, ImageState.CANCELLED, status=JobStatus.USER_CANCELLED, balance=10
 )
 
 

@@ -10,7 +10,7 @@ from quel.cli.console import remark, say, stop
 from quel.cli.tables import show_json
 from quel.core.operations.bulk import BulkAction, BulkOrder, read_where
 from quel.core.operations.image_numbers import read_image_numbers
-from quel.core.operations.retry_job import Again, Missing, TheseImages, Which
+from quel.core.operations.retry_job import which_images
 from quel.operations.job_list import job_ids_named
 from quel.operations.retry_job import (
     FetchedAnew,
@@ -65,7 +65,8 @@ def retry(
         return
     if dry_run or yes:
         stop("--dry-run and --yes belong to --where.")
-    which = _which(images, again=again, failed=failed)
+    numbers = None if images is None else read_image_numbers(images)
+    which = which_images(numbers, failed_only=failed, again=again)
     with open_services() as services:
         (job_id,) = job_ids_named(services, [str(job)])
         done = retry_job(services, job_id, which)
@@ -73,13 +74,6 @@ def retry(
         show_json({"ok": True, "job_id": job_id, **_facts(done)})
     else:
         _tell(done)
-
-
-def _which(images: str | None, *, again: bool, failed: bool) -> Which | Again:
-    if images is None:
-        return Missing(failed_only=failed)
-    numbers = read_image_numbers(images)
-    return Again(numbers) if again else TheseImages(numbers)
 
 
 def _facts(done: Retried) -> dict[str, object]:

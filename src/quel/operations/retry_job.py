@@ -1,6 +1,6 @@
-"""Makes what is missing of an ended job, each image with the plan it had; or runs a job that has no plan.
+"""Makes what is missing of an ended job, each image with the plan it had, or one more of delivered images.
 
-Or makes one more of images that were delivered, and leaves those as they are.
+A job that has no plan is run.
 
 The cancel key goes first and the message last: what fails in between leaves nothing that runs, or rows that
 the sweep takes up.
@@ -68,7 +68,7 @@ Retried = PlannedAgain | OneMoreOfEach | FetchedAnew | NothingMissing
 """`unsent` says why workers could not be told, if so; then the next sweep takes the job up."""
 
 
-def retry_job(services: OperatorServices, job_id: UUID, which: Which | Again) -> Retried:
+def retry_job(services: OperatorServices, job_id: UUID, which: Which) -> Retried:
     """Takes a job up again. What was delivered stays as it is; what is delivered now is charged as always.
 
     Raises NotFound, Conflict where the job is not to be taken up or its payer cannot pay, and SettingsError,
@@ -78,7 +78,7 @@ def retry_job(services: OperatorServices, job_id: UUID, which: Which | Again) ->
         return _retry(services, job_id, which)
 
 
-def _told(which: Which | Again) -> dict[str, object]:
+def _told(which: Which) -> dict[str, object]:
     match which:
         case Again(numbers):
             return {"images": [*numbers], "again": True}
@@ -88,7 +88,7 @@ def _told(which: Which | Again) -> dict[str, object]:
             return {"failed_only": which.failed_only}
 
 
-def _retry(services: OperatorServices, job_id: UUID, which: Which | Again) -> Retried:
+def _retry(services: OperatorServices, job_id: UUID, which: Which) -> Retried:
     services.check_redis()
     facts = services.fetch_job.load(job_id)
     if facts is None:
@@ -104,7 +104,7 @@ def _retry(services: OperatorServices, job_id: UUID, which: Which | Again) -> Re
 
 
 def _retry_unplanned(
-    services: OperatorServices, facts: JobFacts, which: Which | Again
+    services: OperatorServices, facts: JobFacts, which: Which
 ) -> FetchedAnew | NothingMissing:
     if which != Missing():
         raise Conflict("quel has no plan of this job, so it has no images to choose from: retry it whole.")
@@ -112,7 +112,7 @@ def _retry_unplanned(
 
 
 def _plan_again(
-    services: OperatorServices, job: EndedJob, facts: JobFacts, which: Which
+    services: OperatorServices, job: EndedJob, facts: JobFacts, which: Missing | TheseImages
 ) -> PlannedAgain | NothingMissing:
     chosen = images_to_make(job, which)
     if isinstance(chosen, Objection):

@@ -46,7 +46,7 @@ class Studio:
             connection.close()
 
     def _connection(self) -> PostgresConnection:
-        """This thread's, made anew where the server has ended it: a tenth of what one a statement costs."""
+        """This thread's, made anew where it is gone: whoever waits asks twenty times a second."""
         connection: PostgresConnection | None = getattr(self._kept, "connection", None)
         if connection is None or not _answers(connection):
             connection = self._kept.connection = psycopg2.connect(self.database_url)

@@ -162,7 +162,7 @@ def _prepare(
     for failed in work.failed:
         emit(Event.IMAGE_FAILED, image=failed.image_no, code=failed.code, reason=failed.reason)
     given = [image for image in work.ready if image.as_given and image.image_no in end.ready]
-    kept = {image.image_no for image in given if _is_kept(services, preparation.job_id, image)}
+    kept = {image.image_no for image in given if _keep_given(services, preparation.job_id, image)}
     forward = tuple(
         StepMessage(Step.PERSIST_OUTPUT if no in kept else Step.GENERATE_IMAGE, preparation.job_id, no)
         for no in end.ready
@@ -175,8 +175,8 @@ def _prepare(
     return forward
 
 
-def _is_kept(services: Services, job_id: UUID, image: ReadyImage) -> bool:
-    """Keeps an image that is the customer's own picture: it waits for no provider's quota.
+def _keep_given(services: Services, job_id: UUID, image: ReadyImage) -> bool:
+    """Keeps an image that is the customer's own picture and waits for no quota; whether it could.
 
     What goes wrong here is left to generate_image, which takes the picture as it is as well.
     """

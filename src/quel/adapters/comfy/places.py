@@ -5,7 +5,8 @@ needs. Nothing here compares clocks of two hosts.
 
 quel:comfy:place:{server}    the owner of the slot whose prompt is there
 quel:comfy:silent:{server}   hash: since (Redis' time in ms), tries
-quel:comfy:down:{server}     not asked until it lapses
+quel:comfy:down:{server}     it did not answer; not asked until it lapses
+quel:comfy:resting:{server}  why: it answers, and is left alone until it lapses
 quel:comfy:hung:{server}     why: it accepted, and did not get on
 quel:comfy:unfit:{server}:{workflow}   what it lacks
 quel:comfy:seen:{server}:{prompt}      since when it is known to hold others up there (Redis' time in ms)
@@ -123,13 +124,14 @@ class ComfyServers:
         with redis_errors():
             seconds, microseconds = self._redis.time()
             now_ms = seconds * 1000 + microseconds // 1000
-            since = self._redis.set(key, now_ms, nx=True, get=True, px=_SILENT_MS)
+            since = self._redis.set(key, now_ms, nx=True, get=True)
+            self._redis.pexpire(key, _SILENT_MS)  # from the last look on: timeouts may be longer
         return max(0.0, (now_ms - int(since)) / 1000) if since else 0.0
 
-    def rest(self, server: str, seconds: float) -> None:
-        """A server asked to be left alone for so long."""
+    def rest(self, server: str, seconds: float, why: str) -> None:
+        """A server that answers is left alone for so long."""
         with redis_errors():
-            self._redis.set(_key("down", server), "1", px=max(1000, round(seconds * 1000)))
+            self._redis.set(_key("resting", server), why, px=max(1000, round(seconds * 1000)))
 
     def answered(self, server: str) -> None:
         """A server that was silent is back."""
@@ -164,7 +166,7 @@ class ComfyServers:
             answers = iter(pipeline.execute())
         found: dict[str, tuple[str, float]] = {}
         for server in servers:
-            for kind in ("down", "hung", "unfit"):
+            for kind in ("down", "resting", "hung", "unfit"):
                 value, left_ms = next(answers), next(answers)
                 if value is not None:
                     words = {"down": "it does not answer"}.get(kind) or _text(value)
@@ -265,7 +267,7 @@ class ComfyPlaces:
     def report(self, slot: Slot, result: CallResult | OperatorFault, *, pause_s: float = 0.0) -> float:
         """Gives up the place; a server that asked for a pause gets it."""
         if result in (CallResult.MINUTE, CallResult.DAY, CallResult.UNKNOWN):
-            self._servers.rest(slot.place, pause_s or _FIRST_PAUSE_MS / 1000)
+            self._servers.rest(slot.place, pause_s or _FIRST_PAUSE_MS / 1000, "it asked for a pause")
         self._servers.release(slot.owner)
         return 0.0
 
@@ -306,4 +308,5 @@ def _key(kind: str, name: str) -> str:
 
 
 def _out_keys(server: str, workflow: str) -> tuple[str, ...]:
-    return (_key("down", server), _key("hung", server), _key("unfit", f"{server}:{workflow}"))
+    kinds = ("down", "resting", "hung")
+    return (*(_key(kind, server) for kind in kinds), _key("unfit", f"{server}:{workflow}"))

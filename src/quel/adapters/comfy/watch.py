@@ -87,7 +87,7 @@ class Watch:
         take, now = self._take, self._progress()
         take.client.cancel(take.submission.prompt_id)
         if now[1] and (now != self._when_waiting or not self._holds_up(now[1])):
-            take.servers.rest(take.server, _BUSY_S)
+            take.servers.rest(take.server, _BUSY_S, "it is busy with other people's prompts")
             return take.ended(Postponed("server_busy", take.told("is busy with other people's prompts"), 0.0))
         take.servers.hung(take.server, "it accepts prompts and does not run them")
         return take.ended(Postponed("server_hung", take.told("accepts prompts and does not run them"), 0.0))

@@ -38,8 +38,8 @@ def judge_server(facts: ServerFacts) -> Iterator[Finding]:
         least = ".".join(map(str, OLDEST))
         yield trouble(check, f"Its version is {facts.version or 'unknown'}; quel needs {least} or later.")
         return
-    if facts.out.startswith("hung"):
-        why = facts.out.partition(": ")[2]
+    kind, _, why = facts.out.partition(": ")
+    if kind == "hung":
         yield trouble(check, f"It was taken out: {why}. Restart it; quel tries it again within 5 minutes.")
         return
     vram = "" if facts.free_vram_gb is None else f", {facts.free_vram_gb:.1f} GB of VRAM free"
@@ -47,6 +47,8 @@ def judge_server(facts: ServerFacts) -> Iterator[Finding]:
         check,
         f"version {facts.version}, answers in {facts.milliseconds:.0f} ms, {facts.waiting} prompts{vram}",
     )
+    if kind == "resting":
+        yield note(check, f"It is left alone for a while: {why}.")
     if numbers < COMFORTABLE:
         yield note(check, "From 0.26 on a prompt is cancelled in one step; this one is older.")
     if "--date-based-output" in facts.arguments:

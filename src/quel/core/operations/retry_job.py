@@ -59,7 +59,15 @@ class Again:
     numbers: tuple[int, ...]
 
 
-Which = Missing | TheseImages
+Which = Missing | TheseImages | Again
+
+
+def which_images(numbers: Sequence[int] | None, *, failed_only: bool, again: bool) -> Which:
+    """Which are meant where these are named, each once; without any, those that are missing."""
+    if not numbers:
+        return Missing(failed_only)
+    once_each = tuple(dict.fromkeys(numbers))
+    return Again(once_each) if again else TheseImages(once_each)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Objection:
     is_well: bool = False
 
 
-def images_to_make(job: EndedJob, which: Which) -> tuple[int, ...] | Objection:
+def images_to_make(job: EndedJob, which: Missing | TheseImages) -> tuple[int, ...] | Objection:
     """The image_nos to plan again, in order; the payer must be able to pay for all of them."""
     if objection := why_not_now(job):
         return objection

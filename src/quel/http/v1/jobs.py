@@ -14,7 +14,7 @@ from quel.core.job import JobStatus, JobType
 from quel.core.operations.api_tokens import Role
 from quel.core.operations.cancel_job import CancelOutcome
 from quel.core.operations.job_list import JobFilter
-from quel.core.operations.retry_job import Again, Missing, TheseImages, Which
+from quel.core.operations.retry_job import which_images
 from quel.http.guard import ORDERS, OWN, GuardedRoute, needs
 from quel.http.paging import links, unless_known
 from quel.http.services import CallerOf, OwnOrg, Services
@@ -54,14 +54,6 @@ class RetryAsked(Asked):
         if self.again and not self.images:
             raise ValueError("With `again`, `images` says which are made once more.")
         return self
-
-    @property
-    def which(self) -> Which | Again:
-        """The same, for the operation."""
-        if not self.images:
-            return Missing(self.failed_only)
-        numbers = tuple(dict.fromkeys(self.images))
-        return Again(numbers) if self.again else TheseImages(numbers)
 
 
 class Retried(Wire):
@@ -157,7 +149,9 @@ def retry(
 ) -> Retried:
     """Make again what is missing of an ended job, or one more of images; what was delivered stays."""
     check_own(services, [job_id], org_of_caller)
-    done = retry_job(services, job_id, (asked or RetryAsked()).which)
+    wanted = asked or RetryAsked()
+    which = which_images(wanted.images, failed_only=wanted.failed_only, again=wanted.again)
+    done = retry_job(services, job_id, which)
     if isinstance(done, NothingMissing):
         raise Conflict(done.reason, code="nothing_missing")
     if isinstance(done, OneMoreOfEach):

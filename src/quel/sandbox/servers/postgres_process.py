@@ -80,25 +80,15 @@ class PostgresProcess(ServerProcess):
         password_file.write_text(self.seat.password)
         if self.seat.account:
             self.seat.account.owns(password_file)
-        options = (
-            "-U",
-            "postgres",
-            "-A",
-            "password",
-            "--pwfile",
-            str(password_file),
-            "-E",
-            "UTF8",
-            "--locale=C",
-        )
-        command = [str(self._bindir / "initdb"), "-D", str(self.data), *options, *self._cheap_passwords()]
-        made = self.run(subprocess.run, *command, "--no-sync", check=False)
+        command = [str(self._bindir / "initdb"), "-D", str(self.data), "--pwfile", str(password_file)]
+        command += ["-U", "postgres", "-A", "password", "-E", "UTF8", "--locale=C", "--no-sync"]
+        made = self.run(subprocess.run, *command, *self._cheap_passwords(), check=False)
         password_file.unlink()
         if made.returncode:
             raise SandboxError(f"initdb failed. The end of its log:\n{self.log_tail()}")
 
     def _cheap_passwords(self) -> tuple[str, ...]:
-        """The one password is random: 4,096 rounds guard nothing and make 7 ms of a connection's 2."""
+        """The one password is random: 4,096 rounds guard nothing, and make a connection of 2 ms one of 7."""
         program = [str(self._bindir / "initdb"), "--version"]
         told = subprocess.run(program, capture_output=True, text=True, check=True).stdout
         major = int(re.findall(r"\d+", told)[0])
