@@ -14,6 +14,7 @@ from quel.sandbox.gemini.client import Gemini
 from quel.sandbox.processes import QuelProcess
 from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
+from tests.integration.api_world import Api
 from tests.integration.harness import Pipeline, World
 from tests.integration.servers import Servers, choice, running_servers
 from tests.preloaded import Preloaded
@@ -109,3 +110,11 @@ def _no_faults_are_left(request: pytest.FixtureRequest) -> Iterator[None]:
     if world:
         world.gemini.clear_faults()
         world.storage.clear_faults()
+
+
+@pytest.fixture
+def api(pipeline, tmp_path):
+    own = Api(pipeline, tmp_path)
+    own.start()
+    yield own
+    own.process.kill()

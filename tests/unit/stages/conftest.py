@@ -77,3 +77,18 @@ def ready(job_after):
         return job_after(Step.PREPARE_INPUTS, images, **columns)
 
     return bring
+
+
+@pytest.fixture
+def batch(studio, job_after):
+    """A claimed batch of `images` images with references given as (attach_id, type)."""
+
+    def claim(*references, images=1, shot="full", **columns):
+        data = {
+            "basePrompt": "a mast",
+            "individualImageAttachIds": [{"attachId": id, "type": type_} for id, type_ in references],
+            "combinations": [{"angle": "front", "shot": shot, "quantity": images}],
+        }
+        return job_after(Step.FETCH_JOB, images, job_type="single_batch", data=data, **columns)
+
+    return claim

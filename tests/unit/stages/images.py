@@ -23,3 +23,15 @@ def persist(job_id, image_no=0):
 
 def finalize(job_id):
     return (StepMessage(Step.FINALIZE_JOB, job_id),)
+
+
+def slots_used(services):
+    return len(services.quota.calls_at)
+
+
+def last_wait(services):
+    return services.admission.waits[-1]
+
+
+def to_generate(job_id, *image_nos):
+    return tuple(StepMessage(Step.GENERATE_IMAGE, job_id, image_no) for image_no in image_nos)

@@ -9,27 +9,13 @@ from quel.core.engines import ONE_SIZE, Capability, Maker
 from quel.core.errors import Misconfigured, NoRoom, ServiceUnavailable
 from quel.core.job import JobStatus
 from quel.core.models import model_for
-from quel.core.pipeline import MOST_STARTS, WHOEVER, ImageState, Step, StepMessage
-from quel.core.prepare_inputs import AHEAD, LEASE_S, MOST_TRIES, Lookahead, pause_s
+from quel.core.pipeline import MOST_STARTS, ImageState, Step, StepMessage
+from quel.core.prepare_inputs import LEASE_S, MOST_TRIES, Lookahead, pause_s
 from quel.sandbox.memory.pictures import NO_PICTURE
-from quel.stages.prepare_inputs import preparation_waits, prepare_inputs
+from quel.stages.prepare_inputs import prepare_inputs
+from tests.unit.stages.images import to_generate
 
 DOWN = ServiceUnavailable("Storage does not answer.")
-
-
-@pytest.fixture
-def batch(studio, job_after):
-    """A claimed batch of `images` images with references given as (attach_id, type)."""
-
-    def claim(*references, images=1, shot="full", **columns):
-        data = {
-            "basePrompt": "a mast",
-            "individualImageAttachIds": [{"attachId": id, "type": type_} for id, type_ in references],
-            "combinations": [{"angle": "front", "shot": shot, "quantity": images}],
-        }
-        return job_after(Step.FETCH_JOB, images, job_type="single_batch", data=data, **columns)
-
-    return claim
 
 
 @pytest.fixture
@@ -51,14 +37,6 @@ def made_by(rules, max_pictures, sizes=ONE_SIZE):
     capability = Capability("a model", max_pictures, sizes=sizes)
     routing = replace(rules.routing, capabilities={Maker(): capability})
     return replace(rules, intake=replace(rules.intake, routing=routing))
-
-
-def generate(job_id, *image_nos):
-    return tuple(StepMessage(Step.GENERATE_IMAGE, job_id, image_no) for image_no in image_nos)
-
-
-def anybody():
-    return StepMessage(Step.PREPARE_INPUTS, WHOEVER)
 
 
 def finalize(job_id):
@@ -108,7 +86,7 @@ def test_a_cancelled_job_is_sent_to_be_closed(services, studio, batch):
 
 def test_an_image_without_references_becomes_ready_with_its_words(services, studio, batch):
     job_id = batch(images=2)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0, 1)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0, 1)
     assert studio.states(job_id) == ["ready", "ready"]
     first, second = (services.tables.images[job_id, no].request for no in (0, 1))
     assert "a mast" in first.prompt
@@ -138,118 +116,7 @@ def test_an_image_is_prepared_at_the_size_asked_for_as_far_as_the_model_has_it(
 def test_a_second_message_calls_for_what_the_rows_call_for(services, batch):
     job_id = batch(images=2)
     prepare_inputs(services, job_id)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0, 1)
-
-
-def test_a_full_cache_puts_a_job_off_that_shows_pictures(services, studio, batch):
-    job_id = batch((studio.attach(b"top", "top"), "top"))
-    services.blobs.budget_bytes = 0
-    assert prepare_inputs(services, job_id) == ()
-    assert studio.states(job_id) == ["planned"]
-    services.blobs.budget_bytes = 1_000
-    assert preparation_waits(services)
-    assert prepare_inputs(services, WHOEVER) == generate(job_id, 0)
-
-
-def test_a_job_of_words_alone_never_waits_for_the_cache(services, studio, batch, job_after):
-    pictures = batch((studio.attach(b"top", "top"), "top"))
-    words = job_after(Step.FETCH_JOB)
-    services.blobs.budget_bytes = 0
-    assert prepare_inputs(services, pictures)[0] == generate(words, 0)[0]
-    assert studio.states(pictures) == ["planned"]
-
-
-def test_pictures_of_later_turns_make_room_for_a_newcomers(services, studio, batch):
-    top, customer = (studio.attach(b"top", "top"), "top"), studio.member(1_000)
-    first, second = (batch(top, images=2, member=customer) for _ in range(2))
-    prepare_inputs(services, first)
-    prepare_inputs(services, second)
-    services.blobs.budget_bytes = 2 * len(b"top")
-    newcomer = batch(top)
-    assert prepare_inputs(services, newcomer) == (anybody(),)
-    assert [set(studio.states(job_id)) for job_id in (first, second)] == [{"ready"}, {"planned"}]
-    assert all(str(first) in key for key in services.blobs.inputs)
-
-
-def test_pictures_of_a_paused_path_make_room_for_those_of_others(services, studio, batch):
-    top = (studio.attach(b"top", "top"), "top")
-    paused = batch(top)
-    prepare_inputs(services, paused)
-    services.pause.pause("fashion", "a look at the prompts")
-    services.blobs.budget_bytes = 2 * len(b"top")
-    newcomer = batch(top, path="beauty")
-    assert prepare_inputs(services, newcomer) == (anybody(),)
-    assert prepare_inputs(services, WHOEVER)[0] == generate(newcomer, 0)[0]
-    assert studio.states(paused) == ["planned"]
-    services.pause.resume()
-    services.blobs.budget_bytes = 1_000
-    assert prepare_inputs(services, WHOEVER) == generate(paused, 0)
-
-
-def test_a_job_that_is_being_made_keeps_its_pictures(services, studio, batch):
-    top, customer = (studio.attach(b"top", "top"), "top"), studio.member(1_000)
-    first, second = (batch(top, member=customer) for _ in range(2))
-    prepare_inputs(services, first)
-    prepare_inputs(services, second)
-    services.tables.images[second, 0].state = ImageState.GENERATING
-    services.blobs.budget_bytes = 2 * len(b"top")
-    assert prepare_inputs(services, batch(top)) == ()
-    assert len(services.blobs.inputs) == 2
-
-
-def test_a_newcomer_is_prepared_before_what_a_customer_ordered_earlier(services, studio, job_after):
-    customer = studio.member(1_000)
-    first, second = (job_after(Step.FETCH_JOB, 3, member=customer) for _ in range(2))
-    prepare_inputs(services, WHOEVER)
-    newcomer = job_after(Step.FETCH_JOB)
-    assert prepare_inputs(services, second) == (*generate(newcomer, 0), anybody())
-    assert [set(studio.states(job_id)) for job_id in (first, second)] == [{"ready"}, {"planned"}]
-
-
-def test_no_job_is_prepared_long_before_its_turn(services, studio, job_after):
-    customer = studio.member(10_000)
-    first, second = (job_after(Step.FETCH_JOB, AHEAD, member=customer) for _ in range(2))
-    assert prepare_inputs(services, first)[-1] == anybody()
-    assert prepare_inputs(services, second) == ()
-    services.tables.images[first, 0].state = ImageState.STORED
-    assert prepare_inputs(services, second) == generate(second, *range(AHEAD))
-
-
-def test_what_a_paused_path_has_waiting_keeps_nobody_from_being_prepared(services, studio, job_after):
-    customer = studio.member(10_000)
-    paused = [job_after(Step.FETCH_JOB, AHEAD, member=customer) for _ in range(2)]
-    prepare_inputs(services, WHOEVER)
-    services.pause.pause("fashion", "a look at the prompts")
-    beauty = job_after(Step.FETCH_JOB, 2, path="beauty")
-    assert prepare_inputs(services, paused[1])[:2] == generate(beauty, 0, 1)
-    assert set(studio.states(paused[1])) == {"planned"}
-    assert not preparation_waits(services)
-
-
-def test_a_job_that_somebody_prepares_is_nobody_elses(services, studio, batch):
-    job_id = batch((studio.attach(b"top", "top"), "top"))
-    nested = []
-    services.storage.trouble.plan("read_reference", lambda: nested.append(prepare_inputs(services, job_id)))
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
-    assert nested == [()]
-    assert services.preparing.now_held() == []
-
-
-def test_what_a_dead_worker_held_is_taken_up_by_the_next(services, studio, batch):
-    job_id = batch()
-    assert services.prepare_inputs.take(Lookahead(("fashion",)), "a message").job_id == job_id
-    assert prepare_inputs(services, job_id) == ()
-    services.clock.advance(LEASE_S)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
-
-
-def test_what_is_renewed_is_held_for_longer(services, batch):
-    job_id = batch()
-    services.prepare_inputs.take(Lookahead(("fashion",)), "a message")
-    services.clock.advance(LEASE_S - 1)
-    services.prepare_inputs.renew([job_id])
-    services.clock.advance(LEASE_S - 1)
-    assert prepare_inputs(services, job_id) == ()
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0, 1)
 
 
 def test_references_are_shown_one_by_one_each_with_its_label(services, studio, batch):
@@ -288,7 +155,7 @@ def test_combinations_that_show_the_same_share_one_picture(services, studio, job
 
 def test_images_that_another_server_made_are_not_prepared(services, studio, job_after):
     job_id = job_after(Step.FETCH_JOB, 2, generated_attach_ids=[71])
-    assert prepare_inputs(services, job_id) == generate(job_id, 1)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 1)
     assert studio.states(job_id) == ["stored", "ready"]
 
 
@@ -303,7 +170,7 @@ def test_a_reference_that_cannot_be_had_is_left_out_with_a_warning(services, stu
         "no id": lambda: "top.png",
     }[missing]()
     job_id = batch((model, "model"), (attach_id, "top"))
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
     assert shown(services, job_id) == [b"model"]
     assert "left out" in warnings(services, job_id) or "missing" in warnings(services, job_id)
 
@@ -320,7 +187,7 @@ def test_a_missing_reference_fails_the_job_where_the_settings_say_so(services, s
 
 def test_a_stage_without_any_usable_reference_fails_and_the_others_are_made(services, studio, two_stages):
     job_id = two_stages((999, "top"), (studio.attach(b"model", "model"), "model"))
-    assert prepare_inputs(services, job_id) == generate(job_id, 1)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 1)
     assert studio.states(job_id) == ["failed", "ready"]
     assert "None of the given references can be used." in reason(services, job_id)
     assert studio.job_row(job_id).failed_images == 1
@@ -336,7 +203,7 @@ def test_one_stage_that_misses_a_reference_fails_all_where_the_settings_say_so(s
 
 def test_a_close_up_of_trousers_without_a_model_is_made(services, studio, batch):
     job_id = batch((studio.attach(b"pants", "pants"), "pants"), shot="tight")
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
     assert shown(services, job_id) == [b"pants"]
 
 
@@ -344,7 +211,7 @@ def test_more_different_references_than_a_job_may_show_are_left_out_by_name(serv
     services.rules = replace(services.rules, max_references=2)
     ids = [studio.attach(f"shoe {no}".encode(), f"shoe-{no}.png") for no in range(4)]
     job_id = batch(*[(id, "shoes") for id in ids])
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
     assert shown(services, job_id) == [b"shoe 0", b"shoe 1"]
     for left_out in ids[2:]:
         assert f"Reference {left_out} " in warnings(services, job_id)
@@ -355,7 +222,7 @@ def test_what_is_over_the_limit_of_references_is_no_missing_one(services, studio
     strict(services)
     services.rules = replace(services.rules, max_references=1)
     job_id = batch(*[(studio.attach(name.encode(), name), "shoes") for name in ("one", "two")])
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
 
 
 def test_every_reference_is_fetched_within_the_budget_of_bytes(services, studio, batch):
@@ -378,7 +245,7 @@ def test_storage_that_is_down_is_waited_for(services, studio, batch):
     assert studio.states(job_id) == ["planned"]
     assert prepare_inputs(services, job_id) == ()
     services.clock.advance(again.delay_s)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
 
 
 def put_off(services, job_id):
@@ -390,7 +257,7 @@ def test_what_storage_does_not_hand_out_on_the_last_try_is_left_out(services, st
     job_id = batch((studio.attach(b"top", "top"), "top"), (studio.attach(b"model", "model"), "model"))
     services.storage.trouble.plan("read_reference", DOWN)
     put_off(services, job_id)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
     assert len(shown(services, job_id)) == 1
     assert "does not answer" in warnings(services, job_id)
     assert services.tables.pipeline_jobs[job_id].postponed == 0
@@ -429,7 +296,7 @@ def test_a_cache_without_room_takes_no_half_of_a_job(services, studio, batch):
     assert not services.blobs.inputs
     assert services.tables.pipeline_jobs[job_id].postponed == 0
     services.clock.advance(5.0)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
 
 
 def test_a_job_that_ends_every_process_fails_with_a_reason(services, studio, batch):
@@ -450,13 +317,13 @@ def test_many_messages_of_one_job_are_no_deaths(services, studio, batch):
         assert [prepare_inputs(services, job_id) for _ in range(2 * MOST_STARTS)] == [()] * 2 * MOST_STARTS
 
     services.storage.trouble.plan("read_reference", meanwhile)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0)
     assert studio.states(job_id) == ["ready"]
 
 
 def test_an_image_put_back_during_the_preparation_of_others_is_prepared_after_them(services, studio, batch):
     job_id = batch((studio.attach(b"top", "top"), "top"), images=2)
-    assert prepare_inputs(services, job_id) == generate(job_id, 0, 1)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 0, 1)
     first, second = services.tables.images_of(job_id)
     first.state = ImageState.PLANNED
 
@@ -466,8 +333,8 @@ def test_an_image_put_back_during_the_preparation_of_others_is_prepared_after_th
 
     services.storage.trouble.plan("read_reference", meanwhile)
     *generated, again = prepare_inputs(services, job_id)
-    assert (tuple(generated), again.step) == (generate(job_id, 0), Step.PREPARE_INPUTS)
-    assert prepare_inputs(services, job_id) == generate(job_id, 1)
+    assert (tuple(generated), again.step) == (to_generate(job_id, 0), Step.PREPARE_INPUTS)
+    assert prepare_inputs(services, job_id) == to_generate(job_id, 1)
 
 
 def test_pictures_of_a_job_that_ends_meanwhile_are_forgotten(services, studio, batch):
