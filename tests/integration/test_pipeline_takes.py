@@ -70,6 +70,21 @@ def test_what_stays_worthless_fails_uncharged_and_of_two_doubles_one_is_made_aga
         assert_books_agree(strict.studio, job_id)
 
 
+def test_a_take_that_still_looks_wrong_is_kept_where_the_settings_say_so_and_a_worthless_one_never(pipeline):
+    pipeline.workers(QUEL_TAKE_CHECK="reroll", QUEL_TAKE_BUDGET="2", QUEL_TAKE_EXHAUSTED="keep")
+    tokens = {kind: uuid4().hex for kind in ("collage", "blank")}
+    for kind, token in tokens.items():
+        pipeline.world.gemini.fail_next(gemini.bad_take(kind), times=3, containing=token)
+    orders = {kind: order(pipeline, token) for kind, token in tokens.items()}
+    rows = pipeline.studio.wait([job_id for job_id, _ in orders.values()])
+    for kind, (status, charged) in {"collage": ("completed", 1), "blank": ("failed", 0)}.items():
+        job_id, member = orders[kind]
+        assert (kind, rows[job_id]["job_status"]) == (kind, status)
+        assert [call.outcome for call in pipeline.world.calls(tokens[kind])] == [f"bad_take_{kind}"] * 3
+        assert member_balance(pipeline.studio, member) == 1_000 - PRICE * charged
+        assert_books_agree(pipeline.studio, job_id)
+
+
 def test_by_default_a_probable_fault_is_delivered_and_a_certain_one_made_again(world, studio, workers):
     echo, ratio = uuid4().hex, uuid4().hex
     world.gemini.fail_next(gemini.bad_take("collage"), containing=echo)
