@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,12 @@ from quel.sandbox.memory.tables import PipelineImage
 from quel.sandbox.memory.worker import Worker
 from quel.services import make_rules
 from quel.settings import Settings, read_settings
+from tests.integration.harness import until
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 MAKER = Maker("comfyui", "edit")
 _WORKFLOW = "timeout_s: 20"
+_LONG_S = 600.0
 PROMPT = "a mast against the evening sky, seen from below"
 
 
@@ -127,6 +130,28 @@ class ComfyWorld:
             for key in self._redis.scan_iter(f"quel:comfy:{kind}:*"):
                 self._redis.delete(key)
         time.sleep(LOAD_KNOWN_S)
+
+    def age_prompts(self, seconds: float) -> None:
+        """What is known to hold others up has done so for longer."""
+        for key in self._redis.scan_iter("quel:comfy:seen:*"):
+            self._redis.decrby(key, round(seconds * 1000))
+
+    @contextmanager
+    def busy_until_sent(self, busy: Comfy, other: Comfy) -> Iterator[None]:
+        """Somebody's prompts make `busy` the busier one until one of ours came to `other`."""
+        theirs = [busy.submit_foreign(_LONG_S) for _ in range(2)]
+        until(lambda: busy.queue()["queue_running"], "one of theirs runs")
+        before = len(other.calls("prompt"))
+
+        def free() -> None:
+            until(lambda: len(other.calls("prompt")) > before, "a prompt comes to the less busy server")
+            for prompt_id in reversed(theirs):
+                busy.take_back(prompt_id)
+
+        with ThreadPoolExecutor(1) as pool:
+            freeing = pool.submit(free)
+            yield
+            freeing.result()
 
     def images(self, job_id: UUID) -> list[PipelineImage]:
         """A job's images."""

@@ -23,6 +23,7 @@ from quel.sandbox.comfy.faults import EXECUTE
 from quel.sandbox.faults import Fault
 from quel.sandbox.memory.pictures import made
 from tests.integration.comfy_world import PROMPT, ComfyWorld, comfy_world
+from tests.integration.harness import until
 
 Make = Callable[..., ComfyWorld]
 
@@ -238,7 +239,7 @@ def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Ma
 
 
 def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make) -> None:
-    world = make(2, workflow="timeout_s: 1, wait_s: 0.5")
+    world = make(2, workflow="timeout_s: 3, wait_s: 0.5")
     zombie, other = world.servers
     zombie.fail_next(inside.dies(), operation=EXECUTE)
     [lane] = world.services.more_lanes
@@ -252,25 +253,26 @@ def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make)
     world.forget_health()
     zombie.fail_next(inside.dies(), operation=EXECUTE)
     zombie.submit_foreign(0)
+    until(lambda: zombie.queue()["queue_running"], "the worker thread dies")
     busy, hung = f"resting: {BUSY}", "hung: it accepts prompts and does not run them"
     for said in (busy, hung):
-        for _ in range(2):
-            other.submit_foreign(0.8)  # so it is the busier one for as long as the order takes to get there
-        job_id = world.order(1)
+        with world.busy_until_sent(other, zombie):
+            job_id = world.order(1)
         assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
         assert lane.quota.state() == {"gpu-0": said}, "the first time it may be a long prompt of theirs"
         world.forget_health()
+        world.age_prompts(3)
 
 
 def test_a_long_prompt_of_somebody_elses_makes_no_server_look_hung(make: Make) -> None:
     world = make(2, workflow="timeout_s: 20, wait_s: 1")
     long, other = world.servers
-    theirs = long.submit_foreign(5)
-    for _ in range(2):
-        other.submit_foreign(0.7)  # the busier one at first, and free soon after the other was given up
-    job_id = world.order(1)
+    theirs = long.submit_foreign(600)
+    until(lambda: long.queue()["queue_running"], "their prompt runs")
+    with world.busy_until_sent(other, long):
+        job_id = world.order(1)
     assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
-    assert [len(server.runs()) for server in world.servers] == [1, 3], "it was taken back, and made elsewhere"
+    assert [len(server.runs()) for server in world.servers] == [1, 2], "it was taken back, and made elsewhere"
     [lane] = world.services.more_lanes
     assert lane.quota.state() == {"gpu-0": f"resting: {BUSY}"}
     assert [run["prompt_id"] for run in long.runs()] == [theirs]

@@ -47,3 +47,7 @@ class Comfy(Client):
         """Somebody else's prompt, which takes so long; its id."""
         prompt_id: str = self.control("submit_foreign", seconds=seconds)
         return prompt_id
+
+    def take_back(self, prompt_id: str) -> None:
+        """Somebody ends a prompt."""
+        self.control("take_back", prompt_id=prompt_id)

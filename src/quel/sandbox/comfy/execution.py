@@ -96,6 +96,10 @@ class Execution:
             self.running.interrupted = True
             return True
 
+    def take_back(self, prompt_id: str) -> bool:
+        """Ends a prompt that waits or runs."""
+        return self.delete(prompt_id) or self.interrupt(prompt_id)
+
     def _work(self) -> None:
         while True:
             time.sleep(_TICK_S)

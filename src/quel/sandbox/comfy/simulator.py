@@ -50,6 +50,7 @@ class ComfySimulator(Simulator):
             "files": lambda: [list(key) for key in self.execution.files],
             "drop_files": self.execution.files.clear,
             "submit_foreign": self._submit_foreign,
+            "take_back": self.execution.take_back,
             "history": lambda: list(self.execution.history),
             "put_input": self._put_input,
             "settle": self._settle,
@@ -221,8 +222,7 @@ class ComfySimulator(Simulator):
         return ends.get(last, "failed")
 
     def _cancel(self, _: Request, prompt_id: str) -> Reply:
-        cancelled = self.execution.delete(prompt_id) or self.execution.interrupt(prompt_id)
-        return Reply.of_json({"cancelled": cancelled})
+        return Reply.of_json({"cancelled": self.execution.take_back(prompt_id)})
 
     def _upload(self, request: Request) -> Reply:
         fields = _multipart(request)
