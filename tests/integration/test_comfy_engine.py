@@ -296,9 +296,10 @@ def test_a_place_that_lapsed_beside_a_running_prompt_is_nobody_elses(
 
 def test_the_less_busy_server_is_taken_and_one_that_is_away_loses_nothing(make: Make) -> None:
     world = make(2)
-    world.servers[0].submit_foreign(0.5)
+    theirs = world.servers[0].submit_foreign(600)
     assert stored(world, world.order(1)) == 1
     assert [len(server.runs()) for server in world.servers] == [1, 1]
+    world.servers[0].take_back(theirs)
     world.servers[1].stop()
     job_id = world.order(2)
     assert stored(world, job_id) == 2

@@ -4,12 +4,15 @@ import re
 import socket
 
 import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 from quel.core.errors import InvalidInput, ServiceUnavailable, SettingsError
 from quel.core.operations.api_tokens import Caller, Role, caller_of, read_tokens
 from quel.core.operations.rate_limit import Allowance
 from quel.core.storable import why_not_storable
 from quel.http import auth, limits
+from quel.http.guard import GuardedRoute
 from quel.http.problems import Problem
 from quel.http.serving import listen, serve
 from quel.observe.events import hearing
@@ -41,6 +44,33 @@ def test_every_route_wants_a_token_that_is_known_and_no_viewer_changes_anything(
             if method != "GET":
                 refused = client.request(method, path, headers=asks_as("viewer"), json={})
                 assert refused.status_code == 403, (method, path)
+
+
+def open_doors(routes):
+    """Path, methods and endpoint of whatever no guard stands before, in included and mounted routers too."""
+    for route in routes:
+        inner = getattr(route, "original_router", None) or getattr(route, "app", None)
+        if isinstance(route, GuardedRoute):
+            continue
+        if isinstance(route, APIRoute) or not hasattr(inner, "routes"):
+            yield route.path, route.methods, route.endpoint.__module__
+        else:
+            yield from open_doors(inner.routes)
+
+
+def test_no_guard_stands_before_what_the_server_is_and_what_browsers_ask_and_nothing_else(tmp_path):
+    with an_api(tmp_path) as (client, _):
+        found = list(open_doors(client.app.routes))
+        described = {path for path, _, module in found if module == "quel.http.description"}
+        assert described >= PATHS_OF_NO_TOKEN
+        others = [methods for _, methods, module in found if module != "quel.http.description"]
+        assert others == [{"OPTIONS"}] * 8
+        guardless, mounted = APIRouter(), FastAPI()
+        guardless.get("/forgotten")(lambda: None)
+        mounted.include_router(guardless)
+        client.app.include_router(guardless, prefix="/api/v1")
+        client.app.mount("/inside", mounted)
+        assert [path for path, _, _ in open_doors(client.app.routes)].count("/forgotten") == 2
 
 
 def test_every_answer_has_an_id_and_headers_that_keep_browsers_in_check(tmp_path):

@@ -31,11 +31,17 @@ def ended(job):
 
 
 class Rows:
-    """Jobs as they stand; counts how often it is asked."""
+    """Jobs as they stand; counts how often it is asked for some, and for all."""
 
     def __init__(self, *jobs, window=500):
         self.jobs, self.looks, self.away = {job.job_id: job for job in jobs}, 0, False
-        self.window = window
+        self.window, self.looks_at_all = window, 0
+
+    async def seen_by_all(self):
+        """Returns once the poller has looked at all of them, from now on, and told it."""
+        before = self.looks_at_all
+        while self.looks_at_all < before + 3:  # one may have begun before, and the last one has only begun
+            await asyncio.sleep(0.005)
 
     def of(self, job_ids):
         self.looks += 1
@@ -44,6 +50,7 @@ class Rows:
         return [self.jobs[job_id] for job_id in job_ids if job_id in self.jobs]
 
     def open(self, most, followed=()):
+        self.looks_at_all += 1
         opened = [job for job in self.jobs.values() if job.status in ("pending", "processing")]
         named = [job for job_id, job in self.jobs.items() if job_id in followed]
         newest = opened[::-1][: min(most, self.window)]
@@ -120,7 +127,9 @@ def test_an_outage_is_told_once_and_waited_out():
     async def script(streams):
         rows.away = True
         listening = asyncio.create_task(heard(streams, job))
-        await asyncio.sleep(0.2)
+        while not told:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         rows.away, rows.jobs[job.job_id] = False, ended(job)
         return await listening
 
@@ -186,12 +195,11 @@ def test_who_watches_all_hears_of_jobs_that_come_move_and_end_on_a_path():
                 chunks.append(chunk)
 
         listening = asyncio.create_task(listen())
-        await asyncio.sleep(0.1)
+        await rows.seen_by_all()
         rows.jobs[young.job_id] = young
-        await asyncio.sleep(0.1)
-        rows.jobs[old.job_id] = ended(old)
-        rows.jobs[other.job_id] = ended(other)
-        await asyncio.sleep(0.1)
+        await rows.seen_by_all()
+        rows.jobs |= {old.job_id: ended(old), other.job_id: ended(other)}
+        await rows.seen_by_all()
         streams.close()
         await listening
         return b"".join(chunks).decode()
@@ -218,15 +226,15 @@ def test_who_watches_all_hears_the_end_of_a_job_that_many_younger_ones_have_over
                 chunks.append(chunk)
 
         listening = asyncio.create_task(listen())
-        await asyncio.sleep(0.1)
+        await rows.seen_by_all()
         for _ in range(3):
             young = a_job()
             rows.jobs[young.job_id] = young
-            await asyncio.sleep(0.05)
+            await rows.seen_by_all()
         rows.jobs[old.job_id] = replace(old, status="user_cancelled")  # its images are still to end
-        await asyncio.sleep(0.1)
+        await rows.seen_by_all()
         rows.jobs[old.job_id] = replace(old, status="user_cancelled", completed=1, is_settled=True)
-        await asyncio.sleep(0.1)
+        await rows.seen_by_all()
         assert {job_id for job_id, job in streams._all.items() if job.is_settled} == {old.job_id}
         streams.close()
         await listening
