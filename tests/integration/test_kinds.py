@@ -247,16 +247,15 @@ def test_the_audit_finds_a_planted_price_charge_and_attachment(ended, change, ki
 
 def test_killed_in_the_middle_each_image_is_delivered_and_paid_for_once(world, pipeline):
     studio, token = pipeline.studio, uuid4().hex
-    world.gemini.configure(latency_s=0.4)
     member = studio.member(100)
     data = {"sourceAttachId": studio.photograph("coffee.png"), "originalPrompt": token, "userId": "killed"}
     views = studio.job("simple_general", data, total_images=8, member=member, path="multiview")
     first = pipeline.workers(threads=3)
-    studio.push(views)
-    until(lambda: studio.job_row(views)["completed_images"] >= 2, "two images are delivered")
-    first.kill()
+    with world.gemini.holding_back(after=2):
+        studio.push(views)
+        until(lambda: studio.job_row(views)["completed_images"] >= 3, "the source and two more are delivered")
+        first.kill()
     assert studio.job_row(views)["job_status"] == "processing"
-    world.gemini.configure(latency_s=0.0)
     pipeline.let_pass(60)
     pipeline.workers()
     pipeline.sweep_until(lambda: studio.job_row(views)["job_status"] == "completed")
@@ -272,7 +271,6 @@ def test_a_page_killed_in_the_middle_is_whole_and_a_cancelled_one_is_paid_for_as
     world, pipeline
 ):
     studio, token = pipeline.studio, uuid4().hex
-    world.gemini.configure(latency_s=0.4)
     members = {name: studio.member(100) for name in ("killed", "cancelled")}
     jobs = {
         name: studio.job(
@@ -286,26 +284,27 @@ def test_a_page_killed_in_the_middle_is_whole_and_a_cancelled_one_is_paid_for_as
     }
     killed, cancelled = jobs.values()
     first = pipeline.workers(threads=3)
-    studio.push(killed, cancelled)
-    until(
-        lambda: all(studio.job_row(job_id)["completed_images"] >= 1 for job_id in jobs.values()),
-        "an image of each is delivered",
-    )
-    studio.cancel(cancelled)
-    row = studio.wait([cancelled])[cancelled]
-    first.kill()
-    assert row["job_status"] == "user_cancelled"
-    assert 1 <= row["completed_images"] < 6
-    world.gemini.configure(latency_s=0.0)
+    with world.gemini.holding_back(after=4):  # their turns alternate
+        studio.push(killed, cancelled)
+        until(
+            lambda: all(studio.job_row(job_id)["completed_images"] >= 1 for job_id in jobs.values()),
+            "an image of each is delivered",
+        )
+        studio.cancel(cancelled)
+        first.kill()
     pipeline.let_pass(60)
     pipeline.workers()
-    pipeline.sweep_until(lambda: studio.job_row(killed)["job_status"] == "completed")
+    pipeline.sweep_until(lambda: all(closed(studio, job_id) for job_id in jobs.values()))
+    row = studio.job_row(cancelled)
+    assert row["job_status"] == "user_cancelled"
+    assert 1 <= row["completed_images"] < 6
     for name, job_id in jobs.items():
         row, lines = studio.job_row(job_id), ledger_of_production(studio, job_id)
         assert {line["attach_idx"] for line in lines} == set(row["generated_attach_ids"])
         assert {line["description"] for line in lines} == {"Landing Template Generated"}
         assert member_balance(studio, members[name]) == 100 - PRICE * row["completed_images"]
-    assert (studio.job_row(killed)["completed_images"], studio.job_row(killed)["failed_images"]) == (6, 0)
+    row = studio.job_row(killed)
+    assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 6, 0)
     starts = dict.fromkeys(members.values(), 100)
     assert own_audit(studio, objects=True, starting_balances=starts) == []
 
@@ -323,17 +322,16 @@ def closed(studio, job_id):
 
 def test_cancelled_in_the_middle_only_what_came_is_paid_for_and_retry_makes_the_rest(world, pipeline):
     studio, token = pipeline.studio, uuid4().hex
-    world.gemini.configure(latency_s=0.4)
     member = studio.member(100)
     data = {"sourceAttachId": studio.photograph("coffee.png"), "originalPrompt": token, "userId": "someone"}
     data |= {"angles": EIGHT[::-1]}
     views = studio.job("simple_general", data, total_images=8, member=member, path="multiview")
     pipeline.workers(threads=3)
-    studio.push(views)
-    until(lambda: studio.job_row(views)["completed_images"] >= 2, "two images are delivered")
-    studio.cancel(views)
+    with world.gemini.holding_back(after=2):
+        studio.push(views)
+        until(lambda: studio.job_row(views)["completed_images"] >= 2, "two images are delivered")
+        studio.cancel(views)
     row = studio.wait([views])[views]
-    world.gemini.configure(latency_s=0.0)
     assert row["job_status"] == "user_cancelled"
     row = until(lambda: closed(studio, views), "its last image is counted")
     assert 2 <= row["completed_images"] < 8

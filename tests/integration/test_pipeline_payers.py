@@ -17,6 +17,7 @@ from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output
 from quel.stages.prepare_inputs import prepare_inputs
+from tests.integration.harness import until
 from tests.integration.ledger import (
     PRICE,
     assert_books_agree,
@@ -148,17 +149,13 @@ def test_a_balance_that_runs_dry_midway_fails_the_rest_and_leaves_no_object(worl
     """The balance is emptied by somebody else while the provider is at work."""
     studio = pipeline.studio
     pipeline.workers(IMAGE_PER_PRICE=7)
-    world.gemini.configure(latency_s=1.0)
-    try:
-        member = studio.member(100)
-        job_id = studio.job("simple_general", {"prompt": "x"}, total_images=4, member=member)
+    member, token = studio.member(100), uuid4().hex
+    with world.gemini.holding_back():
+        job_id = studio.job("simple_general", {"prompt": token}, total_images=4, member=member)
         studio.push(job_id)
-        while studio.job_row(job_id)["job_status"] == "pending":
-            pass
+        until(lambda: len(world.calls(token)) == 4, "all four are being made")
         studio.rows("UPDATE quel_member SET quel_member_credit = 15")
-        row = studio.wait([job_id])[job_id]
-    finally:
-        world.gemini.configure(latency_s=0.0)
+    row = studio.wait([job_id])[job_id]
     assert (row["job_status"], row["completed_images"], row["failed_images"]) == ("completed", 2, 2)
     assert "credits" in row["error_message"]
     assert_books_agree(studio, job_id, price=7)

@@ -1,5 +1,7 @@
 """quel's processes as an operator meets them: groups of their own, clear endings, exit codes."""
 
+import os
+import signal
 from uuid import uuid4
 
 import pytest
@@ -73,19 +75,18 @@ def test_a_worker_told_to_end_finishes_what_it_has_begun_and_the_next_one_goes_o
     studio = pipeline.studio
     token = uuid4().hex
     first = pipeline.workers(threads=2, as_deployed=True)
-    world.gemini.configure(latency_s=0.4)
-    try:
+    with world.gemini.holding_back(after=1):
         job_id = studio.job("simple_general", {"prompt": token}, total_images=10, member=studio.member())
         studio.push(job_id)
         until(lambda: studio.job_row(job_id)["completed_images"] >= 1, "an image is there")
-        assert first.terminate() == 0
-        row = studio.job_row(job_id)
-        assert row["job_status"] == "processing"
-        assert row["completed_images"] < 10
-        pipeline.workers(as_deployed=True)
-        row = studio.wait([job_id])[job_id]
-    finally:
-        world.gemini.configure(latency_s=0.0)
+        os.kill(first.pid, signal.SIGTERM)
+        until(lambda: "Shutting down" in first.log.read_text(), "it is about to end")
+    assert first.wait(PATIENCE_S) == 0
+    row = studio.job_row(job_id)
+    assert row["job_status"] == "processing"
+    assert row["completed_images"] < 10
+    pipeline.workers(as_deployed=True)
+    row = studio.wait([job_id])[job_id]
     assert (row["job_status"], row["completed_images"]) == ("completed", 10)
     assert len(world.calls(token)) == 10
     assert_books_agree(studio, job_id)

@@ -15,6 +15,7 @@ from PIL import Image
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.gemini.client import Gemini
 from tests.integration import plain_http
+from tests.integration.harness import until
 
 MODEL = "gemini-nano-banana-2.1"
 
@@ -204,6 +205,15 @@ def test_latency_is_part_of_every_answer(gemini, client):
     while slow.finished_at is None:
         slow = gemini.calls()[0]
     assert slow.finished_at - slow.arrived_at >= 0.29
+
+
+def test_answers_that_are_held_back_come_when_they_are_let_go(gemini, client):
+    with ThreadPoolExecutor(2) as threads, gemini.holding_back(after=1):
+        answers = [threads.submit(generate, client, prompt) for prompt in ("one", "two")]
+        until(lambda: sum(call.finished_at is not None for call in gemini.calls()) == 1, "one is answered")
+        until(lambda: len(gemini.calls()) == 2, "the other one is under way")
+        assert sum(answer.done() for answer in answers) <= 1
+    assert all(picture_of(answer.result()) for answer in answers)
 
 
 def test_many_connections_are_served_at_once(gemini):

@@ -122,7 +122,8 @@ def test_many_hear_of_one_end_by_one_look_and_nothing_stays_behind():
 
 def test_an_outage_is_told_once_and_waited_out():
     job = a_job()
-    rows, told = Rows(job), []
+    rows = Rows(job)
+    told: list[tuple[object, str]] = []
 
     async def script(streams):
         rows.away = True

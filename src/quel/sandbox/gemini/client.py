@@ -2,6 +2,8 @@
 
 import base64
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +90,15 @@ class Gemini(Client):
     def picture(self, sha256: str) -> bytes:
         """The bytes of a picture that was sent; needs `keep_pictures`. Raises SandboxError when unknown."""
         return base64.b64decode(self.control("picture", sha256=sha256))
+
+    @contextmanager
+    def holding_back(self, after: int = 0) -> Iterator[None]:
+        """The next `after` answers go out, the others at the end: meanwhile their calls are under way."""
+        self.control("hold_back", after=after)
+        try:
+            yield
+        finally:
+            self.control("let_go")
 
     def configure(self, **options: Any) -> None:
         """Changes `rpm`, `latency_s`, `ready_made` or `keep_pictures` until the next reset."""

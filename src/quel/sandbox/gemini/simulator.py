@@ -25,6 +25,7 @@ from quel.sandbox.gemini.errors import (
     unknown_model,
 )
 from quel.sandbox.gemini.faults import Shape
+from quel.sandbox.gemini.gate import Gate
 from quel.sandbox.gemini.models import MODELS, description
 from quel.sandbox.gemini.quota import RollingWindow, as_duration
 from quel.sandbox.gemini.request import GenerateContent, InvalidArgument, check_against, read_request
@@ -67,7 +68,9 @@ class GeminiSimulator(Simulator):
         self._quota: RollingWindow | None = None
         self._kept: dict[str, bytes] = {}
         self._ready_made_body = b""
+        self._gate = Gate()
         self.controls |= {"calls": self._calls, "configure": self.configure, "picture": self._picture}
+        self.controls |= {"hold_back": self._gate.close, "let_go": self._gate.open}
         self.configure(**self._initial)
 
     def configure(self, **options: Any) -> None:
@@ -81,6 +84,7 @@ class GeminiSimulator(Simulator):
     def reset(self) -> None:
         """As at the start."""
         super().reset()
+        self._gate.open()
         self._kept.clear()
         self.configure(**(asdict(GeminiOptions()) | self._initial))
 
@@ -121,6 +125,7 @@ class GeminiSimulator(Simulator):
             return self._finish(call, "rate_limited", _error(429, body))
         fault = self.faults.next_fault(asked.prompt, "generate")
         answer = Reply() if fault and fault.replaces_answer else self._made(route["model"], asked, fault)
+        self._gate.pass_through()
         spent_s = time.monotonic() - arrived_s
         answer = replace(answer, delay_s=max(0.0, self._options.latency_s - spent_s))
         return self._finish(call, fault.name if fault else "made", fault.bend(answer) if fault else answer)
