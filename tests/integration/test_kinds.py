@@ -15,6 +15,7 @@ from quel.sandbox.comfy.client import Comfy
 from quel.sandbox.studio import PHOTOGRAPHS
 from tests.integration.harness import Pipeline, until
 from tests.integration.ledger import PRICE, ledger_of_production, member_balance, production_of
+from tests.integration.modify_orders import order
 from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_quel
 
@@ -101,6 +102,12 @@ landing: {{models: {{flux-schnell: {{engine: comfyui, workflow: edit}}}}}}
         words = {WORDS_KEY[path.strip().lower()]: f"{token} {name}."}
         asked = data | words | {"userId": str(members[name])}
         jobs[name] = studio.job("simple_general", asked, total_images=total, member=members[name], path=path)
+    for name, on_delivery in (("painting", True), ("painting, charged by the old server", None)):
+        members[name] = studio.member(100)
+        jobs[name] = order(studio, f"{token} {name}.", member=members[name], chargedOnDelivery=on_delivery)
+    members["photograph"] = studio.member(100)
+    asked = {"prompt": f"{token} photograph.", "userId": str(members["photograph"])}
+    jobs["photograph"] = studio.job("simple_general", asked, total_images=2, member=members["photograph"])
     old = production_of(studio, jobs["round"])["production_id"]
     studio.rows("UPDATE quel_production_photo SET attach_ids = '[77]' WHERE production_id = %s", old)
     workers = own.workers(QUEL_CONFIG=folder / "quel.yaml")
@@ -215,13 +222,15 @@ def test_what_cannot_be_made_is_failed_with_a_sentence_and_nobody_pays(ended, na
     assert member_balance(ended.pipeline.studio, ended.members[name]) == 100
 
 
-def test_the_audit_finds_no_difference_and_statistics_know_the_path(ended):
+def test_the_audit_of_all_kinds_finds_no_difference_and_statistics_know_each_path(ended):
     starts = dict.fromkeys(ended.members.values(), 100)
     assert own_audit(ended.pipeline.studio, objects=True, starting_balances=starts) == []
     answer = run_quel(ended.pipeline.environment(), "stats", "--json")
     told = {line["key"]: line for line in json.loads(answer.stdout)}
     assert (told["multiview"]["images_stored"], told["multiview"]["credits"]) == (10, 40)
     assert (told["landing"]["images_stored"], told["landing"]["credits"]) == (6, 30)
+    assert (told["modify"]["images_stored"], told["modify"]["credits"]) == (2, 5)
+    assert (told["fashion"]["images_stored"], told["fashion"]["credits"]) == (2, 10)
 
 
 @pytest.mark.parametrize(

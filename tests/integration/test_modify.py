@@ -1,6 +1,5 @@
 """In-painting from its row to its books, with real processes, as quel and as the old server submit it."""
 
-import base64
 import io
 import json
 import signal
@@ -11,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from quel.core.errors import InvalidInput, NotEnoughCredits
 from quel.core.operations.submit_modify import read_modify_order
@@ -31,57 +30,12 @@ from tests.integration.ledger import (
     production_of,
     stored_pictures,
 )
+from tests.integration.modify_orders import GREY, RED, order, plain, strokes, url
 from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_quel
 
-GREY, RED, BLUE, GREEN = (120, 130, 140), (255, 0, 0), (0, 0, 255), (0, 160, 0)
+BLUE, GREEN = (0, 0, 255), (0, 160, 0)
 NO_ROW = 2**40
-
-
-def file_of(picture, kind="PNG"):
-    buffer = io.BytesIO()
-    picture.save(buffer, kind)
-    return buffer.getvalue()
-
-
-def plain(colour=GREY, size=(640, 360)):
-    return file_of(Image.new("RGB", size, colour))
-
-
-def strokes(size=(320, 180)):
-    """Red in the upper left quarter, the rest transparent."""
-    layer = Image.new("RGBA", size, (0, 0, 0, 0))
-    ImageDraw.Draw(layer).rectangle((0, 0, size[0] // 2 - 1, size[1] // 2 - 1), fill=(*RED, 255))
-    return file_of(layer)
-
-
-def url(data):
-    return "data:image/png;base64," + base64.b64encode(data).decode()
-
-
-def order(studio, token, *, images=1, member=None, columns=None, **keys):
-    """A job as quel's own submit writes it, not pushed yet; None as a value leaves a key out."""
-    data = {
-        "originalAttachId": keys.pop("original", None) or studio.attach(plain(), "room.png"),
-        "originalImageUrl": None,
-        "originalProductionId": str(uuid4()),
-        "maskDataUrl": url(strokes()),
-        "prompt": token,
-        "layers": [],
-        "referenceImageDataUrl": None,
-        "quantity": images,
-        "userId": str(member) if member else "u-1",
-        "chargedOnDelivery": True,
-    } | keys
-    data = {key: value for key, value in data.items() if value is not None}
-    return studio.job(
-        "simple_general",
-        data,
-        total_images=images,
-        member=member or studio.member(1_000),
-        path=None,
-        **(columns or {}),
-    )
 
 
 def run(studio, *job_ids):
@@ -225,14 +179,15 @@ def test_what_can_be_done_without_is_left_out_by_name_and_storage_is_read_by_add
 
 def test_a_cancelled_one_keeps_and_charges_what_was_made(world, studio, workers):
     token, member = uuid4().hex, studio.member(1_000)
-    job_id = order(studio, token, images=40, member=member)
-    studio.push(job_id)
-    until(lambda: studio.job_row(job_id)["completed_images"] >= 2, "two images are there")
-    studio.cancel(job_id)
+    job_id = order(studio, token, images=20, member=member)
+    with world.gemini.holding_back(after=2):
+        studio.push(job_id)
+        until(lambda: studio.job_row(job_id)["completed_images"] >= 2, "two images are there")
+        studio.cancel(job_id)
     row = until(lambda: (r := studio.job_row(job_id))["completed_at"] and r, "the job is closed")
     made = row["completed_images"]
     assert (row["job_status"], row["failed_images"]) == ("user_cancelled", 0)
-    assert 2 <= made < 40
+    assert 2 <= made < 20
     assert member_balance(studio, member) == 1_000 - made * PRICE
     assert_books_agree(studio, job_id)
 
