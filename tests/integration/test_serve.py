@@ -117,6 +117,35 @@ def test_who_did_what_is_on_record_and_no_secret_is_anywhere(api):
     assert '"request_id": "r-1"' in api.log.read_text()
 
 
+def test_webhooks_are_listed_and_sent_again_and_no_url_is_shown(api):
+    job, other = api.job(), api.job()
+    insert = (
+        "INSERT INTO quel.webhook (job_id, type, url, body, state, tries, last_status, ended_at)"
+        " VALUES (%s, 'job.completed', 'https://hooks.example/secret-part', '{}', %s, 8, 500, now())"
+    )
+    for job_id in (job, other):
+        api.studio.rows(insert, job_id, "given_up")
+    listed = api.ask("GET", f"/api/v1/webhooks?job={job}&state=given_up&since=7d", "operator")
+    [told] = listed.json()["items"]
+    assert (told["state"], told["tries"], told["last_status"]) == ("given_up", 8, 500)
+    assert (told["host"], "secret-part" in listed.text) == ("hooks.example", False)
+    assert len(api.ask("GET", "/api/v1/webhooks", "operator").json()["items"]) == 2
+
+    again = api.ask("POST", "/api/v1/webhooks/send-again", "operator", json={"ids": [told["id"][:12]]})
+    assert (again.status_code, again.json()["webhooks"]) == (202, 1)
+    states = api.studio.rows("SELECT job_id, state, tries FROM quel.webhook")
+    assert {str(row["job_id"]): (row["state"], row["tries"]) for row in states} == {
+        str(job): ("waiting", 0),
+        str(other): ("given_up", 8),
+    }
+    verbs = [each["verb"] for each in api.ask("GET", "/api/v1/actions", "operator").json()["items"]]
+    assert verbs[0] == "send webhooks again"
+    for wrong, status in (({}, 400), ({"ids": ["ffffffffffff"]}, 404), ({"job": str(uuid4())}, 404)):
+        refused = api.ask("POST", "/api/v1/webhooks/send-again", "operator", json=wrong)
+        assert refused.status_code == status, refused.text
+    assert api.ask("GET", "/api/v1/webhooks", "viewer").status_code == 403
+
+
 def test_a_neighbour_that_is_away_is_told_and_redis_holds_nobody_to_a_rate(api):
     api.process.kill()
     api.start(REDIS_URL="redis://127.0.0.1:1/0", QUEL_BROKER_REDIS_URL="redis://127.0.0.1:1/1")
