@@ -14,6 +14,7 @@ from alembic.config import CommandLine, Config
 
 REPOSITORY = Path(__file__).parents[2]
 PRODUCTION = Path(__file__).with_name("sql") / "production.sql"
+RELEASE_BEFORE = PRODUCTION.with_name("release_0_1_0.sql")
 PRODUCT_TABLES = {
     "quel_member",
     "quel_organization",
@@ -162,6 +163,40 @@ def test_no_row_of_a_live_database_is_touched(production_url):
     run(production_url, "upgrade", "head")
     assert contents_of(production_url, columns) == before
     assert sum(map(len, before.values())) == 20 + 5 + 200 + 100 + 300 + 100
+
+
+EVERY_STATE = """
+INSERT INTO quel.job (job_id, path, customer, payer_kind, payer_id, ledger_member_id, price, result_owner, plan)
+SELECT job_id, 'fashion', 'user:1', 'member', gen_random_uuid(), gen_random_uuid(), 5, 'u1', '{"kept": true}'
+FROM quel_production_jobs;
+INSERT INTO quel.image (job_id, image_no, path, customer, state, lease_owner, lease_until, attach_id, reason)
+SELECT j.job_id, no, 'fashion', 'user:1', state,
+       CASE state WHEN 'generating' THEN 'somebody' END, CASE state WHEN 'generating' THEN now() END,
+       CASE state WHEN 'stored' THEN 1 END, CASE state WHEN 'failed' THEN 'why' END
+FROM quel.job j, unnest(ARRAY['planned', 'ready', 'generating', 'made', 'stored', 'failed', 'cancelled'])
+     WITH ORDINALITY AS states (state, no)
+"""
+OWN_COLUMNS = COLUMNS.replace("'public'", "'quel'")
+
+
+def test_from_the_release_before_rows_in_every_state_are_kept_as_they_are(production_url):
+    execute(production_url, RELEASE_BEFORE.read_text() + EVERY_STATE)
+    [(statuses,)] = rows(production_url, "SELECT count(DISTINCT job_status) FROM quel_production_jobs")
+    assert statuses == 6
+    product = [(table, name) for table, name, *_ in rows(production_url, COLUMNS)]
+    own: dict[str, list[str]] = {"job": [], "image": []}
+    for table, name, *_ in rows(production_url, OWN_COLUMNS):
+        own.get(table, []).append(name)
+    questions = [
+        f"SELECT ctid::text, xmin::text, {', '.join(names)} FROM quel.{table} ORDER BY ctid"
+        for table, names in own.items()
+    ]
+    before = contents_of(production_url, product), [rows(production_url, each) for each in questions]
+    run(production_url, "upgrade", "head")
+    after = contents_of(production_url, product), [rows(production_url, each) for each in questions]
+    assert after == before
+    assert len(before[1][1]) == 7 * len(before[1][0]) >= 7 * 6
+    assert "No new upgrade operations detected" in run(production_url, "check")
 
 
 def test_types_that_differ_are_left_as_they_are(production_url):
