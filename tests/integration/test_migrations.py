@@ -166,7 +166,8 @@ def test_no_row_of_a_live_database_is_touched(production_url):
 
 
 EVERY_STATE = """
-INSERT INTO quel.job (job_id, path, customer, payer_kind, payer_id, ledger_member_id, price, result_owner, plan)
+INSERT INTO quel.job
+    (job_id, path, customer, payer_kind, payer_id, ledger_member_id, price, result_owner, plan)
 SELECT job_id, 'fashion', 'user:1', 'member', gen_random_uuid(), gen_random_uuid(), 5, 'u1', '{"kept": true}'
 FROM quel_production_jobs;
 INSERT INTO quel.image (job_id, image_no, path, customer, state, lease_owner, lease_until, attach_id, reason)
