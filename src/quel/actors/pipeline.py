@@ -14,6 +14,7 @@ from quel.core.errors import QuelError
 from quel.core.pipeline import WHOEVER, Step, StepMessage
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
+from quel.operations.audit_runs import make_next_audit
 from quel.operations.bulk import work_off_one
 from quel.operations.services import OperatorServices
 from quel.settings import settings
@@ -104,6 +105,27 @@ def sweep_stuck_jobs() -> None:
 def run_bulk(_: str = str(WHOEVER)) -> None:
     """A batch of what operators ask of many jobs at once."""
     _run(_work_off)
+
+
+@dramatiq.actor(
+    queue_name=Step.RUN_AUDIT,
+    priority=50,
+    max_retries=0,  # the next look is a minute away
+    time_limit=12 * 60 * _MINUTE_MS,
+    periodic=cron("* * * * *"),
+)
+def run_audit(_: str = str(WHOEVER)) -> None:
+    """An audit that an operator asked for."""
+    _run(_make_audit)
+
+
+def _make_audit() -> tuple[StepMessage, ...]:
+    services = OperatorServices(settings())
+    try:
+        make_next_audit(services, lambda: not runtime.services.stopping.is_set())
+    finally:
+        services.close()
+    return ()
 
 
 def _work_off() -> tuple[StepMessage, ...]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Step(StrEnum):
-    """The actors and their queues, in the order a job meets them; and what operators ask of many."""
+    """The actors and their queues, in the order a job meets them; and what operators ask for."""
 
     FETCH_JOB = "fetch_job"
     PREPARE_INPUTS = "prepare_inputs"
@@ -17,6 +17,7 @@ class Step(StrEnum):
     DELIVER_WEBHOOK = "deliver_webhook"
     SWEEP_STUCK_JOBS = "sweep_stuck_jobs"
     RUN_BULK = "run_bulk"
+    RUN_AUDIT = "run_audit"
 
 
 MOST_STARTS = 3

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quel.adapters.postgres.database import Database
     from quel.adapters.postgres.operations.action_log import ActionLogRows
     from quel.adapters.postgres.operations.audit import AuditRows
+    from quel.adapters.postgres.operations.audit_runs import AuditRunRows
     from quel.adapters.postgres.operations.backfill_paths import BackfillPathsRows
     from quel.adapters.postgres.operations.backlog import JobBacklogReader
     from quel.adapters.postgres.operations.bulk import BulkRows
@@ -289,6 +290,13 @@ class OperatorServices:
         from quel.adapters.postgres.operations.submit_modify import SubmitModifyRows
 
         return SubmitModifyRows(self.database)
+
+    @cached_property
+    def audit_runs(self) -> "AuditRunRows":
+        """Audits that workers make."""
+        from quel.adapters.postgres.operations.audit_runs import AuditRunRows
+
+        return AuditRunRows(self.database)
 
     @cached_property
     def audit(self) -> "AuditRows":

@@ -120,5 +120,5 @@ def run_stage(
             return deliver_webhook(services, message.job_id)
         case Step.SWEEP_STUCK_JOBS:
             return sweep_stuck_jobs(services)
-        case Step.RUN_BULK:  # what an operator asks for is worked off from its rows
+        case Step.RUN_BULK | Step.RUN_AUDIT:  # what an operator asks for is worked off from its rows
             return ()

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Double,
     Identity,
     Index,
+    Integer,
     String,
     Text,
     text,
@@ -166,6 +167,42 @@ class Action(Table, table=True):
     __table_args__ = (
         Index("ix_action_at", text("at DESC"), text("id DESC")),
         Index("ix_action_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
+        {"schema": SCHEMA},
+    )
+
+
+class Audit(Table, table=True):
+    """An audit that somebody asked for; whoever makes it holds `lease_until`. Kept for 90 days after its end.
+
+    `looked_at` counts what was looked through, `found` the differences, of which `differences` holds the
+    first thousand; `starts` counts how often it was begun.
+    """
+
+    __tablename__ = "audit"
+
+    audit_id: UUID = Field(
+        sa_column=Column(SqlUuid, primary_key=True, server_default=text("gen_random_uuid()"))
+    )
+    actor: str = Field(sa_column=Column(Text, nullable=False))
+    since_s: float | None = Field(default=None, sa_column=Column(Double))
+    objects: bool = Field(sa_column=Column(Boolean, nullable=False))
+    starts: int = Field(sa_column=count_column())
+    lease_until: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    looked_at: dict[str, int] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    )
+    found: int | None = Field(default=None, sa_column=Column(Integer))
+    differences: list[dict[str, Any]] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'[]'::jsonb"))
+    )
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+    started_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+    ended_at: datetime | None = Field(default=None, sa_column=Column(TIMESTAMP(timezone=True)))
+
+    __table_args__ = (
+        Index("ix_audit_created_at", text("created_at DESC")),
+        Index("ix_audit_unfinished", "created_at", postgresql_where=text("ended_at IS NULL")),
         {"schema": SCHEMA},
     )
 
