@@ -45,6 +45,16 @@ def test_prints_a_line_a_check_and_no_secret(pipeline):
     assert environment["DATABASE_URL"] not in answer.stdout
 
 
+def test_webhooks_that_wait_since_they_were_switched_off_are_told(pipeline):
+    assert "Webhooks" not in examine(pipeline)[1]
+    pipeline.studio.rows(
+        "INSERT INTO quel.webhook (job_id, type, body) VALUES (gen_random_uuid(), 'job.failed', '{}')"
+    )
+    code, findings, _ = examine(pipeline)
+    assert (code, findings["Webhooks"][0]) == (0, "note")
+    assert "1 wait, and none is sent: neither QUEL_WEBHOOK_URL" in findings["Webhooks"][1]
+
+
 def test_leaves_nothing_in_the_bucket(pipeline):
     before = len(pipeline.world.storage.objects())
     examine(pipeline)

@@ -41,7 +41,7 @@ def test_pending_rows_of_each_kind_count_under_its_path_and_not_the_default(pipe
     found = SweepStuckJobsRows(database).open_jobs(600, day_s, "fashion")
     assert found is not None
     assert {job.job_id: job.path for job in found.pending} == jobs
-    backlog = JobBacklogReader(database, "fashion", adopt_within_s=day_s, webhooks=False).read()
+    backlog = JobBacklogReader(database, "fashion", adopt_within_s=day_s).read()
     assert {(line.path, line.state): line.count for line in backlog.jobs} == {
         (path, "pending"): 1 for path in INPUTS
     }

@@ -133,9 +133,8 @@ def _tell_rows(rows: JobBacklog) -> Iterator[GaugeMetricFamily]:
     images = _by_path(rows.images, _IMAGE_STATES)
     yield OPEN_IMAGES.family((labels, count) for labels, (count, _) in images.items())
     yield OLDEST_IMAGE.family((labels, oldest_s) for labels, (_, oldest_s) in images.items())
-    if rows.webhooks is not None:
-        yield WEBHOOKS.family([((), rows.webhooks.waiting)])
-        yield OLDEST_WEBHOOK.family([((), rows.webhooks.oldest_s)])
+    yield WEBHOOKS.family([((), rows.webhooks.waiting)])
+    yield OLDEST_WEBHOOK.family([((), rows.webhooks.oldest_s)])
 
 
 def _by_path(backlogs: Iterable[Backlog], states: Labels) -> dict[Labels, tuple[int, float]]:

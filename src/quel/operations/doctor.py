@@ -292,10 +292,11 @@ def _waiting(services: OperatorServices) -> Iterator[Finding]:
 
 
 def _webhooks(services: OperatorServices) -> Iterator[Finding]:
-    found = services.job_backlog.read().webhooks
-    if found is not None:
-        has_secret = bool(services.settings.webhook_secret)
-        yield doctor.judge_webhooks(found.waiting, found.oldest_s, has_secret=has_secret)
+    settings, found = services.settings, services.job_backlog.read().webhooks
+    if not settings.webhooks.is_set:
+        yield from doctor.judge_left_webhooks(found.waiting)
+    else:
+        yield doctor.judge_webhooks(found.waiting, found.oldest_s, has_secret=bool(settings.webhook_secret))
 
 
 def _pauses(services: OperatorServices) -> Iterator[Finding]:

@@ -350,7 +350,6 @@ class OperatorServices:
             self.read_database,
             settings.default_path,
             adopt_within_s=settings.adopt_within_s,
-            webhooks=settings.webhooks.is_set,
         )
 
     @cached_property

@@ -54,7 +54,6 @@ class HealthMiddleware(dramatiq.Middleware):
             runtime.services.database,
             self._settings.default_path,
             adopt_within_s=self._settings.adopt_within_s,
-            webhooks=self._settings.webhooks.is_set,
         )
         backlog = None
         if Step.SWEEP_STUCK_JOBS in runtime.steps:

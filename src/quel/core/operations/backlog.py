@@ -27,14 +27,11 @@ class WebhookBacklog:
 
 @dataclass(frozen=True)
 class JobBacklog:
-    """What PostgreSQL says: jobs pending and processing, images not yet ended, by path.
-
-    `webhooks` is None where nobody is told of jobs that end.
-    """
+    """What PostgreSQL says: jobs pending and processing, images not yet ended, webhooks that wait."""
 
     jobs: tuple[Backlog, ...]
     images: tuple[Backlog, ...]
-    webhooks: WebhookBacklog | None = None
+    webhooks: WebhookBacklog = WebhookBacklog(0, 0.0)
 
 
 @dataclass(frozen=True)

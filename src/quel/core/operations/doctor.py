@@ -229,6 +229,16 @@ def judge_waiting(jobs: Sequence[Backlog], images: Sequence[Backlog]) -> Iterato
         yield ok("Waiting", f"{what}: {', '.join(parts) or 'none'}")
 
 
+def judge_left_webhooks(waiting: int) -> Iterator[Finding]:
+    """Whether some wait that were written before webhooks were switched off."""
+    if waiting:
+        yield note(
+            "Webhooks",
+            f"{waiting:,} wait, and none is sent: neither QUEL_WEBHOOK_URL nor QUEL_WEBHOOK_HOSTS is set any"
+            " more. Set one again to have them sent.",
+        )
+
+
 def judge_webhooks(waiting: int, oldest_s: float, *, has_secret: bool) -> Finding:
     """Whether receivers are told of jobs that end; one that is away for an hour is somebody's to look at."""
     check = "Webhooks"

@@ -45,16 +45,10 @@ FROM quel.webhook WHERE state = 'waiting'
 
 
 class JobBacklogReader:
-    """Counting queries over what is open; what has ended is never touched.
+    """Counting queries over what is open; what has ended is never touched."""
 
-    Webhooks are only looked for where somebody is told of jobs that end.
-    """
-
-    def __init__(
-        self, database: Database, default_path: str, *, adopt_within_s: float, webhooks: bool
-    ) -> None:
+    def __init__(self, database: Database, default_path: str, *, adopt_within_s: float) -> None:
         self._database = database
-        self._webhooks = webhooks
         self._values = {
             "default_path": default_path,
             "adopt_within_s": min(adopt_within_s, EVER_S),
@@ -68,8 +62,7 @@ class JobBacklogReader:
         def work(connection: Connection) -> JobBacklog:
             jobs = connection.execute(_JOBS, self._values).all()
             images = connection.execute(_IMAGES).all()
-            webhooks = _webhooks(connection) if self._webhooks else None
-            return JobBacklog(tuple(map(_backlog, jobs)), tuple(map(_backlog, images)), webhooks)
+            return JobBacklog(tuple(map(_backlog, jobs)), tuple(map(_backlog, images)), _webhooks(connection))
 
         return self._database.run(work)
 
