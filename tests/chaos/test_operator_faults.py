@@ -53,9 +53,16 @@ def until(done, timeout_s: float) -> None:
         time.sleep(0.5)
 
 
+def metrics(port: int) -> str:
+    """What a worker tells; nothing while it starts."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    except httpx.ConnectError:
+        return ""
+
+
 def told_metric(port: int, fault: OperatorFault) -> bool:
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-    return f'quel_provider_needs_operator{{reason="{fault.value}"}} 1.0' in text
+    return f'quel_provider_needs_operator{{reason="{fault.value}"}} 1.0' in metrics(port)
 
 
 def calls_of(case: Case, *, made: bool) -> int:

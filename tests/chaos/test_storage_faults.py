@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from quel.sandbox import World
@@ -18,7 +17,7 @@ from quel.sandbox.processes import migrate
 from quel.sandbox.servers.ports import free_port
 from quel.sandbox.storage import faults
 from tests.chaos.case import Case
-from tests.chaos.test_operator_faults import IMAGES_A_JOB, JOBS, OUTAGE_S, THREADS, until
+from tests.chaos.test_operator_faults import IMAGES_A_JOB, JOBS, OUTAGE_S, THREADS, metrics, until
 from tests.integration.quel_command import run_quel
 from tests.preloaded import Preloaded
 
@@ -46,8 +45,7 @@ def cases(tmp_path: Path) -> Iterator[dict[str, Case]]:
 
 
 def told_metric(port: int, fault: str) -> bool:
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-    return f'quel_storage_needs_operator_total{{reason="{fault}"}}' in text
+    return f'quel_storage_needs_operator_total{{reason="{fault}"}}' in metrics(port)
 
 
 def test_ten_jobs_wait_for_the_operator_of_storage_and_then_all_arrive(cases: dict[str, Case]) -> None:
