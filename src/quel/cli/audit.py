@@ -1,32 +1,16 @@
 """`quel audit`: compares what was delivered with what was stored, booked, counted and charged."""
 
-import time
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from quel.cli.connections import open_services
-from quel.cli.console import err, out
+from quel.cli.console import err, out, sparingly
 from quel.cli.durations import read_duration
 from quel.cli.tables import show_json, show_table
 from quel.core.operations.balances import UNBOOKED_RISE
-from quel.operations.audit import MOST_SUSPECTS, Told, audit
-
-_TELL_EVERY_S = 5.0
-
-
-def _progress() -> Told:
-    """Says on standard error how far it has come, at most every few seconds."""
-    said_at = time.monotonic()
-
-    def tell(what: str, count: int) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at >= _TELL_EVERY_S:
-            said_at = time.monotonic()
-            err.print(f"{count:,} {what} looked through", highlight=False)
-
-    return tell
+from quel.operations.audit import MOST_SUSPECTS, audit
 
 
 def audit_command(
@@ -47,7 +31,8 @@ def audit_command(
         services.settings.require(
             "DATABASE_URL", *(("SUPABASE_URL", "SUPABASE_SERVICE_KEY") if objects else ())
         )
-        differences = audit(services, objects=objects, since=since, rises=True, tell=_progress())
+        tell = sparingly(lambda what, count: f"{count:,} {what} looked through")
+        differences = audit(services, objects=objects, since=since, rises=True, tell=tell)
     if as_json:
         show_json(differences)
     elif differences:

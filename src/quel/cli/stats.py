@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from quel.cli.connections import open_services
-from quel.cli.console import remark, say
+from quel.cli.console import say, sparingly
 from quel.cli.durations import read_duration, spoken
 from quel.cli.tables import show_json, show_table
 from quel.cli.words import one_of
 from quel.core.operations.statistics import Grouping, GroupStats, PayerStats, ReasonStats
 from quel.operations.statistics import count_groups, count_payers, count_reasons
-
-_MANY_HOURS = 48
 
 Since = Annotated[
     timedelta,
@@ -46,10 +44,10 @@ def stats(
     span = f"the last {spoken(since.total_seconds())}"
     with open_services() as services:
         if by is Grouping.REASON:
-            reasons = count_reasons(services, since, _tell_hours)
+            reasons = count_reasons(services, since, sparingly(_counted))
             show_json(reasons) if as_json else _show_reasons(reasons, span)
         else:
-            groups = count_groups(services, by, since, _tell_hours)
+            groups = count_groups(services, by, since, sparingly(_counted))
             show_json(groups) if as_json else _show_groups(groups, by, span)
 
 
@@ -65,13 +63,13 @@ def usage(
     """Show who paid: jobs, images, credits and provider cost by organization and member."""
     organizations = None if by is PayerKinds.ALL else by is PayerKinds.ORG
     with open_services() as services:
-        found = count_payers(services, since, organizations=organizations, most=limit, tell=_tell_hours)
+        tell = sparingly(_counted)
+        found = count_payers(services, since, organizations=organizations, most=limit, tell=tell)
     show_json(found) if as_json else _show_payers(found, f"the last {spoken(since.total_seconds())}")
 
 
-def _tell_hours(counted: int) -> None:
-    if counted >= _MANY_HOURS and counted % _MANY_HOURS == 0:
-        remark(f"{counted} hours that nobody had counted yet are counted now, once for all.")
+def _counted(hours: int) -> str:
+    return f"{hours:,} hours that nobody had counted yet are counted now, once for all."
 
 
 def _show_reasons(found: Sequence[ReasonStats], span: str) -> None:
