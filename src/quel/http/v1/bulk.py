@@ -96,7 +96,12 @@ class Bulks(Wire):
     items: list[Bulk]
 
 
-@router.post("/bulk", status_code=202, response_model=Begun | Estimate)
+@router.post(
+    "/bulk",
+    status_code=202,
+    response_model=Begun,
+    responses={200: {"model": Estimate, "description": "What it comes to: `dry_run` was asked for."}},
+)
 @needs(OPERATES)
 def begin(services: Services, asked: BulkAsked) -> Response:
     """Retry or cancel all jobs that are meant; with `dry_run` tell what it comes to."""

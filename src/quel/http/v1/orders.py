@@ -71,7 +71,13 @@ def preview_of(request: Request, services: Services, caller: CallerOf) -> Previe
     return _previewed(services, _job(_row_of(request), caller))
 
 
-@router.post("/jobs", status_code=201, response_model=Submitted | Preview, openapi_extra=_EITHER_BODY)
+@router.post(
+    "/jobs",
+    status_code=201,
+    response_model=Submitted,
+    responses={200: {"model": Preview, "description": "What it would make: `check` was asked for."}},
+    openapi_extra=_EITHER_BODY,
+)
 @needs(ORDERS, files=True)
 def order(
     request: Request,
