@@ -2,18 +2,14 @@
 
 import base64
 import io
-import json
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import UUID
 
-import httpx
 from PIL import Image
 
 from quel.sandbox.faults import slow
 from tests.integration import plain_http
+from tests.integration.api_load import Watcher, submit_under_kills
 from tests.integration.api_world import SECRET_PROMPT, ended
 from tests.integration.harness import until
 
@@ -137,40 +133,7 @@ def test_in_paintings_and_turn_arounds_are_ordered_and_made(api, pipeline):
 
 def test_twenty_keys_make_twenty_jobs_whatever_is_killed_between(api):
     rows = {f"key-{number}": api.row(org_id=str(api.org)) for number in range(20)}
-    left = [key for key in rows for _ in range(5)]
-    lock = threading.Lock()
-    made: dict[str, set[str]] = {}
-
-    def submit():
-        while True:
-            with lock:
-                if not left:
-                    return
-                key = left.pop()
-            while True:
-                try:
-                    headers = {"Idempotency-Key": key}
-                    answer = api.ask("POST", "/api/v1/jobs", json=rows[key], headers=headers)
-                except httpx.TransportError:
-                    time.sleep(0.05)
-                    continue
-                if answer.status_code == 201:
-                    made.setdefault(key, set()).add(answer.json()["job_id"])
-                    break
-                assert answer.status_code in (409, 503), answer.text
-                time.sleep(0.05)
-
-    with ThreadPoolExecutor(6) as pool:
-        asked = [pool.submit(submit) for _ in range(6)]
-        try:
-            for _ in range(2):
-                enough = max(1, len(left) - 15)
-                until(lambda enough=enough: len(left) < enough, "some are submitted")  # type: ignore[misc]
-                api.process.kill()
-                api.start()
-        finally:
-            for each in asked:
-                each.result(120)
+    made = submit_under_kills(api, rows, times=5, threads=6, kills=2)
     assert sorted(made) == sorted(rows)
     assert all(len(ids) == 1 for ids in made.values())
     written = {str(row["job_id"]) for row in api.studio.rows("SELECT job_id FROM quel_production_jobs")}
@@ -181,34 +144,6 @@ def test_twenty_keys_make_twenty_jobs_whatever_is_killed_between(api):
     other = api.row(org_id=str(api.org))
     answer = api.ask("POST", "/api/v1/jobs", json=other, headers={"Idempotency-Key": "key-1"})
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:quel:problem:key-reused")
-
-
-class Watcher(threading.Thread):
-    """Listens to a job's stream, and comes again whenever it is cut off, until its end."""
-
-    def __init__(self, api, job):
-        super().__init__(daemon=True)
-        self.api, self.job = api, job
-        self.names: list[str] = []
-        self.end: Any = None
-
-    def run(self):
-        while self.end is None:
-            try:
-                self._listen()
-            except httpx.TransportError:
-                time.sleep(0.2)
-
-    def _listen(self):
-        address = f"{self.api.url}/api/v1/jobs/{self.job}/events"
-        with plain_http.stream("GET", address, headers=self.api.as_("client"), timeout=30) as answer:
-            name = ""
-            for line in answer.iter_lines():
-                if line.startswith("event: "):
-                    name = line.removeprefix("event: ")
-                    self.names.append(name)
-                if line.startswith("data: ") and name == "end":
-                    self.end = json.loads(line.removeprefix("data: "))
 
 
 def test_who_watches_a_job_learns_its_true_end_through_a_restart(api, pipeline, world):

@@ -60,10 +60,14 @@ def send_again_command(
         WebhookState | None, typer.Option(help="All that stand there, for instance given_up.")
     ] = None,
     since: Since = None,
+    as_json: AsJson = False,
 ) -> None:
     """Send webhooks again, now, under the ids they had; a receiver that had one knows it by that."""
     with open_services() as services:
         done = send_again(services, _meant(services, ids or (), job, state, since))
+    if as_json:
+        show_json(done)
+        return
     remark(done.unsent)
     say(f"{done.webhooks} {'webhook is' if done.webhooks == 1 else 'webhooks are'} sent again.")
 
