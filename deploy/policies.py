@@ -210,7 +210,7 @@ def _secrets_of(container: dict[str, Any]) -> set[str]:
     used = set() if container["command"][0] == "alembic" else {*_REDIS_SECRETS}
     if container["command"][0] != "periodiq":
         used.add("DATABASE_URL")
-    stores = {Step.PREPARE_INPUTS, Step.GENERATE_IMAGE, Step.PERSIST_OUTPUT} & {*served}
+    stores = {Step.PREPARE_INPUTS, Step.GENERATE_IMAGE, Step.PERSIST_OUTPUT, Step.RUN_AUDIT} & {*served}
     if stores or container["command"] == _SERVE:  # which uploads the pictures of an order
         used |= {"SUPABASE_URL", "SUPABASE_SERVICE_KEY"}
     used |= {"GEMINI_API_KEY"} if Step.GENERATE_IMAGE in served else set()

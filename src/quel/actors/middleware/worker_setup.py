@@ -27,7 +27,7 @@ NEEDS: dict[Step, tuple[str, ...]] = {
     Step.DELIVER_WEBHOOK: (),
     Step.SWEEP_STUCK_JOBS: (),
     Step.RUN_BULK: (),
-    Step.RUN_AUDIT: (),
+    Step.RUN_AUDIT: ("SUPABASE_URL", "SUPABASE_SERVICE_KEY"),
 }
 """The settings each actor group cannot do without, beside DATABASE_URL and those of the engines it calls."""
 
