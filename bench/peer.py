@@ -25,7 +25,7 @@ class Peer:
     @contextmanager
     def workers(self) -> Iterator[None]:
         """Celery's leanest worker: no gossip, no mingle, no heartbeat."""
-        queues = ",".join(stage.value for stage in Step if stage is not Step.SWEEP_STUCK_JOBS)
+        queues = ",".join(step.value for step in Step if step is not Step.SWEEP_STUCK_JOBS)
         lean = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         with ExitStack() as stack:
             running = []
@@ -51,6 +51,6 @@ class Peer:
 
         def push() -> None:
             for job in jobs:
-                app.send_task("stage", (Step.FETCH_JOB.value, str(job)), queue=Step.FETCH_JOB.value)
+                app.send_task("step", (Step.FETCH_JOB.value, str(job)), queue=Step.FETCH_JOB.value)
 
         return self._bed.finish(jobs, push=push)
