@@ -35,7 +35,11 @@ def test_a_file_is_planned_without_a_network(environment):
         " about US$ 0.1344 at gemini-nano-banana-2.1"
     )
     assert "1 model (39070 model); 2 clothing (39071 top)" in answer.stdout
-    assert answer.stdout.count("Image 1: the model.") == answer.stdout.count("One continuous photograph") == 4
+    assert (
+        answer.stdout.count("Image 1: the model; own clothes")
+        == answer.stdout.count("One continuous photograph")
+        == 4
+    )
 
 
 def test_json_is_the_whole_plan_and_nothing_else(environment):

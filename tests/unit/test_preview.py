@@ -58,7 +58,7 @@ def test_it_names_images_pictures_prompts_and_price():
     ]
     shown = [[r.attach_id for picture in i.pictures for r in picture.references] for i in (first, third)]
     assert shown == [[102, 101, 100, 103], [102, 101, 100]]  # a tight shot leaves out pants
-    assert first.prompt.startswith("Image 1: the location; its people left out.\nImage 2: the model.\n")
+    assert first.prompt.startswith("Image 1: the location; its people left out.\nImage 2: the model; own")
     assert "Seoul at night" in first.prompt
     assert first.prompt != second.prompt
     assert len({image.seed for image in found.images}) == 3

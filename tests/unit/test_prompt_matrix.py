@@ -346,7 +346,7 @@ EXCLUSIVE = {
     ),
     "who may be seen": (
         "no person or body part",
-        "no hand, person",
+        "no hand or person",
         "people appear only as",
         "figures appear only as",
         "passers-by only as",
@@ -362,7 +362,7 @@ CONTRADICTIONS = (
     ("dutch tilt", "expression"),
     ("dutch tilt", "cheerful look"),
     ("no person or body part", "the model"),
-    ("no hand, person", "held"),
+    ("no hand or person", "held"),
     ("upper chest", "one leg"),
     ("upper chest", "at the hip"),
     ("upper chest", "half step"),

@@ -11,7 +11,7 @@ from tests.unit.prompts import assert_keeps_silent, assert_says, prompt
 @pytest.mark.parametrize(
     ("angle", "sentence"),
     [
-        ("front", "facing the camera at eye level with eye contact"),
+        ("front", "facing the camera at eye level with eye contact unless asked otherwise"),
         ("side", "in true 90° side profile"),
         ("profile", "a formal frontal portrait, shoulders level, calm background"),
         ("back", "turned away from the camera, the face out of sight"),
@@ -57,10 +57,13 @@ def test_fashion_model_in_a_place():
     text = prompt("fashion", ["model", "bg"])
     assert_says(
         text,
-        "the model of image 2, in a fresh view of the place of image 1 with its architecture, mood and light",
-        "face, hair colour, proportions and build of the model; their clothes, unless the client asks for",
+        "the model of image 2, in a fresh view of the place of image 1 with its architecture, mood and, ",
+        "unless asked otherwise, light.",
+        "Kept exactly as shown, save the client's changes: face, hair colour, proportions and build",
+        "of the model; their clothes.",
     )
     assert_keeps_silent(text, "studio")
+    assert_says(prompt("fashion", ["model", "bg"], wishes=""), "architecture, mood and light")
 
 
 def test_fashion_model_without_a_place_stands_in_a_studio_unless_asked_otherwise():
@@ -75,17 +78,18 @@ def test_fashion_products_without_a_model_show_nobody():
         text,
         "Product photograph",
         "No person or body part",
-        "exactly the garment of image 1 and the accessory",
+        "unless the client asks for one",
+        "exactly the garment of image 1 and the bag of image 2",
     )
     assert_keeps_silent(text, "the model", "head to toe", "face")
+    assert_says(prompt("fashion", ["top", "bag"], wishes=""), "No person or body part is in the picture.")
 
 
 def test_exactly_one_fashion_product_stands_alone():
-    assert_says(
-        prompt("fashion", ["shoes"], shot="close up"),
-        "close on the product",
-        "the one product of image 1 alone",
-    )
+    text = prompt("fashion", ["shoes"], shot="close up", of=3, number=1)
+    assert_says(text, "close on the product", "the product of image 1, exactly one")
+    assert_keeps_silent(text, "third", "placement")
+    assert_says(prompt("fashion", ["shoes"], wishes=""), "the one product of image 1 alone")
 
 
 # Beauty
@@ -118,8 +122,11 @@ def test_an_ordered_shot_wins_over_the_portrait():
 def test_beauty_products_alone_are_counted_and_untouched_by_hands():
     text = prompt("beauty", ["cream", "bottle", "compact"])
     assert_says(
-        text, "exactly the three products of images 1 to 3, each once", "No hand, person or other body part"
+        text,
+        "exactly the three products of images 1 to 3, each once",
+        "No hand or person unless the client asks for one.",
     )
+    assert_says(prompt("beauty", ["cream"], wishes=""), "No hand or person is in the picture.")
     assert_says(prompt("beauty", ["cream"]), "the product of image 1, exactly one")
 
 
@@ -158,7 +165,8 @@ def test_the_dish_stays_exactly_as_shown_and_only_what_is_asked_for_is_added():
     assert_says(
         prompt("eats", ["food"], wishes="add steam and chopped scallions, dark table, evening"),
         "the dish of image 1, large and sharp",
-        "Kept exactly as shown: components, portion, arrangement, colours and tableware of the dish.",
+        "Kept exactly as shown, save the client's changes: components, portion, arrangement, colours and",
+        "tableware of the dish.",
         "Nothing is added but what the client asks for.",
     )
 
@@ -167,7 +175,7 @@ def test_the_dish_stays_exactly_as_shown_and_only_what_is_asked_for_is_added():
 def test_macro_takes_precedence_over_every_wider_crop(shot):
     text = prompt("eats", ["food"], "macro", shot)
     assert_says(text, "one telling part of the dish")
-    assert_keeps_silent(text, "whole plate", "two thirds", "wider view", "all of the dish")
+    assert_keeps_silent(text, "large and sharp", "whole plate", "two thirds", "wider view", "all of the dish")
 
 
 def test_from_straight_above_only_the_surface_of_a_place_is_seen():
@@ -178,10 +186,13 @@ def test_from_straight_above_only_the_surface_of_a_place_is_seen():
 
 def test_is_pre_edited_decides_on_the_look():
     look = {edited: prompt("eats", ["food"], pre_edited=edited) for edited in (True, False, None)}
-    editorial = "Premium editorial look: fresh, appetising texture in warm natural light."
-    faithful = "Faithful to how it was photographed: its colours, texture and kind of light."
+    editorial = "fresh, appetising texture in warm natural light unless the client names another."
+    faithful = "Faithful to how the dish was photographed: colours, texture and kind of light."
     assert [editorial in look[e] for e in (True, False, None)] == [True, False, False]
     assert [faithful in look[e] for e in (True, False, None)] == [False, True, False]
+    assert_says(prompt("eats", ["food"], pre_edited=True, wishes=""), "in warm natural light.")
+    moved = prompt("eats", ["food", "bg"], pre_edited=False)
+    assert_says(moved, "Faithful to the photograph of the dish in colour and texture.")
 
 
 # Cinema
@@ -192,7 +203,7 @@ def test_a_film_still_shows_exactly_the_given_people_and_whoever_is_asked_for():
     assert_says(
         text,
         "Exactly two actors; passers-by only as the client asks, out of focus.",
-        "Kept exactly as shown, relit by the scene: face, hair colour, proportions and build of the actors",
+        "Kept exactly as shown, relit by the scene, save the client's changes: face, hair colour,",
     )
     assert_says(prompt("cinema", ["actor"]), "Exactly one actor;")
 

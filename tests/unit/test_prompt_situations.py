@@ -17,18 +17,18 @@ from tests.unit.prompts import WISHES, assert_keeps_silent, assert_says, labels,
 def test_pictures_are_labelled_as_they_are_sent_each_its_own():
     assert labels("fashion", ["top", "bag", "model", "pants", "bg"]) == [
         "Image 1: the location; its people left out.",
-        "Image 2: the model.",
+        "Image 2: the model; own clothes where no others are shown.",
         "Image 3: garment (top); the clothing alone.",
         "Image 4: garment (pants); the clothing alone.",
-        "Image 5: the accessory (bag).",
+        "Image 5: the bag.",
     ]
 
 
 def test_a_shared_picture_says_what_it_shows_in_which_order():
     assert labels("fashion", ["bg", "model", "top", "pants", "outer", "bag"], max_pictures=3) == [
         "Image 1: the location; its people left out.",
-        "Image 2: the model.",
-        "Image 3: three garments and the accessory, each on its own, row by row.",
+        "Image 2: the model; own clothes where no others are shown.",
+        "Image 3: three garments and the bag, each on its own, row by row.",
     ]
 
 

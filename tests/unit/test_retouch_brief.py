@@ -62,8 +62,8 @@ def test_every_brief_says_that_strokes_go_and_the_rest_stays():
         (stage(BARE), ["The marked areas are filled naturally"]),
         (stage(BARE, prompt="moss"), ["The marked areas: «moss»"]),
         (stage(HAT, BARE), ["The red area: «a straw hat»", "The other marked areas are filled naturally"]),
-        (stage(HAT, BARE, prompt="moss"), ["The red area: «a straw hat»", "All of it: «moss»"]),
-        (stage(HAT, prompt="moss"), ["The red area: «a straw hat»", "All of it: «moss»"]),
+        (stage(HAT, BARE, prompt="moss"), ["The red area: «a straw hat»", "All marked areas: «moss»"]),
+        (stage(HAT, prompt="moss"), ["The red area: «a straw hat»", "All marked areas: «moss»"]),
     ],
 )
 def test_the_one_instruction_stands_where_an_area_has_none(asked, said):

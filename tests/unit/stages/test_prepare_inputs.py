@@ -127,7 +127,7 @@ def test_references_are_shown_one_by_one_each_with_its_label(services, studio, b
     assert shown(services, job_id, 0) == shown(services, job_id, 1)
     assert len(services.blobs.inputs) == 3
     assert services.tables.images[job_id, 0].request.labels == (
-        "Image 1: the model.",
+        "Image 1: the model; own clothes where no others are shown.",
         "Image 2: garment (top); the clothing alone.",
         "Image 3: garment (pants); the clothing alone.",
     )

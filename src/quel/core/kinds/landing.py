@@ -37,9 +37,9 @@ def read_page(fields: Fields, total_images: int) -> tuple[StageRequest, ...]:
 
 
 def _words(fields: Fields) -> str:
-    """The template's words before the customer's."""
+    """The template's words before the customer's; what is said twice is said once."""
     parts = (fields.text(key) for key in ("templatePrompt", "customPrompt", "prompt"))
-    return ", ".join(filter(None, parts))
+    return ", ".join(dict.fromkeys(filter(None, parts)))
 
 
 def _references(fields: Fields) -> tuple[RequestedReference, ...]:
@@ -101,16 +101,20 @@ PATH = ProductionPath(
             Rule("A place that is shown is where it happens.", when="references"),
             Rule(
                 "Where only products are shown, they stand alone, free of people and places.",
-                when="references",
+                when="references no-wishes",
+            ),
+            Rule(
+                "Where only products are shown, they stand alone, unless the client asks for more.",
+                when="references wishes",
             ),
         ),
         kept=(
-            Rule("face, hair colour and build of the person", when="references"),
+            Rule("face, hair colour and build of anyone shown", when="references"),
             Rule("shape, colour, pattern and lettering of garments and products", when="references"),
         ),
-        craft=(Rule("Real skin, fabric and material.", when="references"),),
+        craft=(Rule("Real textures.", when="references"),),
         free=(Rule("pose and arrangement"), Rule("camera position")),
-        variations=(photo.LIGHT, photo.PLACEMENT),
+        variations=(photo.LIGHT, photo.placement(near="wishes")),
     ),
 )
 

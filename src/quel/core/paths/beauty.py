@@ -73,9 +73,9 @@ CAST = (
         when="people products",
         unless="back full wide",
     ),
-    Rule("{people_in} with {products} held at chest height", when="people products full", unless="back"),
-    Rule("{people_in} with {products} held in the hand", when="people products wide", unless="back"),
-    Rule("{people_in} with {products} held up in view", when="people products back"),
+    Rule("{people_in} with {products} in the hand or close by", when="people products full", unless="back"),
+    Rule("{people_in} with {products} in the hand or close by", when="people products wide", unless="back"),
+    Rule("{people_in} with {products} in view", when="people products back"),
     Rule("and {accessories}", when="people accessories"),
     Rule("{items}, exactly one", when="things one-item"),
     Rule("exactly {items}, each once", when="things several-items"),
@@ -87,15 +87,18 @@ CAST = (
 SCENE = (
     Rule(
         "A beauty studio with a plain backdrop, unless the client says otherwise.",
-        when="people",
+        when="people wishes",
         unless="background",
     ),
+    Rule("A beauty studio with a plain backdrop.", when="people no-wishes", unless="background"),
     Rule(
         "A studio set with a plain backdrop, unless the client says otherwise.",
-        when="things",
+        when="things wishes",
         unless="background",
     ),
-    Rule("No hand, person or other body part is in the picture.", when="things"),
+    Rule("A studio set with a plain backdrop.", when="things no-wishes", unless="background"),
+    Rule("No hand or person is in the picture.", when="things no-wishes"),
+    Rule("No hand or person unless the client asks for one.", when="things wishes"),
 )
 
 KEPT = (
@@ -115,19 +118,24 @@ CRAFT = (
     Rule("105 mm lens, shallow depth of field.", when="people", unless="products wide"),
     Rule(
         "Medium-long lens, the label towards the lens.",
-        when="people products",
+        when="people products no-wishes",
         unless="wide several-products",
     ),
-    Rule("Medium-long lens, the labels towards the lens.", when="people several-products", unless="wide"),
+    Rule(
+        "Medium-long lens, the labels towards the lens.",
+        when="people several-products no-wishes",
+        unless="wide",
+    ),
+    Rule("Medium-long lens.", when="people products wishes", unless="wide"),
     Rule("100 mm lens at a small aperture, shaped highlights on glass and metal.", when="things"),
-    Rule("Light shaped as on the opening page of a beauty magazine.", when="open"),
+    Rule("Light shaped as in a beauty magazine.", when="open no-wishes"),
 )
 
 EXPRESSION = (
     Rule("a calm, self-assured expression", when="people", unless="back unknown-angle"),
     Rule("a hint of a smile", when="people", unless="back unknown-angle"),
     Rule("a soft, thoughtful expression", when="people", unless="back unknown-angle"),
-    Rule("a bright, awake expression", when="people", unless="back unknown-angle"),
+    Rule("a bright, awake expression", when="people no-wishes", unless="back unknown-angle"),
     Rule("lips just closed, serene", when="people", unless="back unknown-angle"),
     Rule("the hair smooth and close", when="people back"),
     Rule("the hair loose with a breath of movement", when="people back"),
@@ -163,6 +171,6 @@ PATH = ProductionPath(
         kept=KEPT,
         craft=CRAFT,
         free=photo.FREE,
-        variations=(EXPRESSION, photo.LIGHT, photo.PLACEMENT),
+        variations=(EXPRESSION, photo.LIGHT, photo.placement(near="tight", formal="profile")),
     ),
 )

@@ -84,7 +84,7 @@ FRAMING = (
     Rule("heads and shoulders only", when="characters portrait"),
     Rule("from the top of the head to below the chest", when="one-person bust"),
     Rule("from heads to below the chest", when="characters bust"),
-    Rule("head to toe on the ground", when="people full-body"),
+    Rule("head to toe", when="people full-body"),
     Rule("a wide view, small in a telling place", when="people wide"),
     Rule("close on the subject, of any figure head and shoulders", when="portrait"),
     Rule("at medium distance, any figure down to below the chest", when="bust"),
@@ -203,6 +203,6 @@ PATH = ProductionPath(
         kept_as="Recognisable at once, simplified to that style",
         craft=CRAFT,
         free=FREE,
-        variations=(POSE, EXPRESSION, SHADING, photo.PLACEMENT),
+        variations=(POSE, EXPRESSION, SHADING, photo.placement(near="portrait")),
     ),
 )

@@ -57,6 +57,7 @@ ANGLE = (
     Rule("from the front at eye level, the face fully visible", when="one-person front"),
     Rule("from the front at eye level, faces fully visible", when="people front"),
     Rule("in true 90° side profile", when="people side"),
+    Rule("composed as a formal frontal portrait", when="people profile background"),
     Rule("composed as a formal frontal portrait before a calm background", when="people profile"),
     Rule("from behind, the face out of sight", when="one-person back"),
     Rule("from behind, all faces out of sight", when="people back"),
@@ -83,17 +84,18 @@ FRAMING = (
 CAST = (
     Rule("{people_in}", when="people"),
     Rule("wearing {clothing}", when="people clothing", unless="tight several-people"),
-    Rule("wearing {clothing}", when="several-people several-clothing", unless="tight"),
+    Rule("wearing {clothing} between them", when="several-people several-clothing", unless="tight props"),
+    Rule("wearing {clothing}", when="several-people several-clothing props", unless="tight"),
     Rule("one of them wearing {clothing}", when="several-people clothing", unless="tight several-clothing"),
     Rule("wearing {clothing} as far as it shows", when="people clothing tight", unless="several-people"),
-    Rule("wearing {clothing} as far as it shows", when="several-people several-clothing tight"),
+    Rule("wearing {clothing} between them as far as it shows", when="several-people several-clothing tight"),
     Rule(
         "one of them wearing {clothing} as far as it shows",
         when="several-people clothing tight",
         unless="several-clothing",
     ),
     Rule("with {props}", when="people props", unless="tight"),
-    Rule("with {props}", when="people props tight"),
+    Rule("with {props} where visible", when="people props tight"),
     Rule("{items}", when="things"),
     Rule("what the client describes", when="background open wishes"),
     Rule("a moment within a story of your own", when="open no-wishes"),
@@ -120,7 +122,7 @@ SCENE = (
 
 KEPT = (
     Rule("cut, fabric and colour of {clothing_named}", when="clothing"),
-    Rule("their clothes, unless the client asks for others", when="people", unless="clothing"),
+    Rule("their clothes", when="people", unless="clothing"),
     Rule("scale, shape and colour of {props_named}", when="props"),
 )
 
@@ -165,6 +167,6 @@ PATH = ProductionPath(
         kept_as="Kept exactly as shown, relit by the scene",
         craft=CRAFT,
         free=photo.FREE,
-        variations=(MOMENT, photo.LIGHT, photo.PLACEMENT),
+        variations=(MOMENT, photo.LIGHT, photo.placement(near="tight", formal="profile")),
     ),
 )

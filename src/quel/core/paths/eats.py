@@ -75,7 +75,8 @@ MEDIUM = (
 
 ANGLE = (
     Rule("from the front, just above table height", when="front"),
-    Rule("from the side at table height, its layers showing", when="side"),
+    Rule("from the side at table height", when="side"),
+    Rule("in profile at the exact height of the table, a clear outline", when="profile background"),
     Rule(
         "in profile at the exact height of the table, a clear outline before a calm background",
         when="profile",
@@ -102,18 +103,14 @@ FRAMING = (
     Rule("a wide shot of the place around {subject}", when="establishing"),
 )
 
+_NOT_ALL_OF_IT = "macro tight detail context establishing unknown-shot"
+
 CAST = (
-    Rule("{dishes}, large and sharp", when="dishes", unless="several-dishes establishing"),
-    Rule(
-        "{dishes}, each once, large and sharp",
-        when="several-dishes",
-        unless="tight detail macro unknown-shot establishing",
-    ),
-    Rule("{dishes}", when="several-dishes tight"),
-    Rule("{dishes}", when="several-dishes detail", unless="tight"),
-    Rule("{dishes}", when="several-dishes macro", unless="tight detail"),
-    Rule("{dishes}", when="several-dishes unknown-shot", unless="macro"),
-    Rule("{dishes}", when="dishes establishing", unless="macro"),
+    # A part of it, or the table around, is not the dish large and sharp.
+    Rule("{dishes}, large and sharp", when="dishes", unless=f"several-dishes {_NOT_ALL_OF_IT}"),
+    Rule("{dishes}, each once, large and sharp", when="several-dishes", unless=_NOT_ALL_OF_IT),
+    Rule("{dishes}", when="dishes macro"),
+    *(Rule("{dishes}", when=f"dishes {shot}", unless="macro") for shot in _NOT_ALL_OF_IT.split()[1:]),
     Rule("{ingredients} set apart", when="dishes ingredients"),
     Rule("{ingredients}", when="ingredients", unless="dishes"),
     Rule("{props} in place", when="things props", unless="ingredients"),
@@ -134,17 +131,36 @@ SCENE = (
     Rule("A simple table surface, unless the client says otherwise.", when="things", unless="background"),
     Rule("Nothing is added but what the client asks for.", when="things"),
     Rule(
+        "Premium editorial look: fresh, appetising texture in warm natural light unless the client names "
+        "another.",
+        when="pre-edited wishes",
+        unless="style",
+    ),
+    Rule(
         "Premium editorial look: fresh, appetising texture in warm natural light.",
-        when="pre-edited",
+        when="pre-edited no-wishes",
         unless="style",
     ),
     Rule("Premium editorial look: fresh, appetising texture.", when="pre-edited style"),
+    # In another place it is lit as the place is.
     Rule(
-        "Faithful to how it was photographed: its colours, texture and kind of light.",
+        "Faithful to how {subject} was photographed: colours, texture and kind of light.",
         when="not-pre-edited things",
+        unless="style background several-dishes",
+    ),
+    Rule(
+        "Faithful to how {subject} were photographed: colours, texture and kind of light.",
+        when="not-pre-edited several-dishes",
+        unless="style background",
+    ),
+    Rule(
+        "Faithful to the photograph of {subject} in colour and texture.", when="not-pre-edited things style"
+    ),
+    Rule(
+        "Faithful to the photograph of {subject} in colour and texture.",
+        when="not-pre-edited things background",
         unless="style",
     ),
-    Rule("Faithful to how it was photographed: its colours and texture.", when="not-pre-edited things style"),
 )
 
 KEPT = (
@@ -166,11 +182,13 @@ KEPT = (
 
 CRAFT = (
     Rule("True food colours.", unless="pre-edited not-pre-edited style"),
-    Rule("Styled like a page of a good cookbook.", when="open"),
+    Rule("Styled as for a good cookbook.", when="open"),
 )
 
+_NEAR = "macro tight full-plate hero-shot detail"
+
 FREE = (
-    Rule("placement in the picture", when="things"),
+    Rule("placement in the picture", when="things", unless=_NEAR),
     Rule("depth of field", when="things", unless="macro"),
     Rule("light", when="things", unless="pre-edited not-pre-edited style series"),
     Rule("camera position", when="things", unless="angle-ordered"),
@@ -195,7 +213,7 @@ SURFACE = (
 )
 
 FOCUS = (
-    Rule("the focus on the front edge"),
+    Rule("the focus on the front edge", unless="overhead macro"),
     Rule("the focus on the heart of {subject}"),
     Rule("the focus a touch above the middle"),
     Rule("the focus a touch below the middle"),
@@ -221,6 +239,6 @@ PATH = ProductionPath(
         kept=KEPT,
         craft=CRAFT,
         free=FREE,
-        variations=(LIGHT, SURFACE, photo.PLACEMENT, FOCUS),
+        variations=(LIGHT, SURFACE, photo.placement(near=_NEAR, formal="profile"), FOCUS),
     ),
 )

@@ -1,12 +1,14 @@
 """Fashion: a model wears the given clothes, or the products are photographed without anyone."""
 
+from dataclasses import replace
+
 from quel.core.prompting import photography as photo
 from quel.core.prompting.guides import GUIDES
 from quel.core.prompting.rules import BriefRules, Category, Kind, ProductionPath, Rule
 
 CATEGORIES = (
     photo.BACKGROUND,
-    photo.MODEL,
+    replace(photo.MODEL, note="own clothes where no others are shown"),
     Category(
         name="clothing",
         kind=Kind.ITEMS,
@@ -55,10 +57,21 @@ CAST = (
     Rule("{people_in} wearing {clothing}", when="people clothing", unless="accessories"),
     Rule("{people_in} with {accessories}", when="people accessories", unless="clothing"),
     Rule("{people_in} wearing {clothing} with {accessories}", when="people clothing accessories"),
-    Rule("the one product of {clothing_at} alone, a pair counting as one", when="things one-item clothing"),
+    Rule(
+        "the one product of {clothing_at} alone, a pair counting as one",
+        when="things one-item clothing no-wishes",
+    ),
     Rule(
         "the one product of {accessories_at} alone, a pair counting as one",
-        when="things one-item accessories",
+        when="things one-item accessories no-wishes",
+    ),
+    Rule(
+        "the product of {clothing_at}, exactly one, a pair counting as one",
+        when="things one-item clothing wishes",
+    ),
+    Rule(
+        "the product of {accessories_at}, exactly one, a pair counting as one",
+        when="things one-item accessories wishes",
     ),
     Rule("exactly {items}, each once, a pair counting as one", when="things several-items"),
     Rule("what the client describes", when="background open wishes"),
@@ -69,34 +82,42 @@ CAST = (
 SCENE = (
     Rule(
         "A photo studio with a seamless backdrop, unless the client says otherwise.",
-        when="people",
+        when="people wishes",
         unless="background",
     ),
+    Rule("A photo studio with a seamless backdrop.", when="people no-wishes", unless="background"),
     Rule(
         "A studio set with a seamless backdrop, unless the client says otherwise.",
-        when="things",
+        when="things wishes",
         unless="background",
     ),
-    Rule("No person or body part is in the picture.", when="things"),
+    Rule("A studio set with a seamless backdrop.", when="things no-wishes", unless="background"),
+    Rule("No person or body part is in the picture.", when="things no-wishes"),
+    Rule("No person or body part unless the client asks for one.", when="things wishes"),
 )
 
 KEPT = (
     Rule("cut, fabric, colour and pattern of {clothing_named}", when="people clothing"),
-    Rule("their clothes, unless the client asks for others", when="people", unless="clothing"),
+    Rule("their clothes", when="people", unless="clothing"),
     Rule("shape, size and material of {accessories_named}", when="people accessories"),
     Rule("shape, material, colour, pattern and lettering of {subject}, wherever visible", when="things"),
 )
 
+_NOT_AT_EYE_LEVEL = "low-angle high-angle overhead flat-lay unknown-angle"
+
 CRAFT = (
-    Rule("85 mm lens, shallow depth of field, real skin and fabric.", when="people tight"),
-    Rule("70 mm lens, natural proportions, real skin and fabric.", when="people middle"),
-    Rule("50 mm lens, natural length of the legs, real skin and fabric.", when="people full"),
-    Rule("35 mm lens, deep focus, real skin and fabric.", when="people wide"),
-    Rule("Real skin and fabric.", when="people", unless="tight middle full wide"),
+    # A lens goes with a camera at eye level.
+    Rule("85 mm lens, shallow depth of field.", when="people tight", unless=_NOT_AT_EYE_LEVEL),
+    Rule("70 mm lens, natural proportions.", when="people middle", unless=_NOT_AT_EYE_LEVEL),
+    Rule("50 mm lens, natural length of the legs.", when="people full", unless=_NOT_AT_EYE_LEVEL),
+    Rule("35 mm lens, deep focus.", when="people wide", unless=_NOT_AT_EYE_LEVEL),
+    Rule("Real skin and fabric.", when="people"),
     Rule("100 mm lens at a small aperture, sharp from front to back.", when="things", unless="wide"),
-    Rule("Clothing keeps its natural volume.", when="things clothing"),
-    Rule("Real texture of skin and fabric.", when="open"),
+    Rule("Clothing keeps its natural volume.", when="things clothing", unless="flat-lay"),
+    Rule("Real textures.", when="open"),
 )
+
+_NOT_STANDING = "unknown-shot overhead flat-lay pose"
 
 POSE = (
     Rule("the chin slightly raised", when="people", unless="middle full wide pose"),
@@ -104,10 +125,13 @@ POSE = (
     Rule("the shoulders low and relaxed", when="people", unless="middle full wide pose"),
     Rule("a long neck and upright bearing", when="people", unless="middle full wide pose"),
     Rule("a breath of movement in the hair", when="people"),
-    Rule("the weight on one leg", when="people", unless="tight unknown-shot profile pose"),
-    Rule("a half step forward", when="people", unless="tight unknown-shot profile pose"),
-    Rule("one hand lightly at the hip", when="people", unless="tight unknown-shot pose"),
-    Rule("one hand at the collar", when="people", unless="pose"),
+    # Somebody who sits, lies or jumps as the client asks stands on no leg.
+    Rule("the weight on one leg", when="people no-wishes", unless=f"tight profile {_NOT_STANDING}"),
+    Rule("a half step forward", when="people no-wishes", unless=f"tight profile {_NOT_STANDING}"),
+    Rule("one hand lightly at the hip", when="people no-wishes", unless=f"tight {_NOT_STANDING}"),
+    Rule("one hand at the collar", when="people no-wishes", unless=_NOT_STANDING),
+    Rule("an unposed moment", when="people wishes"),
+    Rule("a clear, strong silhouette", when="people wishes"),
     Rule("a breath of movement in the fabric", when="people"),
     Rule("a warm off-white backdrop", when="things", unless="background style series"),
     Rule("a cool light grey backdrop", when="things", unless="background style series"),
@@ -135,6 +159,6 @@ PATH = ProductionPath(
         kept=KEPT,
         craft=CRAFT,
         free=photo.FREE,
-        variations=(POSE, photo.LIGHT, photo.PLACEMENT),
+        variations=(POSE, photo.LIGHT, photo.placement(near="tight", formal="profile")),
     ),
 )

@@ -23,7 +23,8 @@ ITEMS_IN_SHORT: Rules = (
 
 WISHES = "Art direction from the client:"
 AVOID = "Avoid:"
-FREE = "Free:"
+FREE, OTHERWISE_FREE = "Free:", "Otherwise free:"
+CHANGES = ", save the client's changes"
 TAKEN_OVER = "Taken over:"
 HINTS = "Where left open:"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from quel.core.prompting.picture import PictureSpec
 from quel.core.prompting.rules import Category, Kind, ProductionPath
-from quel.core.prompting.scene import counted, listed
+from quel.core.prompting.scene import NOUNS, counted, listed, noun
 
 _TELLING = frozenset(
     (
@@ -51,9 +51,11 @@ def _shown(
     count = Counter(reference.category for reference in picture.references)
     present = [category for category in path.categories if count[category.name]]
     if len(picture.references) > 1:
-        parts = listed([_part(category, count[category.name], totals) for category in present])
+        parts = listed([_part(category, picture, totals) for category in present])
         return f"{parts}, each on its own, row by row"
     (category,), (reference,) = present, picture.references
+    if totals[category.name] == 1 and reference.type in NOUNS:
+        return f"the {noun(category, reference.type)}"
     name = _one_of(category, before, totals)
     if sum(totals.values()) > _MOST_IN_FULL:
         return f"{name}; {category.note}" if category.kind is Kind.GUIDE else name
@@ -67,7 +69,8 @@ def _one_of(category: Category, before: Mapping[str, int], totals: Mapping[str, 
     return f"{category.one} {before[category.name] + 1}" if category.kind is Kind.PEOPLE else category.one
 
 
-def _part(category: Category, number: int, totals: Mapping[str, int]) -> str:
+def _part(category: Category, picture: PictureSpec, totals: Mapping[str, int]) -> str:
+    own = [reference for reference in picture.references if reference.category == category.name]
     several = totals[category.name] > 1
-    name = counted(number, category.one, category.many) if several else f"the {category.one}"
+    name = counted(len(own), category.one, category.many) if several else f"the {noun(category, own[0].type)}"
     return f"{name} ({category.note})" if category.kind is Kind.GUIDE else name

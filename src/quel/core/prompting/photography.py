@@ -58,10 +58,17 @@ SHOTS = Vocabulary(
 )
 
 PERSON_ANGLE: Rules = (
+    Rule(
+        "facing the camera at eye level with eye contact unless asked otherwise",
+        when="people front wishes",
+    ),
     Rule("facing the camera at eye level with eye contact", when="people front"),
     Rule("in true 90° side profile", when="people side"),
-    Rule("a formal frontal portrait, shoulders level, calm background", when="people profile", unless="pose"),
+    # A place that is shown is as calm as it is.
+    Rule("a formal frontal portrait", when="people profile pose background"),
+    Rule("a formal frontal portrait, shoulders level", when="people profile background"),
     Rule("a formal frontal portrait before a calm background", when="people profile pose"),
+    Rule("a formal frontal portrait, shoulders level, calm background", when="people profile"),
     Rule("turned away from the camera, the face out of sight", when="people back"),
     Rule("turned by about 45° from the camera", when="people three-quarter"),
     Rule("lying on a surface, seen from straight above", when="people flat-lay"),
@@ -70,6 +77,7 @@ PERSON_ANGLE: Rules = (
 THINGS_ANGLE: Rules = (
     Rule("straight on, the front side towards the lens", when="things front"),
     Rule("from the side at exactly 90°", when="things side"),
+    Rule("in a formal front view, upright", when="things profile background"),
     Rule("in a formal front view, upright before a calm background", when="things profile"),
     Rule("the reverse side towards the lens", when="things back"),
     Rule("turned by about 45° so that front and one side show", when="things three-quarter"),
@@ -81,6 +89,7 @@ THINGS_ANGLE: Rules = (
 OPEN_ANGLE: Rules = (
     Rule("from the front at eye level", when="front"),
     Rule("from the side at exactly 90°", when="side"),
+    Rule("a formal frontal view", when="profile background"),
     Rule("a formal frontal view before a calm background", when="profile"),
     Rule("from behind, any face turned away", when="back"),
     Rule("at a three-quarter angle of about 45°", when="three-quarter"),
@@ -112,8 +121,14 @@ OPEN_FRAMING: Rules = (
 SET_IN: Rules = (
     # Where a style is shown, light is its matter; from straight above only the ground is seen.
     Rule(
+        "in a fresh view of the place of {background_at} with its architecture, mood and, unless asked "
+        "otherwise, light",
+        when="background wishes",
+        unless="overhead flat-lay style",
+    ),
+    Rule(
         "in a fresh view of the place of {background_at} with its architecture, mood and light",
-        when="background",
+        when="background no-wishes",
         unless="overhead flat-lay style",
     ),
     Rule(
@@ -130,7 +145,7 @@ FREE: Rules = (
     Rule("expression", when="people", unless="back unknown-angle"),
     Rule("the exact moment", when="people"),
     Rule("arrangement", when="things", unless="pose"),
-    Rule("placement in the picture", when="things"),
+    Rule("placement in the picture", when="things", unless="tight"),
     Rule("light", unless="background style open series"),
     Rule("camera position", unless="angle-ordered open"),
     Rule("whatever the client leaves open", when="open"),
@@ -145,8 +160,18 @@ LIGHT: Rules = (
     Rule("low, raking light", unless="series"),
 )
 
-PLACEMENT: Rules = (
-    Rule("{subject} in the centre"),
-    Rule("{subject} on the left third"),
-    Rule("{subject} on the right third"),
-)
+
+def placement(*, near: str = "", formal: str = "") -> Rules:
+    """Where the subject stands. What fills the picture, by one of the facts `near`, stands on no third of it,
+    nor does what is shown formally.
+    """
+    return (
+        Rule("{subject} in the centre"),
+        Rule("{subject} on the left third", unless=f"{near} {formal}"),
+        Rule("{subject} on the right third", unless=f"{near} {formal}"),
+        *(
+            Rule(f"cropped a touch {how}", when=fact, unless=" ".join(near.split()[:number]))
+            for how in ("closer", "looser")
+            for number, fact in enumerate(near.split())
+        ),
+    )

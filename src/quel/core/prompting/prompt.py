@@ -92,14 +92,16 @@ def _brief(
     free = scene.every(rules.free)[: most.free]
     varied = varied[: most.hints]
     avoid = " ".join(stage.negative_prompt.split())
+    changes = common_rules.CHANGES if wishes and most.in_full else ""
+    is_free = common_rules.OTHERWISE_FREE if wishes else common_rules.FREE
     paragraphs = (
         _joined(_opening(rules, scene), f"{common_rules.WISHES} {quoted(wishes)}" if wishes else rules.mood),
         _joined(
             *scene.every(rules.scene),
-            f"{rules.kept_as}: {'; '.join(kept)}." if kept else "",
+            f"{rules.kept_as}{changes}: {'; '.join(kept)}." if kept else "",
             *craft,
             f"{common_rules.TAKEN_OVER} {', '.join(taken_over)}." if taken_over else "",
-            f"{common_rules.FREE} {listed(free)}." if free else "",
+            f"{is_free} {listed(free)}." if free else "",
             f"{common_rules.HINTS} {'; '.join(varied)}." if varied else "",
         ),
         f"{common_rules.AVOID} {avoid}" if avoid else "",

@@ -59,7 +59,7 @@ def _instructions(pictures: Sequence[PictureSpec], stage: StageRequest) -> list[
     if wishes in {area.prompt for area in stage.areas} and not for_the_rest:
         wishes = ""
     if wishes:
-        return [*own, f"{'The marked areas' if not own else 'All of it'}: {quoted(wishes)}"]
+        return [*own, f"{'The marked areas' if not own else 'All marked areas'}: {quoted(wishes)}"]
     if for_the_rest:
         which = "The other marked areas" if own else "The marked areas"
         own.append(f"{which} are filled naturally, as their surroundings go on.")

@@ -141,8 +141,9 @@ class BriefRules:
     from behind: the actor of image 2, set in the place of image 1." In `subject`, `medium`, `angle`,
     `framing` and `fx` the first rule that holds speaks alone, so alternatives cannot contradict each other;
     of the others all that hold speak. `mood` stands where the customer wrote nothing. `kept` and `free` are
-    lists of things after the words `kept_as` and "Free:". `craft` may be left out where words run short;
-    `variations` are axes (pose, light, …): of each axis one rule that holds is chosen for an image.
+    lists of things after the words `kept_as` and "Free:"; `craft` may be left
+    out where words run short; `variations` are axes (pose, light, …): of each axis one rule that
+    holds is chosen for an image.
     """
 
     picture: str

@@ -12,6 +12,16 @@ from quel.core.prompting.picture import PictureSpec
 from quel.core.prompting.rules import Category, Kind, ProductionPath, Rule, Rules, Vocabulary
 from quel.core.prompting.wishes import quotable, wishes_of
 
+NOUNS = {
+    "shoes": "shoes",
+    "bag": "bag",
+    "brush": "brush",
+    "garnish": "garnish",
+    "topping": "topping",
+    "side": "side dish",
+}
+"""Types that say better than their category what a thing is."""
+
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -58,19 +68,22 @@ def read_scene(
             *([] if stage.series is None else ["series"]),
         }
     )
+    named = {category.name: _named(category, pictures) for category in present}
     words = {
-        "people": listed([_the(c, count) for c in of_kind[Kind.PEOPLE]]),
-        "people_in": listed([f"{_the(c, count)} of {seen_in(c, pictures)}" for c in of_kind[Kind.PEOPLE]]),
-        "items_named": listed([_the(c, count) for c in of_kind[Kind.ITEMS]]),
-        "items": listed([f"{_exactly(c, count)} of {seen_in(c, pictures)}" for c in of_kind[Kind.ITEMS]]),
+        "people": listed([named[c.name] for c in of_kind[Kind.PEOPLE]]),
+        "people_in": listed([f"{named[c.name]} of {seen_in(c, pictures)}" for c in of_kind[Kind.PEOPLE]]),
+        "items_named": listed([named[c.name] for c in of_kind[Kind.ITEMS]]),
+        "items": listed(
+            [f"{_exactly(c, count, named)} of {seen_in(c, pictures)}" for c in of_kind[Kind.ITEMS]]
+        ),
         "angle": quotable(item.angle),
         "shot": quotable(item.shot),
         "fx": quotable(item.fx or ""),
     }
     for category in present:
         words |= {
-            category.name: f"{_the(category, count)} of {seen_in(category, pictures)}",
-            f"{category.name}_named": _the(category, count),
+            category.name: f"{named[category.name]} of {seen_in(category, pictures)}",
+            f"{category.name}_named": named[category.name],
             f"{category.name}_count": counted(count[category.name], category.one, category.many),
             f"{category.name}_at": seen_in(category, pictures),
         }
@@ -101,13 +114,20 @@ def _edit_fact(pre_edited: bool | None) -> list[str]:
     return [] if pre_edited is None else ["pre-edited" if pre_edited else "not-pre-edited"]
 
 
-def _the(category: Category, count: Mapping[str, int]) -> str:
-    return f"the {category.one if count[category.name] == 1 else category.many}"
+def _named(category: Category, pictures: Sequence[PictureSpec]) -> str:
+    """ "the garments", and for the only one of a category what it is: "the shoes"."""
+    own = [r for picture in pictures for r in picture.references if r.category == category.name]
+    return f"the {category.many}" if len(own) > 1 else f"the {noun(category, own[0].type)}"
 
 
-def _exactly(category: Category, count: Mapping[str, int]) -> str:
+def noun(category: Category, type_: str | None) -> str:
+    """What a single reference is called: by its type where that is a word for it, else by its category."""
+    return NOUNS.get(type_ or "", category.one)
+
+
+def _exactly(category: Category, count: Mapping[str, int], named: Mapping[str, str]) -> str:
     number = count[category.name]
-    return f"the {category.one}" if number == 1 else f"the {counted(number, category.one, category.many)}"
+    return named[category.name] if number == 1 else f"the {counted(number, category.one, category.many)}"
 
 
 def seen_in(category: Category, pictures: Sequence[PictureSpec]) -> str:

@@ -8,7 +8,6 @@ other way.
 from collections.abc import Sequence
 
 from quel.core.job import ItemRequest, StageRequest
-from quel.core.prompting import common_rules
 from quel.core.prompting.picture import PictureSpec
 from quel.core.prompting.rules import ProductionPath
 from quel.core.prompting.wishes import quoted
@@ -49,7 +48,9 @@ def write_view(
     source, reference = _seen(pictures, "source"), _seen(pictures, "reference")
     turning = stage.view
     opening = f"A turn-around, {_named(degrees)}: the subject of {source}, {_facing(degrees)}."
-    wishes = f"{common_rules.WISHES} {quoted(stage.prompt)}" if stage.prompt.strip() else ""
+    wishes = (
+        f"The style of {source} in the client's words: {quoted(stage.prompt)}" if stage.prompt.strip() else ""
+    )
     moved = _camera_moves(degrees, reference) if turning and turning.place_turns else _stays(degrees, source)
     guided = (
         f"Pose and perspective of the subject follow {reference}, everything else {source}."
