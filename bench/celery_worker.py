@@ -6,6 +6,7 @@ Everything below the stages is quel's own; only the machinery that carries messa
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,10 @@ from celery import Celery, signals
 
 from quel.actors.admission.controller import AdmissionController
 from quel.actors.admission.lease_renewal import LeaseRenewal
+from quel.actors.admission.preparation import LOOK_EVERY_S
 from quel.core.engines import Maker
 from quel.core.errors import QuelError
-from quel.core.pipeline import Step, StepMessage
+from quel.core.pipeline import WHOEVER, Step, StepMessage
 from quel.observe.logs import configure_logs, log_context
 from quel.services import Services
 from quel.settings import settings
@@ -25,7 +27,7 @@ from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.generate_image import generate_image
 from quel.stages.persist_output import persist_output
-from quel.stages.prepare_inputs import prepare_inputs
+from quel.stages.prepare_inputs import preparation_waits, prepare_inputs
 
 QUEUES = tuple(step.value for step in Step if step is not Step.SWEEP_STUCK_JOBS)
 _BROKER = os.environ["QUEL_BENCH_CELERY_BROKER"]
@@ -67,6 +69,14 @@ def _send(messages: Iterable[StepMessage]) -> None:
         run_step.apply_async((step, *ids), queue=step, countdown=message.delay_s or None)
 
 
+def _look_for_preparations(services: Services, queues: redis.Redis, threads: int) -> None:
+    """As quel's own workers do: a message that finds nobody's turn has come is dropped."""
+    while True:
+        time.sleep(LOOK_EVERY_S)
+        if not queues.llen(Step.PREPARE_INPUTS.value) and preparation_waits(services):
+            _send([StepMessage(Step.PREPARE_INPUTS, WHOEVER)] * threads)
+
+
 @signals.worker_init.connect
 def _start(sender: Any, **_signal: Any) -> None:
     configure_logs("info", "json")
@@ -85,6 +95,7 @@ def _start(sender: Any, **_signal: Any) -> None:
     services.install({Maker(): admission}, renewal)
     stop = threading.Event()
     threading.Thread(target=admission.run, args=(stop,), daemon=True).start()
+    threading.Thread(target=_look_for_preparations, args=(services, queues, threads), daemon=True).start()
     for thread in renewal.threads(stop):
         thread.start()
     _Process.services = services

@@ -20,7 +20,7 @@ def test_pictures_are_labelled_as_they_are_sent_each_its_own():
         "Image 2: the model; own clothes where no others are shown.",
         "Image 3: garment (top); the clothing alone.",
         "Image 4: garment (pants); the clothing alone.",
-        "Image 5: the bag.",
+        "Image 5: the bag (accessory).",
     ]
 
 

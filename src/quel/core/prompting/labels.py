@@ -55,7 +55,7 @@ def _shown(
         return f"{parts}, each on its own, row by row"
     (category,), (reference,) = present, picture.references
     if totals[category.name] == 1 and reference.type in NOUNS:
-        return f"the {noun(category, reference.type)}"
+        return f"the {noun(category, reference.type)} ({category.one})"
     name = _one_of(category, before, totals)
     if sum(totals.values()) > _MOST_IN_FULL:
         return f"{name}; {category.note}" if category.kind is Kind.GUIDE else name
