@@ -24,7 +24,7 @@ from deploy.manifests import render
 from deploy.monitoring import DASHBOARD, alerts, dashboard_expressions
 
 import quel.sandbox
-from quel.sandbox.processes import migrate, scheduler, workers
+from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
 from quel.sandbox.servers.ports import free_port
 from quel.sandbox.studio import Studio
 from tests.rehearsal.life import NOT_PROVOKED, SETTINGS, live
@@ -72,10 +72,13 @@ def main() -> int:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")))
         world = stack.enter_context(quel.sandbox.World(ready_made=True))
         ports = [stack.enter_context(_process(world, directory, kind)) for kind in ("workers", "scheduler")]
-        prometheus = stack.enter_context(_prometheus(program, directory, ports, rule["spec"]))
+        port, api = stack.enter_context(_server(world, directory))
+        prometheus = stack.enter_context(_prometheus(program, directory, [*ports, port], rule["spec"]))
         live(Studio(world.database_url, world.redis_url, world.storage), world.gemini)
         until(lambda: prometheus.query("quel_jobs_total"), "the jobs are scraped")
-        time.sleep(12)  # a look at what waits, and a few scrapes for rates
+        for _ in range(24):  # a look at what waits, and a few scrapes for rates
+            httpx.get(f"{api}/api/v1/jobs")
+            time.sleep(0.5)
         broken = [*_ask(prometheus, rule), *_await_alerts(prometheus, PROVOKED)]
         world.servers.stop_postgres()
         broken += _await_alerts(prometheus, AT_THE_OUTAGE)
@@ -96,6 +99,24 @@ def _process(world: quel.sandbox.World, directory: Path, kind: str) -> Iterator[
     start = workers if kind == "workers" else scheduler
     with start(environment, directory / f"{kind}.log"):
         yield port
+
+
+@contextmanager
+def _server(world: quel.sandbox.World, directory: Path) -> Iterator[tuple[int, str]]:
+    """`quel serve`, which needs no token here: the port of its metrics, and its address."""
+    port, api_port = free_port(), free_port()
+    places = {"QUEL_HTTP_PORT": str(port), "QUEL_API_PORT": str(api_port)}
+    with QuelProcess(["quel", "serve"], world.environment() | places, directory / "serve.log"):
+        address = f"http://127.0.0.1:{api_port}"
+        until(lambda: _answers(address), "quel serve answers")
+        yield port, address
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health").is_success
+    except httpx.TransportError:
+        return False
 
 
 @contextmanager
