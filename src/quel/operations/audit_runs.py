@@ -53,7 +53,8 @@ def latest_audits(services: OperatorServices, *, most: int) -> list[AuditRun]:
 def make_next_audit(services: OperatorServices, may_go_on: MayGoOn) -> None:
     """Makes the audit that waits longest, if one does and no other one is being made.
 
-    What a neighbour refuses for now leaves it to a later look. Raises ServiceUnavailable, DatabaseError.
+    What a neighbour refuses in the midst of it ends it with that sentence: ask again. Raises
+    ServiceUnavailable, DatabaseError where the audit's own row cannot be written.
     """
     taken = services.audit_runs.take()
     if taken is None:
