@@ -4,7 +4,6 @@ from uuid import UUID
 
 import pytest
 
-from quel.core.closing import leftovers
 from quel.core.finalize_job import (
     CloseJob,
     ClosingFacts,
@@ -18,6 +17,7 @@ from quel.core.finalize_job import (
     withdraws,
 )
 from quel.core.job import JobStatus
+from quel.core.job_end import leftovers
 from quel.core.pipeline import FINAL_STATES, ImageState
 
 PENDING, PROCESSING = JobStatus.PENDING, JobStatus.PROCESSING

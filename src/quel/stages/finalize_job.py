@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from quel.core.closing import ClosedJob
 from quel.core.job import JobStatus
+from quel.core.job_end import ClosedJob
 from quel.core.kind import MADE_HERE
 from quel.core.pipeline import StepMessage
 from quel.core.services import Services

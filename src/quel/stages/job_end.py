@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from quel.core.closing import ClosedJob, Leftovers
 from quel.core.generate_image import Progress
+from quel.core.job_end import ClosedJob, Leftovers
 from quel.core.pipeline import Step, StepMessage
 from quel.core.services import Services
 from quel.observe.events import Event, emit

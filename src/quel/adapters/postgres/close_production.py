@@ -20,9 +20,9 @@ from sqlmodel import col
 
 from quel.adapters.postgres.job_status import STATUS
 from quel.adapters.postgres.schema.product_tables import Job, Production
-from quel.core.closing import MergedIds
 from quel.core.finalize_job import OPEN_STATUSES, ClosingFacts, JobEnd, merge_attach_ids, settle_production
 from quel.core.job import JobStatus
+from quel.core.job_end import MergedIds
 
 _LOCK_PRODUCTION = (
     select(col(Production.attach_ids))

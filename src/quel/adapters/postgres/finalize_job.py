@@ -17,7 +17,6 @@ from quel.adapters.postgres.schema.pipeline_tables import PendingJobInHand, Pipe
 from quel.adapters.postgres.schema.product_tables import Job
 from quel.adapters.postgres.tally_hour import unmake_hour
 from quel.adapters.postgres.webhook_outbox import write_webhooks
-from quel.core.closing import ClosedJob, Leftovers, MergedIds, leftovers
 from quel.core.finalize_job import (
     OPEN_STATUSES,
     CloseJob,
@@ -32,6 +31,7 @@ from quel.core.finalize_job import (
     withdraws,
 )
 from quel.core.job import JobStatus
+from quel.core.job_end import ClosedJob, Leftovers, MergedIds, leftovers
 from quel.core.pipeline import ImageState
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
 from quel.core.webhooks.target import WebhookPolicy

@@ -5,11 +5,11 @@ from typing import Protocol
 from uuid import UUID
 
 from quel.core.attachment import AttachmentPath
-from quel.core.closing import ClosedJob, Leftovers
 from quel.core.deliver_webhook import Answer, Delivery, DeliveryDecision
 from quel.core.engines import GEMINI_MAKER, Maker
 from quel.core.fetch_job import ClaimEnd, JobFacts, Start
 from quel.core.generate_image import ClaimedImage, InsufficientCredits, Progress, ReroutedImage, Unpayable
+from quel.core.job_end import ClosedJob, Leftovers
 from quel.core.kind import Kind
 from quel.core.open_paths import OpenPaths
 from quel.core.persist_output import OutputToPersist, PersistEnd

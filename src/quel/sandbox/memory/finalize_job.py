@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from quel.adapters.postgres.image_state import CANCEL, GIVE_UP
-from quel.core.closing import ClosedJob, Leftovers, MergedIds, leftovers
 from quel.core.finalize_job import (
     OPEN_STATUSES,
     CloseJob,
@@ -19,6 +18,7 @@ from quel.core.finalize_job import (
     settle_production,
     withdraws,
 )
+from quel.core.job_end import ClosedJob, Leftovers, MergedIds, leftovers
 from quel.core.sweep_stuck_jobs import Orphan, PendingJob, ProcessingJob
 from quel.core.webhooks.target import WebhookPolicy
 from quel.sandbox.memory.deliver_webhook import write_webhooks
