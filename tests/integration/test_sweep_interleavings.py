@@ -13,9 +13,12 @@ from sqlalchemy import text
 
 from quel.core.errors import ServiceUnavailable
 from quel.core.open_paths import EveryPath
+from quel.core.operations.retry_job import Missing
 from quel.core.outcome import PictureBytes
 from quel.core.ports.rows import SweepStuckJobsRows
 from quel.core.sweep_stuck_jobs import OpenJobs
+from quel.operations.retry_job import retry_job
+from quel.operations.services import OperatorServices
 from quel.services import Services
 from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
@@ -277,3 +280,43 @@ def test_one_sweep_looks_at_a_time(pipeline, services):
         assert services.sweep_stuck_jobs.open_jobs(rules.stuck_after_s, 60, "fashion") is None
         assert sweep_stuck_jobs(services) == ()
     assert services.sweep_stuck_jobs.open_jobs(rules.stuck_after_s, 60, "fashion") is not None
+
+
+class HeldAfterTheKeyWasSeen:
+    """Rows and their callers; something happens between the look at a cancel key and a call by `name`."""
+
+    def __init__(self, rows: object, name: str, meanwhile: Callable[[], object]) -> None:
+        self._rows, self._name, self._meanwhile = rows, name, meanwhile
+
+    def __getattr__(self, name: str):
+        if name == self._name:
+            self._name = ""
+            self._meanwhile()
+        return getattr(self._rows, name)
+
+
+@pytest.mark.parametrize("at", ["the mark in its row", "its close"])
+def test_a_job_that_is_taken_up_again_is_not_cancelled_by_the_key_of_the_run_before(pipeline, services, at):
+    job_id, _ = prepared_job(pipeline, services)
+    pipeline.studio.cancel(job_id)
+    finalize_job(services, job_id)  # closed as cancelled; another message about it is still on its way
+    assert pipeline.studio.job_row(job_id)["job_status"] == "user_cancelled"
+
+    def take_up_again() -> None:
+        with closing(OperatorServices(read_settings(pipeline.environment()))) as operator:
+            retry_job(operator, job_id, Missing())
+
+    keys, rows = services.cancellations, services.finalize_job
+    if at == "its close":
+        services.finalize_job = HeldAfterTheKeyWasSeen(rows, "close", take_up_again)
+    else:
+        keys._rows = HeldAfterTheKeyWasSeen(keys._rows, "mark_in_hand", take_up_again)
+    finalize_job(services, job_id)
+    row = pipeline.studio.job_row(job_id)
+    assert (row["job_status"], row["completed_at"]) == ("processing", None)
+    states = pipeline.studio.rows("SELECT state FROM quel.image WHERE job_id = %s", job_id)
+    assert [image["state"] for image in states] == ["planned", "planned"]
+
+    pipeline.studio.cancel(job_id)  # and by a new one it is
+    finalize_job(services, job_id)
+    assert pipeline.studio.job_row(job_id)["job_status"] == "user_cancelled"

@@ -17,8 +17,9 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     if services.fetch_job.unclaimed_kind(job_id) not in {None, *MADE_HERE}:
         emit(Event.JOB_IGNORED, status="another program's")
         return ()  # another program's job, which closes it itself
-    cancelled = services.cancellations.is_cancelled(job_id)
-    closed = services.finalize_job.close(job_id, cancelled=cancelled)
+    keys = services.cancellations
+    still = (lambda: keys.is_set(job_id)) if keys.is_cancelled(job_id) else None
+    closed = services.finalize_job.close(job_id, cancelled=still)
     if (
         closed is None
     ):  # still open, ended by somebody else, or by a worker that died before it had cleared away

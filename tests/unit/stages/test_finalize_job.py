@@ -128,7 +128,7 @@ def test_the_bytes_and_objects_of_what_was_made_in_vain_are_cleared_away(service
 
 def test_a_worker_that_died_before_it_had_cleared_away_leaves_it_to_the_next(services, studio, job_after):
     job_id = job_after(Step.GENERATE_IMAGE)
-    services.finalize_job.close(job_id, cancelled=True)
+    services.finalize_job.close(job_id, cancelled=lambda: True)
     assert services.blobs.outputs
     assert finalize_job(services, job_id) == (StepMessage(Step.PERSIST_OUTPUT, job_id, 0),)
     assert not services.blobs.outputs

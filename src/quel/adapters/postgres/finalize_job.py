@@ -1,5 +1,6 @@
 """Closes a job and its production in one transaction, once; and cancels what is still open."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -104,12 +105,18 @@ class FinalizeJobRows:
         self._database = database
         self._webhooks = webhooks
 
-    def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
+    def close(self, job_id: UUID, *, cancelled: Callable[[], bool] | None = None) -> ClosedJob | None:
         """Closes the job as its images say; None while one is on its way, or when it is closed already.
 
-        `cancelled` ends what is open as cancelled first; so does a row that is marked as cancelled.
+        What is open ends as cancelled first where the row is marked so, or `cancelled` says it. That is asked
+        with the row locked: a job that was taken up again in the meantime is not cancelled by its old key.
         """
-        return self._database.run(lambda connection: self._close(connection, job_id, CloseJob(cancelled)))
+
+        def work(connection: Connection) -> ClosedJob | None:
+            lock_job(connection, job_id)
+            return self._close(connection, job_id, CloseJob(cancelled is not None and cancelled()))
+
+        return self._database.run(work)
 
     def leftovers(self, job_id: UUID) -> Leftovers | None:
         """What a job that has ended may have left behind; None for one that is open or has no images.

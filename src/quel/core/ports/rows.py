@@ -1,6 +1,6 @@
 """The rows of PostgreSQL as the stages see them. Any method may raise DatabaseError."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -176,8 +176,11 @@ class PersistOutputRows(Protocol):
 class FinalizeJobRows(Protocol):
     """The rows of finalize_job."""
 
-    def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
-        """Closes the job and its production; None while an image is on its way or when it is closed."""
+    def close(self, job_id: UUID, *, cancelled: Callable[[], bool] | None = None) -> ClosedJob | None:
+        """Closes the job and its production; None while an image is on its way or when it is closed.
+
+        `cancelled` is asked while the job's row is locked.
+        """
 
     def leftovers(self, job_id: UUID) -> Leftovers | None:
         """What a job that has ended may have left behind, its open images withdrawn; None for an open one."""

@@ -44,6 +44,9 @@ class Cancellations(Protocol):
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Those whose key is set; the rows of those that quel has in hand say so from then on."""
 
+    def is_set(self, job_id: UUID) -> bool:
+        """Whether the job's key is set; nothing is written."""
+
     def write(self, job_id: UUID) -> None:
         """Writes to the row of a job that is quel's that it was cancelled."""
 

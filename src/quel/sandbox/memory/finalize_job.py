@@ -1,5 +1,6 @@
 """The rows of finalize_job, in memory; what the rows say is decided in core, here as there."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from quel.adapters.postgres.image_state import CANCEL, GIVE_UP
@@ -34,9 +35,9 @@ class FinalizeJobRows:
         self._tables = tables
         self._webhooks = webhooks
 
-    def close(self, job_id: UUID, *, cancelled: bool = False) -> ClosedJob | None:
+    def close(self, job_id: UUID, *, cancelled: Callable[[], bool] | None = None) -> ClosedJob | None:
         """Closes the job and its production; None while an image is on its way or when it is closed."""
-        return self._close(job_id, CloseJob(cancelled))
+        return self._close(job_id, CloseJob(cancelled is not None and cancelled()))
 
     def leftovers(self, job_id: UUID) -> Leftovers | None:
         """What a job that has ended may have left behind, its open images withdrawn."""

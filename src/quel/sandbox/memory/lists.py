@@ -27,6 +27,10 @@ class Cancellations:
             self.write(job_id)
         return cancelled
 
+    def is_set(self, job_id: UUID) -> bool:
+        """Whether the job's key is set; nothing is written."""
+        return job_id in self._keys
+
     def write(self, job_id: UUID) -> None:
         """Marks the row of a job that is quel's."""
         self._mark(job_id)
