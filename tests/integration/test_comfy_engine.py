@@ -407,6 +407,22 @@ def test_a_credential_reaches_its_server_and_nobody_else(
     assert not [words for words in told if "hush" in (words or "")]
 
 
+def test_a_refused_credential_ends_the_image_and_is_no_silence_and_another_server_goes_on(make: Make) -> None:
+    world = make(
+        token="another", server=", auth: bearer, secret: MY_GPU_TOKEN", secrets={"MY_GPU_TOKEN": "mine"}
+    )
+    job_id = world.order(1)
+    [image] = world.images(job_id)
+    assert (image.state, image.reason_code, image.attempts) == (ImageState.FAILED, "key_refused", 1)
+    [lane] = world.services.more_lanes
+    assert lane.quota.state() == {}, "it answers"
+
+    world = make(2)
+    world.servers[0].configure(token="another")
+    assert [stored(world, world.order(2)) for _ in range(2)] == [2, 2]
+    assert [len(server.runs()) for server in world.servers] == [0, 4]
+
+
 def test_what_one_server_lacks_another_may_have(make: Make) -> None:
     world = make(2)
     world.servers[0].configure(missing=["KSampler"])

@@ -56,7 +56,7 @@ def _facts(client: ComfyClient) -> ServerFacts:
         name=client.name,
         version=str(system.get("comfyui_version") or ""),
         milliseconds=milliseconds,
-        waiting=client.load() or 0,
+        waiting=max(client.load() or 0, 0),
         free_vram_gb=free / _GB if isinstance(free, int) else None,
         arguments=tuple(map(str, system.get("argv") or ())),
     )

@@ -30,7 +30,10 @@ CLIENT_ID = "quel"  # without one, servers before 0.19 leave cached outputs out 
 
 _MOST_TOLD_BYTES = 32 * 1024 * 1024  # /queue carries every waiting graph whole: 8 kB each
 _MOST_PICTURE_BYTES = 64 * 1024 * 1024
-_OK, _NOT_FOUND = 200, 404
+_OK, _NOT_FOUND, _BROKEN = 200, 404, 500
+
+UNTOLD = -1
+"""The load of a server that answers and does not tell it."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +150,17 @@ class ComfyClient:
         return dict.fromkeys(waiting, False) | dict.fromkeys(running, True)
 
     def load(self) -> int | None:
-        """The prompts that run or wait, everybody's; None where the server does not tell."""
+        """The prompts that run or wait, everybody's; None where nobody answers, UNTOLD where one refuses.
+
+        What refuses (a wrong credential, something that is no ComfyUI) says so to a prompt as well.
+        """
         answer = self._request(self._ask, "GET", "/prompt")
-        told = answer.json() if isinstance(answer, Answer) and answer.status == _OK else None
+        if not isinstance(answer, Answer) or answer.status >= _BROKEN:
+            return None
+        told = answer.json() if answer.status == _OK else None
         info = told.get("exec_info") if isinstance(told, dict) else None
         remaining = info.get("queue_remaining") if isinstance(info, dict) else None
-        return remaining if isinstance(remaining, int) else None
+        return remaining if isinstance(remaining, int) else UNTOLD
 
     def cancel(self, prompt_id: str) -> None:
         """Takes a prompt out of the queue or interrupts it; nobody else's is ever touched."""

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import redis
 
-from quel.adapters.comfy.client import ComfyClient
+from quel.adapters.comfy.client import UNTOLD, ComfyClient
 from quel.adapters.redis.client import redis_errors
 from quel.adapters.redis.outage import Outage
 from quel.core.operator_fault import OperatorFault
@@ -182,16 +182,23 @@ class ComfyServers:
         return [server for server, owner in zip(servers, owners, strict=True) if owner is None]
 
     def by_load(self, servers: Sequence[str]) -> Iterator[str]:
-        """Those that answer, the one with the fewest prompts first, then the one used the longest ago."""
+        """Those that answer, the one with the fewest prompts first, then the one used the longest ago.
+
+        One that refuses comes last.
+        """
         loads = {server: self._load(server) for server in servers}
         with redis_errors():
             used = self._redis.hgetall(f"{_PREFIX}:used")
         answering = [
-            (load, float(used.get(name.encode(), 0)), name)
+            (load == UNTOLD, load, float(used.get(name.encode(), 0)), name)
             for name, load in loads.items()
             if load is not None
         ]
-        return (name for _, _, name in sorted(answering))
+        return (name for *_, name in sorted(answering))
+
+    def refuses(self, server: str) -> bool:
+        """Whether a server was seen to answer and not to tell its load: a prompt would be refused as well."""
+        return self._loads.get(server, (0.0, None))[1] == UNTOLD
 
     def _load(self, server: str) -> int | None:
         known_at, load = self._loads.get(server, (0.0, None))
@@ -252,6 +259,8 @@ class ComfyPlaces:
         owner, is_busy = uuid4().hex, len(free) < len(well)
         for server in self._servers.by_load(free):
             is_busy = True
+            if self._servers.refuses(server) and not all(map(self._servers.refuses, well)):
+                continue  # another one takes it, now or when it is free
             if self._servers.take(server, owner):
                 return Slot(owner, 0.0, "", attention=True, due_at_s=time.monotonic(), place=server)
         return Later(0.25, "concurrency") if is_busy else Later(self._back_in_s(), "servers")
