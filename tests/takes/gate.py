@@ -89,7 +89,8 @@ def _thumbnail(picture: Image.Image) -> Pixels:
 
 def is_right(take: Take, signs: Signs) -> bool:
     """A bad take is found, a good one kept."""
-    return bool(faults(signs, may_stay_near=take.may_stay_near)) == (take.reason is not None)
+    found = faults(signs, may_stay_near=take.may_stay_near, same_picture=takes.SAME_PICTURE)
+    return bool(found) == (take.reason is not None)
 
 
 def run_class(name: str, most: int = TAKES_A_CLASS) -> Row:
