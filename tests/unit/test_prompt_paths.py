@@ -57,13 +57,13 @@ def test_fashion_model_in_a_place():
     text = prompt("fashion", ["model", "bg"])
     assert_says(
         text,
-        "the model of image 2, in a fresh view of the place of image 1 with its architecture, mood and, ",
-        "unless asked otherwise, light.",
+        "the model of image 2, in a fresh view of the place of image 1 with its architecture, mood and light",
+        "light unless asked otherwise.",
         "Kept exactly as shown, save the client's changes: face, hair colour, proportions and build",
         "of the model; their clothes.",
     )
     assert_keeps_silent(text, "studio")
-    assert_says(prompt("fashion", ["model", "bg"], wishes=""), "architecture, mood and light")
+    assert_says(prompt("fashion", ["model", "bg"], wishes=""), "architecture, mood and light. Mood:")
 
 
 def test_fashion_model_without_a_place_stands_in_a_studio_unless_asked_otherwise():
@@ -82,14 +82,20 @@ def test_fashion_products_without_a_model_show_nobody():
         "exactly the garment of image 1 and the bag of image 2",
     )
     assert_keeps_silent(text, "the model", "head to toe", "face")
-    assert_says(prompt("fashion", ["top", "bag"], wishes=""), "No person or body part is in the picture.")
+    assert_says(prompt("fashion", ["top", "bag"], wishes=""), "No person or body part. ")
 
 
 def test_exactly_one_fashion_product_stands_alone():
     text = prompt("fashion", ["shoes"], shot="close up", of=3, number=1)
-    assert_says(text, "close on the product", "the product of image 1, exactly one")
+    assert_says(
+        text,
+        "close on the product",
+        "the one product of image 1 alone, a pair counting as one, unless asked for more",
+    )
     assert_keeps_silent(text, "third", "placement")
-    assert_says(prompt("fashion", ["shoes"], wishes=""), "the one product of image 1 alone")
+    assert_says(
+        prompt("fashion", ["shoes"], wishes=""), "the one product of image 1 alone, a pair counting as one. "
+    )
 
 
 # Beauty
@@ -126,7 +132,7 @@ def test_beauty_products_alone_are_counted_and_untouched_by_hands():
         "exactly the three products of images 1 to 3, each once",
         "No hand or person unless the client asks for one.",
     )
-    assert_says(prompt("beauty", ["cream"], wishes=""), "No hand or person is in the picture.")
+    assert_says(prompt("beauty", ["cream"], wishes=""), "No hand or person. ")
     assert_says(prompt("beauty", ["cream"]), "the product of image 1, exactly one")
 
 

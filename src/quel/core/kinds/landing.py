@@ -101,11 +101,8 @@ PATH = ProductionPath(
             Rule("A place that is shown is where it happens.", when="references"),
             Rule(
                 "Where only products are shown, they stand alone, free of people and places.",
-                when="references no-wishes",
-            ),
-            Rule(
-                "Where only products are shown, they stand alone, unless the client asks for more.",
-                when="references wishes",
+                when="references",
+                gives_way=", unless the client asks for more",
             ),
         ),
         kept=(

@@ -86,19 +86,18 @@ CAST = (
 
 SCENE = (
     Rule(
-        "A beauty studio with a plain backdrop, unless the client says otherwise.",
-        when="people wishes",
+        "A beauty studio with a plain backdrop.",
+        when="people",
         unless="background",
+        gives_way=", unless the client says otherwise",
     ),
-    Rule("A beauty studio with a plain backdrop.", when="people no-wishes", unless="background"),
     Rule(
-        "A studio set with a plain backdrop, unless the client says otherwise.",
-        when="things wishes",
+        "A studio set with a plain backdrop.",
+        when="things",
         unless="background",
+        gives_way=", unless the client says otherwise",
     ),
-    Rule("A studio set with a plain backdrop.", when="things no-wishes", unless="background"),
-    Rule("No hand or person is in the picture.", when="things no-wishes"),
-    Rule("No hand or person unless the client asks for one.", when="things wishes"),
+    Rule("No hand or person.", when="things", gives_way=" unless the client asks for one"),
 )
 
 KEPT = (

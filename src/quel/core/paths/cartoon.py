@@ -109,10 +109,7 @@ CAST = (
 )
 
 SCENE = (
-    Rule(
-        "A simple backdrop, unless the client says otherwise.",
-        unless="background text-only",
-    ),
+    Rule("A simple backdrop.", unless="background text-only", gives_way=", unless the client says otherwise"),
     Rule("Exactly one character; others only as the client asks.", when="one-person"),
     Rule(
         "Exactly {characters_count}, each once; others only as the client asks.",

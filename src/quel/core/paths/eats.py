@@ -128,18 +128,18 @@ CAST = (
 )
 
 SCENE = (
-    Rule("A simple table surface, unless the client says otherwise.", when="things", unless="background"),
+    Rule(
+        "A simple table surface.",
+        when="things",
+        unless="background",
+        gives_way=", unless the client says otherwise",
+    ),
     Rule("Nothing is added but what the client asks for.", when="things"),
     Rule(
-        "Premium editorial look: fresh, appetising texture in warm natural light unless the client names "
-        "another.",
-        when="pre-edited wishes",
-        unless="style",
-    ),
-    Rule(
         "Premium editorial look: fresh, appetising texture in warm natural light.",
-        when="pre-edited no-wishes",
+        when="pre-edited",
         unless="style",
+        gives_way=" unless the client names another",
     ),
     Rule("Premium editorial look: fresh, appetising texture.", when="pre-edited style"),
     # In another place it is lit as the place is.

@@ -58,20 +58,14 @@ CAST = (
     Rule("{people_in} with {accessories}", when="people accessories", unless="clothing"),
     Rule("{people_in} wearing {clothing} with {accessories}", when="people clothing accessories"),
     Rule(
-        "the one product of {clothing_at} alone, a pair counting as one",
-        when="things one-item clothing no-wishes",
+        "the one product of {clothing_at} alone",
+        when="things one-item clothing",
+        gives_way=" unless asked for more",
     ),
     Rule(
         "the one product of {accessories_at} alone, a pair counting as one",
-        when="things one-item accessories no-wishes",
-    ),
-    Rule(
-        "the product of {clothing_at}, exactly one, a pair counting as one",
-        when="things one-item clothing wishes",
-    ),
-    Rule(
-        "the product of {accessories_at}, exactly one, a pair counting as one",
-        when="things one-item accessories wishes",
+        when="things one-item accessories",
+        gives_way=", unless asked for more",
     ),
     Rule("exactly {items}, each once, a pair counting as one", when="things several-items"),
     Rule("what the client describes", when="background open wishes"),
@@ -81,19 +75,18 @@ CAST = (
 
 SCENE = (
     Rule(
-        "A photo studio with a seamless backdrop, unless the client says otherwise.",
-        when="people wishes",
+        "A photo studio with a seamless backdrop.",
+        when="people",
         unless="background",
+        gives_way=", unless the client says otherwise",
     ),
-    Rule("A photo studio with a seamless backdrop.", when="people no-wishes", unless="background"),
     Rule(
-        "A studio set with a seamless backdrop, unless the client says otherwise.",
-        when="things wishes",
+        "A studio set with a seamless backdrop.",
+        when="things",
         unless="background",
+        gives_way=", unless the client says otherwise",
     ),
-    Rule("A studio set with a seamless backdrop.", when="things no-wishes", unless="background"),
-    Rule("No person or body part is in the picture.", when="things no-wishes"),
-    Rule("No person or body part unless the client asks for one.", when="things wishes"),
+    Rule("No person or body part.", when="things", gives_way=" unless the client asks for one"),
 )
 
 KEPT = (

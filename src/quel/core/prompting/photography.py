@@ -59,10 +59,10 @@ SHOTS = Vocabulary(
 
 PERSON_ANGLE: Rules = (
     Rule(
-        "facing the camera at eye level with eye contact unless asked otherwise",
-        when="people front wishes",
+        "facing the camera at eye level with eye contact",
+        when="people front",
+        gives_way=" unless asked otherwise",
     ),
-    Rule("facing the camera at eye level with eye contact", when="people front"),
     Rule("in true 90° side profile", when="people side"),
     # A place that is shown is as calm as it is.
     Rule("a formal frontal portrait", when="people profile pose background"),
@@ -121,15 +121,10 @@ OPEN_FRAMING: Rules = (
 SET_IN: Rules = (
     # Where a style is shown, light is its matter; from straight above only the ground is seen.
     Rule(
-        "in a fresh view of the place of {background_at} with its architecture, mood and, unless asked "
-        "otherwise, light",
-        when="background wishes",
-        unless="overhead flat-lay style",
-    ),
-    Rule(
         "in a fresh view of the place of {background_at} with its architecture, mood and light",
-        when="background no-wishes",
+        when="background",
         unless="overhead flat-lay style",
+        gives_way=" unless asked otherwise",
     ),
     Rule(
         "in a fresh view of the place of {background_at} with its architecture and mood",

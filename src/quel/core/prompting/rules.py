@@ -119,11 +119,15 @@ def _folded(words: str) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """A sentence of a prompt and the facts it depends on, each a word: all of `when`, none of `unless`."""
+    """A sentence of a prompt and the facts it depends on, each a word: all of `when`, none of `unless`.
+
+    `gives_way` is added where the customer wrote something: the sentence is a default of ours.
+    """
 
     text: str
     when: str = ""
     unless: str = ""
+    gives_way: str = ""
 
     def holds(self, facts: frozenset[str]) -> bool:
         """Whether the sentence belongs into a prompt with these facts."""

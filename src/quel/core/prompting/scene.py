@@ -33,8 +33,11 @@ class Scene:
     words: Mapping[str, str]
 
     def say(self, rule: Rule) -> str:
-        """The rule's sentence with its placeholders filled in."""
-        return rule.text.format_map(self.words)
+        """The rule's sentence with its placeholders filled in; what it gives way to before its full stop."""
+        said = rule.text.format_map(self.words)
+        if not rule.gives_way or "wishes" not in self.facts:
+            return said
+        return f"{said.removesuffix('.')}{rule.gives_way}{'.' if said.endswith('.') else ''}"
 
     def every(self, rules: Rules) -> list[str]:
         """The sentences of all rules that hold, in order."""
