@@ -56,6 +56,6 @@ class CancelledRows:
             open_ = set(connection.scalars(_LOCK, {"job_ids": list(job_ids)}))
             cancelled = still(sorted(open_))
             connection.execute(mark, {"job_ids": list(cancelled)})
-            return set(job_ids) - open_ | cancelled
+            return (set(job_ids) - open_) | cancelled
 
         return self._database.run(work)

@@ -113,8 +113,8 @@ class FinalizeJobRows:
         """
 
         def work(connection: Connection) -> ClosedJob | None:
-            lock_job(connection, job_id)
-            return self._close(connection, job_id, CloseJob(cancelled is not None and cancelled()))
+            facts = _lock(connection, job_id)
+            return self._close(connection, facts, CloseJob(cancelled is not None and cancelled()))
 
         return self._database.run(work)
 
@@ -142,7 +142,9 @@ class FinalizeJobRows:
 
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
         """Closes a pending job with what it has, failed when that is nothing; None when it is not pending."""
-        return self._database.run(lambda connection: self._close(connection, job_id, RefuseJob(reason)))
+        return self._database.run(
+            lambda connection: self._close(connection, _lock(connection, job_id), RefuseJob(reason))
+        )
 
     def give_up(
         self, job: PendingJob | ProcessingJob | Orphan, *, code: str, reason: str
@@ -156,20 +158,19 @@ class FinalizeJobRows:
         def work(connection: Connection) -> ClosedJob | None:
             if not is_unmoved(connection, job, to_close=True):
                 return None
-            return self._close(connection, job.job_id, GiveUpJob(code, reason))
+            return self._close(connection, _lock(connection, job.job_id), GiveUpJob(code, reason))
 
         return self._database.run(work)
 
-    def _close(self, connection: Connection, job_id: UUID, intent: Intent) -> ClosedJob | None:
-        facts = _lock(connection, job_id)
+    def _close(self, connection: Connection, facts: ClosingFacts | None, intent: Intent) -> ClosedJob | None:
         if facts is None or (end := decide(facts, intent)) is None:
             return None
         ended = _end_images(connection, facts, intent)
         if not facts.is_claimed:
-            connection.execute(_IN_HAND, {"job_id": job_id})
+            connection.execute(_IN_HAND, {"job_id": facts.job_id})
         seconds = _write_job(connection, facts, end)
         merged, webhooks = self._follow(connection, facts, end)
-        images = _images(connection, job_id) if ended else facts.images
+        images = _images(connection, facts.job_id) if ended else facts.images
         return ClosedJob(
             end=end,
             path=facts.path,
