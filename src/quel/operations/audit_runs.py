@@ -10,8 +10,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from quel.core.errors import NotFound, QuelError
-from quel.core.operations.audit_runs import MOST_STARTS, AuditOrder, AuditRun
-from quel.core.pipeline import WHOEVER, Step, StepMessage
+from quel.core.operations.audit_runs import AuditOrder, AuditRun
+from quel.core.pipeline import MOST_STARTS, WHOEVER, Step, StepMessage
 from quel.operations.action_log import recorded
 from quel.operations.audit import audit
 from quel.operations.services import OperatorServices
@@ -63,10 +63,10 @@ def make_next_audit(services: OperatorServices, may_go_on: MayGoOn) -> None:
     if starts > MOST_STARTS:
         services.audit_runs.give_up(run.id, _DIED)
         return
-    since = None if run.order.since_s is None else timedelta(seconds=run.order.since_s)
+    since = None if run.since_s is None else timedelta(seconds=run.since_s)
     tell = _Progress(services, run.id, may_go_on)
     try:
-        found = audit(services, objects=run.order.objects, since=since, rises=True, tell=tell)
+        found = audit(services, objects=run.objects, since=since, rises=True, tell=tell)
     except _Stopped:
         services.audit_runs.let_go(run.id)
     except QuelError as error:

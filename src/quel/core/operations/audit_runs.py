@@ -1,7 +1,7 @@
 """An audit that somebody asked for and workers make: what is to be compared, and how far it has come."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,9 +9,6 @@ from quel.core.operations.audit import Difference
 
 MOST_TOLD = 1_000
 """Differences that are kept of an audit; beyond it they are counted."""
-
-MOST_STARTS = 3
-"""How often an audit is begun before it is given up: one that ends its process would end every worker."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +21,20 @@ class AuditOrder:
 
 @dataclass(frozen=True)
 class AuditRun:
-    """An audit as it stands. `looked_at` counts what was looked through, by what it is.
+    """An audit as it stands, ordered as in AuditOrder. `looked_at` counts what was looked through, by kind.
 
-    `found` is None until it has ended; `error` says why it was given up.
+    `found` is how many differences there are, None until it has ended; `differences` are the first
+    MOST_TOLD, where one audit is asked for. `error` says why it was given up.
     """
 
     id: UUID
-    order: AuditOrder
     actor: str
-    looked_at: Mapping[str, int] = field(default_factory=dict)
-    found: int | None = None
-    differences: Sequence[Difference] = ()
-    error: str | None = None
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
+    since_s: float | None
+    objects: bool
+    looked_at: Mapping[str, int]
+    found: int | None
+    differences: Sequence[Difference]
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None

@@ -1,6 +1,5 @@
 """Audits that are asked for here and made by a worker."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -8,7 +7,6 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from quel.core.operations.audit import Difference
 from quel.core.operations.audit_runs import AuditOrder, AuditRun
 from quel.http.guard import LOOKS, OPERATES, GuardedRoute, needs
 from quel.http.services import Services
@@ -30,56 +28,37 @@ class AuditAsked(Asked):
         return AuditOrder(read_span(self.since).total_seconds() if self.since else None, self.objects)
 
 
-class Audit(Wire):
-    """An audit as it stands: `looked_at` counts what was looked through so far.
-
-    `found` is how many differences there are, null until it has ended; `differences` are the first thousand,
-    where one audit is asked for. `error` says why it was given up.
-    """
+class Begun(Wire):
+    """The audit that was asked for; `warning` says why workers hear of it only within a minute, if so."""
 
     id: UUID
-    actor: str
-    since_s: float | None
-    objects: bool
-    looked_at: dict[str, int]
-    found: int | None
-    differences: list[Difference]
-    error: str | None
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    warning: str | None = None
+    warning: str | None
 
 
 class Audits(Wire):
     """Audits, the latest first, without their differences."""
 
-    items: list[Audit]
+    items: list[AuditRun]
 
 
 @router.post("/audits", status_code=202)
 @needs(OPERATES)
-def audit(services: Services, response: Response, asked: AuditAsked | None = None) -> Audit:
+def audit(services: Services, response: Response, asked: AuditAsked | None = None) -> Begun:
     """Compare objects, attachments, ledger, balances, counters and productions, in a worker."""
     begun, unsent = begin_audit(services, (asked or AuditAsked()).order())
     response.headers["Location"] = f"/api/v1/audits/{begun.id}"
-    return _told(begun, unsent)
+    return Begun(id=begun.id, warning=unsent)
 
 
 @router.get("/audits")
 @needs(LOOKS)
 def list_of_audits(services: Services, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Audits:
     """The latest audits, and how far each has come."""
-    return Audits(items=[_told(each) for each in latest_audits(services, most=limit)])
+    return Audits(items=latest_audits(services, most=limit))
 
 
 @router.get("/audits/{audit_id}")
 @needs(LOOKS)
-def one_audit(services: Services, audit_id: UUID) -> Audit:
+def one_audit(services: Services, audit_id: UUID) -> AuditRun:
     """One of them, with its differences."""
-    return _told(find_audit(services, audit_id))
-
-
-def _told(run: AuditRun, warning: str | None = None) -> Audit:
-    told = {name: value for name, value in vars(run).items() if name in Audit.model_fields}
-    return Audit(**told, since_s=run.order.since_s, objects=run.order.objects, warning=warning)
+    return find_audit(services, audit_id)

@@ -126,8 +126,9 @@ class AuditRunRows:
 def _run(row: Row[Any], differences: Sequence[Mapping[str, Any]]) -> AuditRun:
     return AuditRun(
         id=row.audit_id,
-        order=AuditOrder(row.since_s, row.objects),
         actor=row.actor,
+        since_s=row.since_s,
+        objects=row.objects,
         looked_at=row.looked_at,
         found=row.found,
         differences=[_difference(each) for each in differences],
