@@ -18,7 +18,7 @@ def submit_under_kills(
     api: Api, rows: Mapping[str, Any], *, times: int, threads: int, kills: int
 ) -> dict[str, set[str]]:
     """Submits each row under its key so many times, and kills the server in between; the ids by key."""
-    left = [key for _ in range(times) for key in rows]
+    left = [key for key in rows for _ in range(times)]  # one key's are under way side by side
     step = len(left) // (kills + 1)
     lock = threading.Lock()
     made: dict[str, set[str]] = {}

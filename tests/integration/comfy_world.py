@@ -1,22 +1,27 @@
 """A world in memory whose images ComfyUI servers make: those are simulated, and Redis is a true one."""
 
+import io
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 import redis
+from PIL import Image
 
 from quel.adapters.comfy.client import ComfyClient
 from quel.adapters.comfy.engine import ComfyEngine
 from quel.adapters.comfy.places import LOAD_KNOWN_S, ComfyPlaces, ComfyServers
 from quel.adapters.imaging import PillowImaging, Workbench
 from quel.adapters.postgres.claim_image import LEASE_S
+from quel.core.comfy.answers import Stand, Standing
 from quel.core.engines import Maker
+from quel.core.pipeline import ImageState
 from quel.routing import read_engine_settings, secret_of
 from quel.sandbox.comfy.client import Comfy
 from quel.sandbox.memory.admission import AdmissionController
@@ -30,6 +35,9 @@ from quel.settings import Settings, read_settings
 from tests.integration.harness import until
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
+MakeComfy = Callable[..., "ComfyWorld"]
+"""Opens a world with so many servers, and closes it with the test."""
+
 MAKER = Maker("comfyui", "edit")
 _WORKFLOW = "timeout_s: 20"
 _LONG_S = 600.0
@@ -153,6 +161,10 @@ class ComfyWorld:
             yield
             freeing.result()
 
+    def stored(self, job_id: UUID) -> int:
+        """How many of a job's images are stored."""
+        return sum(image.state is ImageState.STORED for image in self.images(job_id))
+
     def images(self, job_id: UUID) -> list[PipelineImage]:
         """A job's images."""
         return self.services.tables.images_of(job_id)
@@ -186,3 +198,41 @@ def comfy_world(
         world = ComfyWorld(servers, read_settings(environment), client)
         stack.callback(world.close)
         yield world
+
+
+class Killed(BaseException):
+    """What kill -9 looks like from inside."""
+
+
+def die(patch: pytest.MonkeyPatch, death: str) -> None:
+    """The next call dies there."""
+
+    def killed(*_: Any, **__: Any) -> Any:
+        raise Killed
+
+    submit, standing = ComfyClient.submit, ComfyClient.standing
+
+    def after_submit(*args: Any) -> Any:
+        submit(*args)
+        raise Killed
+
+    def while_it_runs(client: ComfyClient, prompt_id: str) -> Standing:
+        if standing(client, prompt_id).stand is Stand.RUNNING:
+            raise Killed
+        return Standing.of(Stand.PENDING)
+
+    places: dict[str, tuple[Any, str, Any]] = {
+        "before it is sent": (ComfyClient, "submit", killed),
+        "before the answer": (ComfyClient, "submit", after_submit),
+        "while it runs": (ComfyClient, "standing", while_it_runs),
+        "after its end": (ComfyClient, "standing", while_it_runs),
+        "after the fetch": (ComfyClient, "forget", killed),
+    }
+    patch.setattr(*places[death])
+
+
+def picture(colour: tuple[int, int, int]) -> bytes:
+    """A small picture of one colour."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -5,16 +5,20 @@ processes with settings of their own or that are to be killed. Every test may ru
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from quel.observe.events import Event, hearing
 from quel.sandbox.gemini.client import Gemini
 from quel.sandbox.processes import QuelProcess
 from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import Studio
 from tests.integration.api_world import Api
+from tests.integration.comfy_world import ComfyWorld, MakeComfy, comfy_world
 from tests.integration.harness import Pipeline, World
 from tests.integration.servers import Servers, choice, running_servers
 from tests.preloaded import Preloaded
@@ -118,3 +122,26 @@ def api(pipeline, tmp_path):
     own.start()
     yield own
     own.process.kill()
+
+
+@pytest.fixture
+def comfy(tmp_path: Path, redis_url: str) -> Iterator[MakeComfy]:
+    """Opens worlds whose images ComfyUI servers make, as many servers as asked for."""
+    with ExitStack() as stack:
+
+        def world(count: int = 1, **options: Any) -> ComfyWorld:
+            return stack.enter_context(comfy_world(tmp_path, redis_url, count, **options))
+
+        yield world
+
+
+@pytest.fixture
+def events() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What this process tells while the test runs."""
+    heard: list[MutableMapping[str, Any]] = []
+
+    def hear(event: Event, fields: Mapping[str, Any]) -> None:
+        heard.append({"event": event.value, **fields})
+
+    with hearing(hear):
+        yield heard

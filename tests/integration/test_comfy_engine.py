@@ -1,93 +1,25 @@
 """ComfyUI as an engine, against servers that speak its wire: what is made, found again, refused and told."""
 
-import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import ExitStack
+from collections.abc import Iterator, MutableMapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from PIL import Image
 
-from quel.adapters.comfy.client import ComfyClient
-from quel.core.comfy.answers import Stand, Standing
 from quel.core.pipeline import ImageState
-from quel.observe.events import Event, hearing
 from quel.sandbox import faults
 from quel.sandbox.comfy import faults as inside
 from quel.sandbox.comfy.faults import EXECUTE
 from quel.sandbox.faults import Fault
 from quel.sandbox.memory.pictures import made
-from tests.integration.comfy_world import PROMPT, ComfyWorld, comfy_world
-from tests.integration.harness import until
-
-Make = Callable[..., ComfyWorld]
-
-
-@pytest.fixture
-def make(tmp_path: Path, redis_url: str) -> Iterator[Make]:
-    with ExitStack() as stack:
-
-        def world(count: int = 1, **options: Any) -> ComfyWorld:
-            return stack.enter_context(comfy_world(tmp_path, redis_url, count, **options))
-
-        yield world
-
-
-@pytest.fixture
-def events() -> Iterator[list[MutableMapping[str, Any]]]:
-    heard: list[MutableMapping[str, Any]] = []
-
-    def hear(event: Event, fields: Mapping[str, Any]) -> None:
-        heard.append({"event": event.value, **fields})
-
-    with hearing(hear):
-        yield heard
+from tests.integration.comfy_world import PROMPT, Killed, MakeComfy, die, picture
 
 
 def inputs(run: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [body["inputs"] for body in run["graph"].values() if body["class_type"] == kind]
-
-
-def picture(colour: tuple[int, int, int]) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (64, 64), colour).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-class Killed(BaseException):
-    """What kill -9 looks like from inside."""
-
-
-def die(patch: pytest.MonkeyPatch, death: str) -> None:
-    """The next call dies there."""
-
-    def killed(*_: Any, **__: Any) -> Any:
-        raise Killed
-
-    submit, standing = ComfyClient.submit, ComfyClient.standing
-
-    def after_submit(*args: Any) -> Any:
-        submit(*args)
-        raise Killed
-
-    def while_it_runs(client: ComfyClient, prompt_id: str) -> Standing:
-        if standing(client, prompt_id).stand is Stand.RUNNING:
-            raise Killed
-        return Standing.of(Stand.PENDING)
-
-    places: dict[str, tuple[Any, str, Any]] = {
-        "before it is sent": (ComfyClient, "submit", killed),
-        "before the answer": (ComfyClient, "submit", after_submit),
-        "while it runs": (ComfyClient, "standing", while_it_runs),
-        "after its end": (ComfyClient, "standing", while_it_runs),
-        "after the fetch": (ComfyClient, "forget", killed),
-    }
-    patch.setattr(*places[death])
 
 
 def node_errors_on_200() -> Fault:
@@ -97,13 +29,9 @@ def node_errors_on_200() -> Fault:
     return Fault("node_errors", status=200, body=body)
 
 
-def stored(world: ComfyWorld, job_id: UUID) -> int:
-    return sum(image.state is ImageState.STORED for image in world.images(job_id))
-
-
 @pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
-def test_a_job_is_made_and_booked_by_the_engine_of_its_path(make: Make, version: str) -> None:
-    world = make(version=version)
+def test_a_job_is_made_and_booked_by_the_engine_of_its_path(comfy: MakeComfy, version: str) -> None:
+    world = comfy(version=version)
     fashion = world.studio.job(
         "simple_general", {"prompt": "a boat"}, total_images=1, member=world.studio.member(100)
     )
@@ -112,7 +40,7 @@ def test_a_job_is_made_and_booked_by_the_engine_of_its_path(make: Make, version:
     stage = {"prompt": PROMPT, "quantity": 3, "aspect-ratio": "3:4", "negative_prompt": "hats"}
     job_id = world.order(3, job_type="pipeline_stage", data={"stages": [stage]})
 
-    assert stored(world, job_id) == 3
+    assert world.stored(job_id) == 3
     providers = sorted(entry.api_provider for entry in world.services.tables.ledger)
     assert providers == ["comfyui"] * 3 + ["gemini-banana"]
     assert len(world.services.engine.requests) == 1
@@ -132,8 +60,10 @@ def test_a_job_is_made_and_booked_by_the_engine_of_its_path(make: Make, version:
     assert not world.servers[0].control("history"), "the customer's words do not stay at the server"
 
 
-def test_references_are_sent_once_under_their_digest_and_the_name_that_came_back_is_used(make: Make) -> None:
-    world = make()
+def test_references_are_sent_once_under_their_digest_and_the_name_that_came_back_is_used(
+    comfy: MakeComfy,
+) -> None:
+    world = comfy()
     one, other = picture((200, 10, 10)), picture((10, 10, 200))
     digests = [sha256(world.services.imaging.normalise(data).data).hexdigest() for data in (one, other)]
     world.servers[0].control("put_input", subfolder="quel", name=f"{digests[1]}.png", data="somebody else's")
@@ -141,7 +71,7 @@ def test_references_are_sent_once_under_their_digest_and_the_name_that_came_back
     references = [{"attachId": ids[0], "type": "model"}, {"attachId": ids[1], "type": "product"}]
     job_id = world.order(2, uploadedAttachIds=references)
 
-    assert stored(world, job_id) == 2
+    assert world.stored(job_id) == 2
     uploads = world.servers[0].calls("upload")
     assert len(uploads) == 2
     for run in world.runs():
@@ -154,19 +84,18 @@ def test_references_are_sent_once_under_their_digest_and_the_name_that_came_back
         {"attachId": world.studio.attach(picture((n, 90, 90)), f"{n}.png"), "type": kind}
         for n, kind in enumerate(["bg", "model", "product", "product", "brush"])
     ]
-    assert stored(world, world.order(1, uploadedAttachIds=many)) == 1
+    assert world.stored(world.order(1, uploadedAttachIds=many)) == 1
     assert len(inputs(world.runs()[-1], "LoadImage")) == 3
 
 
-BUSY = "it is busy with other people's prompts"
 DEATHS = ("before it is sent", "before the answer", "while it runs", "after its end", "after the fetch")
 
 
 @pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
 def test_a_successor_finds_what_a_dead_worker_handed_over(
-    make: Make, monkeypatch: pytest.MonkeyPatch, version: str
+    comfy: MakeComfy, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    world = make(latency_s=0.3, version=version)
+    world = comfy(latency_s=0.3, version=version)
     for death in DEATHS:
         before = len(world.runs())
         with monkeypatch.context() as patch:
@@ -177,14 +106,16 @@ def test_a_successor_finds_what_a_dead_worker_handed_over(
             world.servers[0].control("settle")
         job_id = max(world.services.tables.jobs)
         world.take_over()
-        assert stored(world, job_id) == 1, death
+        assert world.stored(job_id) == 1, death
         assert len(world.runs()) - before == 1, death
     assert len(world.services.tables.ledger) == len(DEATHS)
     assert len({entry.attach_idx for entry in world.services.tables.ledger}) == len(DEATHS)
 
 
-def test_a_worker_that_ends_leaves_what_runs_to_another(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = make(latency_s=0.5)
+def test_a_worker_that_ends_leaves_what_runs_to_another(
+    comfy: MakeComfy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = comfy(latency_s=0.5)
     taken: list[str] = []
     note = world.services.generate_image.note_submission
 
@@ -202,32 +133,34 @@ def test_a_worker_that_ends_leaves_what_runs_to_another(make: Make, monkeypatch:
     monkeypatch.setattr(world.services.generate_image, "note_submission", stop_soon)
     monkeypatch.setattr(world.services.generate_image, "reschedule", start_again)
     job_id = world.order(1)
-    assert stored(world, job_id) == 1
+    assert world.stored(job_id) == 1
     assert len(set(taken)) == len(world.runs()) == 1
     assert world.images(job_id)[0].attempts == 0
 
 
-def test_a_prompt_whose_answer_was_swallowed_is_not_sent_again(make: Make) -> None:
-    world = make(latency_s=0.2)
+def test_a_prompt_whose_answer_was_swallowed_is_not_sent_again(comfy: MakeComfy) -> None:
+    world = comfy(latency_s=0.2)
     world.servers[0].fail_next(faults.cut_before_answer(), operation="prompt")
     job_id = world.order(1)
-    assert stored(world, job_id) == 1
+    assert world.stored(job_id) == 1
     assert len(world.runs()) == 1
     assert len([call for call in world.servers[0].calls("prompt") if call["method"] == "POST"]) == 1
 
 
 @pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
-def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Make, version: str) -> None:
-    world = make(version=version)
+def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(
+    comfy: MakeComfy, version: str
+) -> None:
+    world = comfy(version=version)
     server = world.servers[0]
     server.fail_next(inside.restarts(), operation=EXECUTE)
     job_id = world.order(1)
-    assert stored(world, job_id) == 1
+    assert world.stored(job_id) == 1
     first, second = world.runs()
     assert first["prompt_id"] == second["prompt_id"]
 
     server.fail_next(inside.restarts_after(), operation=EXECUTE)
-    assert stored(world, world.order(1)) == 1
+    assert world.stored(world.order(1)) == 1
     assert len(world.runs()) == 3, "the picture was taken from its file"
 
     server.fail_next(inside.restarts(), times=2, operation=EXECUTE)
@@ -238,80 +171,11 @@ def test_a_restart_costs_one_more_run_at_most_and_two_of_them_the_image(make: Ma
     assert world.studio.job_row(job_id).job_status.value == "failed"
 
 
-def test_a_server_that_accepts_and_never_runs_is_taken_out_and_named(make: Make) -> None:
-    world = make(2, workflow="timeout_s: 3, wait_s: 0.5")
-    zombie, other = world.servers
-    zombie.fail_next(inside.dies(), operation=EXECUTE)
-    [lane] = world.services.more_lanes
-    job_ids = [world.order(1) for _ in range(2)]
-    assert [stored(world, job_id) for job_id in job_ids] == [1, 1]
-    assert [image.attempts for image in world.images(job_ids[0])] == [1], "it was given up, and made again"
-    assert list(lane.quota.state()) == ["gpu-0"]
-    assert "does not end" in lane.quota.state()["gpu-0"]
-
-    world.servers[0].restart()
-    world.forget_health()
-    zombie.fail_next(inside.dies(), operation=EXECUTE)
-    zombie.submit_foreign(0)
-    until(lambda: zombie.queue()["queue_running"], "the worker thread dies")
-    busy, hung = f"resting: {BUSY}", "hung: it accepts prompts and does not run them"
-    for said in (busy, hung):
-        with world.busy_until_sent(other, zombie):
-            job_id = world.order(1)
-        assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
-        assert lane.quota.state() == {"gpu-0": said}, "the first time it may be a long prompt of theirs"
-        world.forget_health()
-        world.age_prompts(3)
-
-
-def test_a_long_prompt_of_somebody_elses_makes_no_server_look_hung(make: Make) -> None:
-    world = make(2, workflow="timeout_s: 20, wait_s: 1")
-    long, other = world.servers
-    theirs = long.submit_foreign(600)
-    until(lambda: long.queue()["queue_running"], "their prompt runs")
-    with world.busy_until_sent(other, long):
-        job_id = world.order(1)
-    assert (stored(world, job_id), world.images(job_id)[0].attempts) == (1, 0)
-    assert [len(server.runs()) for server in world.servers] == [1, 2], "it was taken back, and made elsewhere"
-    [lane] = world.services.more_lanes
-    assert lane.quota.state() == {"gpu-0": f"resting: {BUSY}"}
-    assert [run["prompt_id"] for run in long.runs()] == [theirs]
-
-
-def test_a_place_that_lapsed_beside_a_running_prompt_is_nobody_elses(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = make(latency_s=1.0)
-    with monkeypatch.context() as patch:
-        die(patch, "while it runs")
-        with pytest.raises(Killed):
-            world.order(1)
-    [first] = world.services.tables.jobs
-    world.forget_places()
-    second = world.order(1)
-    world.take_over()
-    assert [stored(world, job_id) for job_id in (first, second)] == [1, 1]
-    assert [run["beside"] for run in world.runs()] == [0, 0]
-
-
-def test_the_less_busy_server_is_taken_and_one_that_is_away_loses_nothing(make: Make) -> None:
-    world = make(2)
-    theirs = world.servers[0].submit_foreign(600)
-    assert stored(world, world.order(1)) == 1
-    assert [len(server.runs()) for server in world.servers] == [1, 1]
-    world.servers[0].take_back(theirs)
-    world.servers[1].stop()
-    job_id = world.order(2)
-    assert stored(world, job_id) == 2
-    assert len(world.servers[0].runs()) == 3
-    assert all(image.attempts == 0 for image in world.images(job_id))
-
-
 @pytest.mark.parametrize("version", ["0.33.0", "0.4.0"])
 def test_a_cancelled_job_leaves_the_queue_and_nobody_elses_prompt_is_touched(
-    make: Make, monkeypatch: pytest.MonkeyPatch, version: str
+    comfy: MakeComfy, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    world = make(latency_s=30, version=version)
+    world = comfy(latency_s=30, version=version)
     [server] = world.servers
     for foreign_s, fault in ((1.5, None), (0.0, None), (0.0, inside.deaf())):
         theirs = server.submit_foreign(foreign_s) if foreign_s else None
@@ -372,7 +236,7 @@ PRIVATE = re.compile(r"mast|/home/|Traceback|127\.0\.0\.1")
     ],
 )
 def test_every_answer_has_its_outcome_and_tells_nothing_private(
-    make: Make,
+    comfy: MakeComfy,
     events: list[MutableMapping[str, Any]],
     fault: Any,
     operation: str,
@@ -380,7 +244,7 @@ def test_every_answer_has_its_outcome_and_tells_nothing_private(
     code: str | None,
     attempts: int,
 ) -> None:
-    world = make(workflow="refusals: ['unsafe content']")
+    world = comfy(workflow="refusals: ['unsafe content']")
     world.servers[0].fail_next(fault, times=times, operation=operation)
     job_id = world.order(1)
     [image] = world.images(job_id)
@@ -392,72 +256,13 @@ def test_every_answer_has_its_outcome_and_tells_nothing_private(
     assert not [words for words in told if PRIVATE.search(words or "")]
 
 
-def test_a_credential_reaches_its_server_and_nobody_else(
-    make: Make, events: list[MutableMapping[str, Any]]
-) -> None:
-    server, secrets = ", auth: bearer, secret: MY_GPU_TOKEN", {"MY_GPU_TOKEN": "hush-hush"}
-    world = make(token="hush-hush", server=server, secrets=secrets)
-    made_one = world.order(1)
-    world.servers[0].configure(token="another")
-    refused = world.order(1)
-    assert [stored(world, job_id) for job_id in (made_one, refused)] == [1, 0]
-    [image] = world.images(refused)
-    assert image.reason_code == "key_refused"
-    told = [image.reason, world.studio.job_row(refused).error_message, *map(str, events)]
-    assert not [words for words in told if "hush" in (words or "")]
-
-
-def test_a_refused_credential_ends_the_image_and_is_no_silence_and_another_server_goes_on(make: Make) -> None:
-    world = make(
-        token="another", server=", auth: bearer, secret: MY_GPU_TOKEN", secrets={"MY_GPU_TOKEN": "mine"}
-    )
-    job_id = world.order(1)
-    [image] = world.images(job_id)
-    assert (image.state, image.reason_code, image.attempts) == (ImageState.FAILED, "key_refused", 1)
-    [lane] = world.services.more_lanes
-    assert lane.quota.state() == {}, "it answers"
-
-    world = make(2)
-    world.servers[0].configure(token="another")
-    assert [stored(world, world.order(2)) for _ in range(2)] == [2, 2]
-    assert [len(server.runs()) for server in world.servers] == [0, 4]
-
-
-def test_what_one_server_lacks_another_may_have(make: Make) -> None:
-    world = make(2)
-    world.servers[0].configure(missing=["KSampler"])
-    assert stored(world, world.order(2)) == 2
-    assert not world.servers[0].runs()
-    world.servers[1].configure(missing=["qwen_image_vae.safetensors"])
-    job_id = world.order(1)
-    [image] = world.images(job_id)
-    assert (image.reason_code, image.attempts) == ("workflow_unfit", 1)
-    assert "No server can run" in (image.reason or "")
-
-
-def test_an_equal_graph_brings_no_stale_picture(make: Make) -> None:
-    world = make()
+def test_an_equal_graph_brings_no_stale_picture(comfy: MakeComfy) -> None:
+    world = comfy()
     job_id = world.order(1)
     world.servers[0].drop_files()
     world.services.blobs.lose_everything()
     again = world.order(1)
-    assert (stored(world, job_id), stored(world, again)) == (1, 1)
+    assert (world.stored(job_id), world.stored(again)) == (1, 1)
     first, second = world.runs()
     saved = [inputs(run, "SaveImage")[0]["filename_prefix"] for run in (first, second)]
     assert saved == [f"quel/{job_id}/{first['prompt_id']}", f"quel/{again}/{second['prompt_id']}"]
-
-
-def test_a_gate_of_one_engine_holds_no_image_of_the_other_up(make: Make) -> None:
-    world = make()
-    world.services.quota.open_breaker(3600, "day")
-    assert stored(world, world.order(2)) == 2
-
-
-def test_with_every_server_away_the_fallback_makes_the_image(make: Make) -> None:
-    world = make(route=", fallback: gemini, fallback_after_s: 0")
-    world.services.engine.answer(made(picture((90, 90, 90))))
-    world.servers[0].stop()
-    job_id = world.order(1)
-    [image] = world.images(job_id)
-    assert (image.state, image.engine, image.rerouted) == (ImageState.STORED, "gemini", True)
-    assert [entry.api_provider for entry in world.services.tables.ledger] == ["gemini-banana"]
