@@ -44,8 +44,10 @@ def asked(environment: dict[str, str], *words: str) -> tuple[float, float, str]:
     ) as process:
         assert process.stdout is not None
         printed = process.stdout.read()
-        _, _, used = os.wait4(process.pid, 0)
-        process.returncode = 0
+        _, status, used = os.wait4(process.pid, 0)  # which tells this one's peak, not that of all before
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):  # 1: differences
+        raise RuntimeError(f"quel {words[0]} ended with {process.returncode}.")
     return time.perf_counter() - began, used.ru_maxrss / 1024, printed
 
 

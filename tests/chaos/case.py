@@ -2,9 +2,10 @@
 
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import dramatiq
@@ -13,9 +14,12 @@ from dramatiq.brokers.redis import RedisBroker
 
 from quel.sandbox import World
 from quel.sandbox.http_server import LoopbackServer, Reply, Request
+from quel.sandbox.processes import migrate
 from quel.sandbox.studio import Studio
 from tests.chaos.audit import Findings, audit
 from tests.preloaded import Preloaded, Running
+
+Name = TypeVar("Name")
 
 DEATH_TIMEOUT_S = 60.0
 HEAL_TIMEOUT_S = 180.0  # messages of the dead come back after 60 s, leases lapse after 30 s
@@ -186,3 +190,14 @@ class Case:
         findings = self.audit()
         on_lists = self.studio.redis.keys("quel:ingest:moving:*") + self.studio.redis.keys("jobs:queue")
         return not findings.sentences() and not findings.stray_objects and not on_lists
+
+
+@contextmanager
+def cases_of(names: Iterable[Name], directory: Path, *, credits: int) -> Iterator[dict[Name, Case]]:
+    """A case for each name, side by side in one world."""
+    with World(ready_made=True) as world, Preloaded() as preloaded, ExitStack() as stack:
+        migrate(world.environment())
+        yield {
+            name: stack.enter_context(closing(Case(world, preloaded, directory, credits=credits)))
+            for name in names
+        }

@@ -6,16 +6,13 @@ The stream of others lasts QUEL_CHAOS_STREAM_S seconds (200); the sweep comes on
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from quel.sandbox import World
-from quel.sandbox.processes import migrate
-from tests.chaos.case import Case
-from tests.preloaded import Preloaded
+from tests.chaos.case import Case, cases_of
 
 STREAM_S = float(os.environ.get("QUEL_CHAOS_STREAM_S", "200"))
 OTHER_EVERY_S, SWEEP_EVERY_S, STUCK_AFTER_S = 1.0, 60.0, 60
@@ -26,12 +23,8 @@ LOST = ("prepare_inputs", "persist_output")
 
 @pytest.fixture
 def cases(tmp_path: Path) -> Iterator[dict[str, Case]]:
-    with World(ready_made=True) as world, Preloaded() as preloaded, ExitStack() as stack:
-        migrate(world.environment())
-        yield {
-            step: stack.enter_context(closing(Case(world, preloaded, tmp_path, credits=100_000)))
-            for step in LOST
-        }
+    with cases_of(LOST, tmp_path, credits=100_000) as cases:
+        yield cases
 
 
 def has_ended(case: Case, job_id: UUID) -> bool:

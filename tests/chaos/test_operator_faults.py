@@ -7,21 +7,18 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
 from quel.core.operator_fault import PROBE_EVERY_S, OperatorFault
-from quel.sandbox import World
 from quel.sandbox.faults import Fault
 from quel.sandbox.gemini import faults as gemini_faults
-from quel.sandbox.processes import migrate
 from quel.sandbox.servers.ports import free_port
-from tests.chaos.case import Case
+from tests.chaos.case import Case, cases_of
 from tests.integration.quel_command import run_quel
-from tests.preloaded import Preloaded
 
 OUTAGE_S = float(os.environ.get("QUEL_CHAOS_OUTAGE_S", "20"))
 JOBS, IMAGES_A_JOB, THREADS = 10, 2, 4
@@ -39,12 +36,8 @@ FAULTS: dict[OperatorFault, Fault] = {
 
 @pytest.fixture
 def cases(tmp_path: Path) -> Iterator[dict[OperatorFault, Case]]:
-    with World(ready_made=True) as world, Preloaded() as preloaded, ExitStack() as stack:
-        migrate(world.environment())
-        yield {
-            fault: stack.enter_context(closing(Case(world, preloaded, tmp_path, credits=1_000)))
-            for fault in FAULTS
-        }
+    with cases_of(FAULTS, tmp_path, credits=1_000) as cases:
+        yield cases
 
 
 def until(done, timeout_s: float) -> None:
