@@ -25,8 +25,11 @@ from tests.preloaded import Preloaded
 
 
 def pytest_configure() -> None:
-    """SIGTERM ends a run the way Ctrl-C does, so that no process of quel's outlives it."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM ends a run the way Ctrl-C does, so that no process of quel's outlives it; Ctrl-C always does,
+    also in what is started in the background by a script, which ignores it.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
@@ -43,7 +46,7 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def world(servers: Servers) -> Iterator[World]:
     """Servers, Storage and Gemini, and a migrated database to copy."""
-    with Storage() as storage, Gemini() as gemini, Preloaded() as preloaded:
+    with Storage() as storage, Gemini(sketches=True) as gemini, Preloaded() as preloaded:
         world = World(servers, storage, gemini, preloaded)
         yield world
         servers.drop_database(world.template_url)

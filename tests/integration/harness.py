@@ -1,6 +1,7 @@
 """Everything around the pipeline in a test, and a pipeline of its own with as many processes as it needs."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -118,6 +119,12 @@ class Pipeline:
         )
         started = self._start(wanted, anew=as_deployed or _decided_at_import(settings))
         return started.await_ready(processes) if ready else started
+
+    def die_at(self, moment: str, **settings: Any) -> None:
+        """Works in one thread up to that moment (quel.sandbox.crash_points), where the process is killed."""
+        environment = self.environment(QUEL_SANDBOX_DIE_AT=moment, **settings)
+        wanted = workers(environment, self._log("mortal"), threads=1, module="quel.sandbox.crash_points")
+        assert self._start(wanted, anew=False).wait(PATIENCE_S) == -signal.SIGKILL
 
     def scheduler(self, **settings: Any) -> QuelProcess:
         """Starts `periodiq quel.actors`."""

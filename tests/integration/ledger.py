@@ -6,6 +6,7 @@ from uuid import UUID
 
 from PIL import Image
 
+from quel.sandbox.storage.client import HeldObject
 from quel.sandbox.studio import Studio
 
 PRICE = 5
@@ -53,6 +54,11 @@ def stored_pictures(studio: Studio, attach_ids: list[int]) -> list[Image.Image]:
     rows = studio.rows("SELECT * FROM quel_attach WHERE attach_id = ANY(%s)", attach_ids)
     paths = {row["attach_id"]: row["attach_file_path"] for row in rows}
     return [Image.open(io.BytesIO(studio.storage.get(paths[attach_id]))) for attach_id in attach_ids]
+
+
+def results_of(studio: Studio, job_id: UUID) -> list[HeldObject]:
+    """The job's objects in the bucket."""
+    return [held for held in studio.storage.objects("generated-images/") if str(job_id) in held.path]
 
 
 def assert_books_agree(studio: Studio, job_id: UUID, *, price: int = PRICE) -> None:

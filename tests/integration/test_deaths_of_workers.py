@@ -3,18 +3,15 @@
 These few need neither a lease to lapse nor a heartbeat to be missed, so they take seconds.
 """
 
-import signal
 import time
-from pathlib import Path
 from typing import TypedDict
 from uuid import UUID, uuid4
 
 import dramatiq
 import pytest
 
-from quel.sandbox.processes import workers
 from quel.sandbox.studio import Studio
-from tests.integration.harness import PATIENCE_S, Pipeline, broker_of, until
+from tests.integration.harness import Pipeline, broker_of, until
 
 PRICE = 5
 
@@ -54,17 +51,12 @@ def ended(pipeline: Pipeline, job_id: UUID) -> bool:
         "committing:FinalizeJobRows.close",
     ],
 )
-def test_an_image_is_stored_and_charged_once_when_its_worker_dies(
-    moment: str, pipeline: Pipeline, tmp_path: Path
-) -> None:
+def test_an_image_is_stored_and_charged_once_when_its_worker_dies(moment: str, pipeline: Pipeline) -> None:
     token = uuid4().hex
     studio = pipeline.studio
     member, job_id = order(studio, token)
     studio.push(job_id)
-    environment = pipeline.environment(QUEL_SANDBOX_DIE_AT=moment, **SETTINGS)
-    log = tmp_path / "mortal.log"
-    with workers(environment, log, threads=1, module="quel.sandbox.crash_points") as mortal:
-        assert mortal.wait(PATIENCE_S) == -signal.SIGKILL
+    pipeline.die_at(moment, **SETTINGS)
     pipeline.workers(**SETTINGS)
     until(lambda: ended(pipeline, job_id), "the job ends")
     row = studio.job_row(job_id)

@@ -12,6 +12,7 @@ from tests.integration.ledger import (
     ledger_of_production,
     member_balance,
     production_of,
+    results_of,
 )
 from tests.integration.own_audit import own_audit
 from tests.integration.quel_command import run_quel
@@ -56,10 +57,7 @@ def test_a_row_that_the_front_end_ended_stays_as_it_is_and_costs_nothing_more(wo
     assert len(ledger_of_production(studio, job_id)) == paid
     assert member_balance(studio, member) == 1_000 - paid * PRICE
 
-    def objects():
-        return [held for held in world.storage.objects("generated-images/") if str(job_id) in held.path]
-
-    until(lambda: len(objects()) == paid, "what was dropped is gone from the bucket")
+    until(lambda: len(results_of(studio, job_id)) == paid, "what was dropped is gone from the bucket")
     production = production_of(studio, job_id)
     assert (production["production_status"], production["generated_image_count"]) == (status, paid)
     assert production["attach_ids"] == row["generated_attach_ids"]

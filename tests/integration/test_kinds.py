@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import pytest
 from PIL import Image
 
 from quel.sandbox.comfy.client import Comfy
-from quel.sandbox.processes import workers as workers_with
 from quel.sandbox.studio import PHOTOGRAPHS
-from tests.integration.harness import PATIENCE_S, Pipeline, until
+from tests.integration.harness import Pipeline, until
 from tests.integration.ledger import PRICE, ledger_of_production, member_balance, production_of
 from tests.integration.modify_orders import order
 from tests.integration.own_audit import own_audit
@@ -279,18 +277,13 @@ def test_killed_in_the_middle_each_image_is_delivered_and_paid_for_once(world, p
 
 
 @pytest.mark.parametrize("moment", ["committing", "after"])
-def test_a_death_over_the_source_itself_costs_nothing_and_it_is_there_once(pipeline, tmp_path, moment):
+def test_a_death_over_the_source_itself_costs_nothing_and_it_is_there_once(pipeline, moment):
     studio, member = pipeline.studio, pipeline.studio.member(100)
     data = {"sourceAttachId": studio.photograph("coffee.png"), "angles": [0, 90], "userId": moment}
     views = studio.job("simple_general", data, total_images=2, member=member, path="multiview")
     studio.push(views)
     settings = {"QUEL_STUCK_AFTER_S": "1", "QUEL_MAX_RECOVERIES": "100"}
-    environment = pipeline.environment(
-        QUEL_SANDBOX_DIE_AT=f"{moment}:GenerateImageRows.mark_given", **settings
-    )
-    log = tmp_path / "mortal.log"
-    with workers_with(environment, log, threads=1, module="quel.sandbox.crash_points") as mortal:
-        assert mortal.wait(PATIENCE_S) == -signal.SIGKILL
+    pipeline.die_at(f"{moment}:GenerateImageRows.mark_given", **settings)
     pipeline.let_pass(60)
     pipeline.workers(**settings)
     pipeline.sweep_until(lambda: studio.job_row(views)["job_status"] == "completed")

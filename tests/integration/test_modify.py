@@ -2,7 +2,6 @@
 
 import io
 import json
-import signal
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +16,10 @@ from quel.core.operations.submit_modify import read_modify_order
 from quel.operations.services import OperatorServices
 from quel.operations.submit_modify import submit_modify
 from quel.sandbox.comfy.client import Comfy
-from quel.sandbox.processes import workers as workers_with
 from quel.settings import read_settings
 from tests.integration import plain_http
 from tests.integration.comfy_world import settings_file
-from tests.integration.harness import PATIENCE_S, until
+from tests.integration.harness import until
 from tests.integration.ledger import (
     PRICE,
     assert_books_agree,
@@ -218,7 +216,7 @@ def test_a_file_is_planned_with_its_price_and_submitted_to_be_paid_for_on_delive
     assert member_balance(studio, member) == 100 - 2 * PRICE
 
 
-def test_a_worker_that_dies_in_the_middle_costs_no_image_and_the_audit_agrees(world, pipeline, tmp_path):
+def test_a_worker_that_dies_in_the_middle_costs_no_image_and_the_audit_agrees(world, pipeline):
     studio, token = pipeline.studio, uuid4().hex
     member = studio.member(100)
     paid, free = (
@@ -227,10 +225,7 @@ def test_a_worker_that_dies_in_the_middle_costs_no_image_and_the_audit_agrees(wo
     )
     studio.push(paid, free)
     settings = {"QUEL_STUCK_AFTER_S": "1", "QUEL_MAX_RECOVERIES": "100"}
-    environment = pipeline.environment(QUEL_SANDBOX_DIE_AT="after:GenerateImageRows.mark_made", **settings)
-    log = tmp_path / "mortal.log"
-    with workers_with(environment, log, threads=1, module="quel.sandbox.crash_points") as mortal:
-        assert mortal.wait(PATIENCE_S) == -signal.SIGKILL
+    pipeline.die_at("after:GenerateImageRows.mark_made", **settings)
     pipeline.workers(**settings)
     for job_id in (paid, free):
         row = pipeline.sweep_until(lambda job=job_id: (r := studio.job_row(job))["completed_at"] and r)

@@ -5,7 +5,13 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.harness import until
-from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
+from tests.integration.ledger import (
+    PRICE,
+    assert_books_agree,
+    member_balance,
+    production_of,
+    results_of,
+)
 
 
 def cancel(studio, job_id, how):
@@ -60,10 +66,7 @@ def test_a_job_cancelled_midway_keeps_what_was_made_and_makes_no_more(world, stu
     under_way = 8 + 8  # the threads of the workers, and what they had begun before the word reached them
     assert len(world.calls(token)) <= calls_when_cancelled + under_way
 
-    def objects():
-        return [held for held in world.storage.objects("generated-images/") if str(job_id) in held.path]
-
-    until(lambda: len(objects()) == made, "what was dropped is gone from the bucket")
+    until(lambda: len(results_of(studio, job_id)) == made, "what was dropped is gone from the bucket")
 
 
 @pytest.mark.parametrize("how", ["key", "row"])

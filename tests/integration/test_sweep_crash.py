@@ -8,7 +8,13 @@ import redis
 from quel.sandbox import faults
 from quel.sandbox.gemini.faults import quota_minute
 from tests.integration.harness import until
-from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of
+from tests.integration.ledger import (
+    PRICE,
+    assert_books_agree,
+    member_balance,
+    production_of,
+    results_of,
+)
 
 AFTER_ANY_LEASE_S = 60
 STARTING_S = 60  # longer than workers take to start
@@ -51,8 +57,7 @@ def test_workers_killed_midway_and_an_empty_redis_lose_nothing_and_double_nothin
         assert_books_agree(studio, job)
         assert member_balance(studio, member) == 1_000 - 10 * PRICE
         assert production_of(studio, job)["production_status"] == "completed"
-        results = [held for held in world.storage.objects("generated-images/") if str(job) in held.path]
-        assert len(results) == 10
+        assert len(results_of(studio, job)) == 10
 
 
 def all_ended(studio, jobs):

@@ -15,7 +15,8 @@ import dramatiq
 
 from quel.actors.consumer_heartbeat import HeartbeatBroker
 
-_OWN_LOOK_EVERY_S = 1.0
+_OWN_LOOK_EVERY_S = 5.0
+_STOPS_WITHIN_S = 1.0  # a consumer's thread sees between two waits whether it is to end
 _HAND_OVER_EVERY_S = 0.2  # a delayed message waits in its consumer, which hands it over when it is due
 
 
@@ -61,7 +62,8 @@ class PollingRedisBroker(HeartbeatBroker):
 
             def __next__(self) -> dramatiq.MessageProxy | None:
                 left_s = self._looks_at_s - time.monotonic()
-                if left_s > 0 and not self._wake.wait(min(left_s, _HAND_OVER_EVERY_S)):
+                longest_s = _HAND_OVER_EVERY_S if self.outstanding_message_count else _STOPS_WITHIN_S
+                if left_s > 0 and not self._wake.wait(min(left_s, longest_s)):
                     return None
                 self._wake.clear()  # before the look: what is sent after it wakes
                 message: dramatiq.MessageProxy | None = super().__next__()

@@ -7,8 +7,10 @@ all the same is unpacked within the bound), and proxies or credentials of the en
 """
 
 import io
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import httpcore
 import httpx
@@ -33,6 +35,12 @@ class UnreadableAnswerError(httpx.RemoteProtocolError):
     """An answer came, packed in a way that cannot be undone."""
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """What servers are known by, for all clients of the process: reading it costs some 25 ms."""
+    return httpx.create_ssl_context()
+
+
 def bounded_client(*, timeout_s: float, max_answer_bytes: int, max_connections: int) -> httpx.Client:
     """A thread-safe client for one process, made after the fork and closed by its owner.
 
@@ -51,12 +59,11 @@ class BoundedTransport(httpx.BaseTransport):
     def __init__(self, timeout_s: float, max_answer_bytes: int, max_connections: int) -> None:
         self._timeout_s = timeout_s
         self._max_answer_bytes = max_answer_bytes
-        ssl_context = httpx.create_ssl_context()
         # One pool a call, not one for all: with more callers than connections, or two hosts, httpcore 1.0.9's
         # closes what it has just given to another thread, whose answer is lost or waited for to the deadline.
         self._pools = [
             httpcore.ConnectionPool(
-                ssl_context=ssl_context,
+                ssl_context=tls_context(),
                 max_connections=_HOSTS,
                 keepalive_expiry=_KEEPALIVE_S,
                 network_backend=DeadlineBackend(),

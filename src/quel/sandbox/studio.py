@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import redis
 from psycopg2.extensions import connection as PostgresConnection  # noqa: N812 - a class all the same
-from psycopg2.extras import RealDictCursor, register_uuid
+from psycopg2.extras import register_uuid
 
 from quel.sandbox.storage.client import Storage
 
@@ -36,9 +36,10 @@ class Studio:
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Runs one statement as a transaction of its own; its rows, if it returns any."""
-        with self._connection() as connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        with self._connection().cursor() as cursor:
             cursor.execute(statement, values)
-            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
 
     def hang_up(self) -> None:
         """Ends this thread's connection, so that the database can be copied."""
@@ -50,6 +51,7 @@ class Studio:
         connection: PostgresConnection | None = getattr(self._kept, "connection", None)
         if connection is None or not _answers(connection):
             connection = self._kept.connection = psycopg2.connect(self.database_url)
+            connection.autocommit = True
         return connection
 
     def member(self, credits: int = 1_000) -> UUID:
@@ -159,21 +161,21 @@ class Studio:
     def wait(self, job_ids: Sequence[UUID], *, timeout_s: float = 180.0) -> dict[UUID, dict[str, Any]]:
         """Polls until every job has ended; their rows. Raises TimeoutError naming what is still open."""
         until = time.monotonic() + timeout_s
-        while True:
-            rows = {
-                row["job_id"]: row
-                for row in self.rows(
-                    "SELECT * FROM public.quel_production_jobs WHERE job_id = ANY(%s)", list(job_ids)
-                )
-            }
-            still_open = {
-                str(id): row["job_status"] for id, row in rows.items() if row["job_status"] not in ENDED
-            }
-            if not still_open:
-                return rows
+        while still_open := self._still_open(job_ids):
             if time.monotonic() > until:
                 raise TimeoutError(f"Still open after {timeout_s:.0f} s: {still_open}")
             time.sleep(0.05)
+        rows = self.rows("SELECT * FROM public.quel_production_jobs WHERE job_id = ANY(%s)", list(job_ids))
+        return {row["job_id"]: row for row in rows}
+
+    def _still_open(self, job_ids: Sequence[UUID]) -> dict[str, str]:
+        rows = self.rows(
+            "SELECT job_id, job_status FROM public.quel_production_jobs"
+            " WHERE job_id = ANY(%s) AND (job_status::text = ANY(%s)) IS NOT TRUE",
+            list(job_ids),
+            list(ENDED),
+        )
+        return {str(row["job_id"]): row["job_status"] for row in rows}
 
     def insert_row(self, row: Mapping[str, Any], *, member: UUID, org: UUID | None = None) -> UUID:
         """A job row as the fixtures hold it, under new ids."""
@@ -191,7 +193,7 @@ class Studio:
 
 def _answers(connection: PostgresConnection) -> bool:
     try:
-        with connection, connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except psycopg2.Error:
         connection.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from quel.adapters.bounded_http import BoundedTransport
+from quel.adapters.bounded_http import BoundedTransport, tls_context
 from quel.adapters.cpus import usable_cpus
 from quel.adapters.gemini.answer import judge_answer
 from quel.adapters.gemini.error_answer import HttpAnswer, judge_error
@@ -74,6 +74,9 @@ class GeminiEngine:
                 base_url=http_url(base_url or GEMINI_URL, "GEMINI_BASE_URL"),
                 api_version=api_version or API_VERSION,
                 httpx_client=self._http,
+                # Of clients that are made and never used: each would read the certificates anew.
+                client_args={"verify": tls_context()},
+                async_client_args={"verify": tls_context(), "ssl": tls_context()},
             ),
         )
 

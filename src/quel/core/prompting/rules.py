@@ -128,10 +128,16 @@ class Rule:
     when: str = ""
     unless: str = ""
     gives_way: str = ""
+    _needed: frozenset[str] = field(init=False, repr=False, compare=False)
+    _barred: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_needed", frozenset(self.when.split()))
+        object.__setattr__(self, "_barred", frozenset(self.unless.split()))
 
     def holds(self, facts: frozenset[str]) -> bool:
         """Whether the sentence belongs into a prompt with these facts."""
-        return facts.issuperset(self.when.split()) and facts.isdisjoint(self.unless.split())
+        return self._needed <= facts and self._barred.isdisjoint(facts)
 
 
 Rules = tuple[Rule, ...]

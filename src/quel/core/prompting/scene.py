@@ -45,7 +45,7 @@ class Scene:
 
     def first(self, rules: Rules) -> str | None:
         """The sentence of the first rule that holds."""
-        return next(iter(self.every(rules)), None)
+        return next((self.say(rule) for rule in rules if rule.holds(self.facts)), None)
 
 
 def read_scene(

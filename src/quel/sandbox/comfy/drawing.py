@@ -19,8 +19,10 @@ def draw(graph: Graph) -> bytes:
     words = next((str(i[name]) for i in inputs for name in ("prompt", "text") if i.get(name)), "")
     hue = random.Random(seed).random()  # noqa: S311 - neighbouring seeds get colours far apart
     ends = [tuple(round(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.7, value)) for value in (0.35, 0.75)]
-    ground = Image.linear_gradient("L").resize(size)
-    picture = Image.composite(Image.new("RGB", size, ends[1]), Image.new("RGB", size, ends[0]), ground)
+    column = (1, size[1])
+    slope = Image.linear_gradient("L").resize(column)
+    picture = Image.composite(Image.new("RGB", column, ends[1]), Image.new("RGB", column, ends[0]), slope)
+    picture = picture.resize(size, Image.Resampling.NEAREST)
     pen, step = ImageDraw.Draw(picture), size[1] // 24
     pen.text((step, step), "sandbox: ComfyUI", "white", ImageFont.load_default(step * 1.5))
     pictures = sum(body["class_type"] == "LoadImage" for body in graph.values())

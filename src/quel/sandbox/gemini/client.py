@@ -70,6 +70,7 @@ class Gemini(Client):
         rpm: int | None = None,
         latency_s: float = 0.0,
         ready_made: bool = False,
+        sketches: bool = False,
         keep_pictures: bool = False,
     ) -> None:
         self.api_key = api_key or f"sandbox-{secrets.token_hex(12)}"
@@ -78,6 +79,7 @@ class Gemini(Client):
             "rpm": rpm,
             "latency_s": latency_s,
             "ready_made": ready_made,
+            "sketches": sketches,
             "keep_pictures": keep_pictures,
         }
         super().__init__(GeminiSimulator, options, in_process=in_process)

@@ -10,7 +10,7 @@ import math
 import random
 import re
 import textwrap
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -23,13 +23,25 @@ READY_MADE_PHOTOGRAPH = "coffee.png"
 READY_MADE_SIZE_PX = (1344, 768)
 CAPTION_LINES = 4
 JPEG_QUALITY = 90
+SKETCH = 3  # times smaller, along each side
 
 
-def draw(asked: GenerateContent) -> Image.Image:
-    """The answer's picture, at the size of the aspect ratio asked for."""
-    width, height = asked.size_px
+def draw(asked: GenerateContent, *, as_sketch: bool = False) -> Image.Image:
+    """The answer's picture, at the size of the aspect ratio asked for.
+
+    A sketch is drawn small and enlarged: whoever makes it, decodes it and encodes it again has a third of the
+    work, and it shows the same.
+    """
+    if not as_sketch:
+        return _drawn(asked, asked.size_px)
+    width, height = (edge // SKETCH for edge in asked.size_px)
+    return _drawn(asked, (width, height)).resize(asked.size_px, Image.Resampling.NEAREST)
+
+
+def _drawn(asked: GenerateContent, size_px: tuple[int, int]) -> Image.Image:
+    width, height = size_px
     margin = min(width, height) // 24
-    canvas = _ground(asked.size_px, asked.seed or 0)
+    canvas = _ground(size_px, asked.seed or 0)
     caption = _caption(asked.prompt, width - 2 * margin, margin)
     caption_height = round(1.4 * margin * len(caption)) + margin
     top = 3 * margin
@@ -72,8 +84,10 @@ def _ground(size_px: tuple[int, int], seed: int) -> Image.Image:
         tuple(round(255 * part) for part in colorsys.hls_to_rgb(hue + turn, lightness, 0.55))
         for turn, lightness in ((0.0, 0.28), (0.08, 0.58))
     )
-    slope = Image.linear_gradient("L").resize(size_px)
-    return Image.composite(Image.new("RGB", size_px, light), Image.new("RGB", size_px, dark), slope)
+    column = (1, size_px[1])
+    slope = Image.linear_gradient("L").resize(column)
+    ground = Image.composite(Image.new("RGB", column, light), Image.new("RGB", column, dark), slope)
+    return ground.resize(size_px, Image.Resampling.NEAREST)
 
 
 def _thumbnails(canvas: Image.Image, asked: GenerateContent, box: tuple[int, int, int, int]) -> None:
@@ -116,6 +130,7 @@ def _shade(canvas: Image.Image, top: int) -> None:
     canvas.paste(INK, (0, top), dark.resize((canvas.width, dark.height)))
 
 
+@lru_cache(maxsize=64)  # of a job's images, each shows the same references
 def _fitted(data: bytes, box: tuple[int, int]) -> Image.Image:
     """A picture shrunk or enlarged to fill the box without losing its shape."""
     with Image.open(io.BytesIO(data)) as received:

@@ -48,12 +48,14 @@ class GeminiOptions:
 
     `rpm` limits requests in any 60 s (None: no limit); `latency_s` passes before every generated answer;
     `ready_made` answers every request with the same photograph, encoded once, and neither decodes nor logs
-    the pictures it receives; `keep_pictures` keeps their bytes for `picture(sha256)`.
+    the pictures it receives; `sketches` draws roughly, for those who look at many answers and at none for
+    long; `keep_pictures` keeps the bytes of what is received for `picture(sha256)`.
     """
 
     rpm: int | None = None
     latency_s: float = 0.0
     ready_made: bool = False
+    sketches: bool = False
     keep_pictures: bool = False
 
 
@@ -145,7 +147,7 @@ class GeminiSimulator(Simulator):
             return drawing.encode(spoilt(BadTake(shape), asked), mime_type)
         if self._options.ready_made:
             return drawing.ready_made()
-        return drawing.encode(drawing.draw(asked), mime_type)
+        return drawing.encode(drawing.draw(asked, as_sketch=self._options.sketches), mime_type)
 
     def _knows_key(self, request: Request) -> bool:
         return self._api_key in (request.headers.get("x-goog-api-key"), request.query.get("key"))
