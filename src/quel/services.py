@@ -4,10 +4,10 @@ Each is connected to when it is first used, so that each actor group runs with o
 libraries of Storage, provider and codec are imported then as well: most actor groups need none of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING
 
 import redis
@@ -39,19 +39,15 @@ from quel.adapters.redis.quota import GeminiQuota
 from quel.adapters.redis.rejected import RejectedEntries
 from quel.core.engines import COMFYUI, GEMINI, Maker
 from quel.core.errors import SettingsError
-from quel.core.fetch_job import IntakePolicy
-from quel.core.kinds import ALL_PATHS
-from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
-from quel.core.paths import PATHS
 from quel.core.ports import outside, rows, shared
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
-from quel.core.retry import RetryPolicy
 from quel.core.rules import Rules
 from quel.core.services import Lane
-from quel.core.takes import Check, TakeRules
 from quel.core.webhooks.signature import read_secrets
+from quel.lanes import EngineLane
 from quel.routing import EngineSettings, read_engine_settings, secret_of
-from quel.settings import MissingReference, Settings
+from quel.rules import make_rules
+from quel.settings import Settings
 
 if TYPE_CHECKING:
     from quel.adapters.comfy.places import ComfyServers
@@ -327,9 +323,19 @@ class Services:
 
     @cached_property
     def lanes(self) -> Sequence[Lane]:
-        """One a maker that a route names or that a plan may still name."""
+        """One a maker that a route names or a plan may still name; each of several leaves the others a thread."""
         makers = self.engine_settings.makers
-        return [EngineLane(self, maker, others=len(makers) > 1) for maker in makers]
+        left = int(len(makers) > 1)
+        return [
+            EngineLane(
+                maker,
+                engine_of=self.engine_of,
+                quota_of=self.quota_of,
+                admission_of=self.admission,
+                waiting=lambda: max(1, self.callers - left),
+            )
+            for maker in makers
+        ]
 
     @cached_property
     def imaging(self) -> outside.Imaging:
@@ -356,95 +362,6 @@ class Services:
         """Closes what was connected to."""
         while self._closers:
             self._closers.pop()()
-
-
-class EngineLane:
-    """One maker, wired when it is first used; where there are `others`, one thread is left to them."""
-
-    def __init__(self, services: Services, maker: Maker, *, others: bool) -> None:
-        self.maker = maker
-        self._services, self._left = services, int(others)
-        self._lock = Lock()
-        self._waiting = 0
-
-    @cached_property
-    def engine(self) -> outside.Engine:
-        """The engine."""
-        return self._services.engine_of(self.maker)
-
-    @cached_property
-    def quota(self) -> shared.Quota:
-        """Its quota."""
-        return self._services.quota_of(self.maker)
-
-    @property
-    def admission(self) -> shared.AdmissionController:
-        """Its admission controller; only workers that serve generate_image have one."""
-        return self._services.admission(self.maker)
-
-    @contextmanager
-    def thread(self) -> Iterator[bool]:
-        """Whether one more thread may wait for it: one is left to the other lanes."""
-        with self._lock:
-            is_free = self._waiting < max(1, self._services.callers - self._left)
-            self._waiting += is_free
-        try:
-            yield is_free
-        finally:
-            with self._lock:
-                self._waiting -= is_free
-
-
-def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rules:
-    """The stages' rules. Raises SettingsError where a setting names a path that does not exist."""
-    engines = engines or read_engine_settings(settings)
-    known = frozenset(ALL_PATHS)
-    for name, paths, may_be in (
-        ("QUEL_DEFAULT_PATH", {settings.default_path}, frozenset(PATHS)),
-        ("worker.modules", set(settings.path_limits), known),
-    ):
-        for path in sorted(paths - may_be):
-            raise SettingsError(
-                f'{name} names the path "{path}", which is none of {", ".join(sorted(may_be))}.'
-            )
-    disabled = frozenset(path for path in known if not settings.limits(path).enabled)
-    limited = disabled or any(settings.limits(path).max_workers for path in known)
-    limits = (PathLimit(path, settings.limits(path).max_workers) for path in sorted(known - disabled))
-    return Rules(
-        intake=IntakePolicy(
-            known_paths=known,
-            disabled_paths=disabled,
-            default_path=settings.default_path,
-            reject_unknown_paths=settings.unknown_path == "reject",
-            price=settings.image_per_price,
-            max_images=settings.max_images_per_job,
-            routing=engines.routing,
-            image_size=settings.image_size,
-        ),
-        takes=_take_rules(settings),
-        retry=RetryPolicy(max_attempts=settings.gemini_max_attempts),
-        model=settings.gemini_model,
-        max_references=settings.max_references,
-        max_reference_bytes=settings.max_reference_bytes,
-        stuck_after_s=settings.stuck_after_s,
-        max_recoveries=settings.max_recoveries,
-        adopt_within_s=settings.adopt_within_s,
-        keep_prompts_d=settings.keep_prompts_d,
-        webhooks=settings.webhooks,
-        fail_on_missing_reference=settings.missing_reference is MissingReference.FAIL,
-        open_paths=OnlyPaths(tuple(limits)) if limited else EveryPath(),
-    )
-
-
-def _take_rules(settings: Settings) -> TakeRules:
-    """Unset, the check re-rolls what is worthless and warns of the rest."""
-    return TakeRules(
-        certain=settings.take_check or Check.REROLL,
-        probable=settings.take_check or Check.WARN,
-        rerolls=settings.take_rerolls,
-        budget=settings.take_budget,
-        keep_exhausted=settings.take_exhausted == "keep",
-    )
 
 
 def make_storage(settings: Settings, *, connections: int, timeout_s: float = 30.0) -> "SupabaseStorage":

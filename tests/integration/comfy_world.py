@@ -23,6 +23,7 @@ from quel.core.comfy.answers import Stand, Standing
 from quel.core.engines import Maker
 from quel.core.pipeline import ImageState
 from quel.routing import read_engine_settings, secret_of
+from quel.rules import make_rules
 from quel.sandbox.comfy.client import Comfy
 from quel.sandbox.memory.admission import AdmissionController
 from quel.sandbox.memory.lane import MemoryLane
@@ -30,7 +31,6 @@ from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.studio import MemoryStudio
 from quel.sandbox.memory.tables import PipelineImage
 from quel.sandbox.memory.worker import Worker
-from quel.services import make_rules
 from quel.settings import Settings, read_settings
 from tests.integration.harness import until
 

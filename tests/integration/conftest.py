@@ -25,11 +25,8 @@ from tests.preloaded import Preloaded
 
 
 def pytest_configure() -> None:
-    """SIGTERM ends a run the way Ctrl-C does, so that no process of quel's outlives it; Ctrl-C always does,
-    also in what is started in the background by a script, which ignores it.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+    """SIGTERM ends a run the way Ctrl-C does, so that no process of quel's outlives it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -14,6 +14,7 @@ from quel.core.engines import Maker
 from quel.core.pipeline import Step, StepMessage
 from quel.core.ports import outside, shared
 from quel.core.services import Services as AnyServices
+from quel.rules import make_rules
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.broker import Broker
 from quel.sandbox.memory.clock import Clock
@@ -23,7 +24,7 @@ from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.storage import ObjectStorage
 from quel.sandbox.memory.studio import MemoryStudio
 from quel.sandbox.memory.worker import run_stage
-from quel.services import Services, make_rules
+from quel.services import Services
 from quel.settings import read_settings
 from tests.integration.harness import Pipeline
 

@@ -1,6 +1,9 @@
 """The parts of the demonstration that need no server: its checks must be able to fail."""
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 from uuid import UUID
@@ -12,6 +15,7 @@ from quel.core.job import JobRequest
 from quel.core.kind import kind_of
 from quel.core.kinds import read_input
 from quel.core.paths import PATHS
+from quel.sandbox.demo import caller
 from quel.sandbox.demo.accounts import START_CREDITS, Account
 from quel.sandbox.demo.caller import forget_caller, provider_settings
 from quel.sandbox.demo.contact_sheet import MARGIN_PX, SHEET_WIDTH_PX, Card, draw_contact_sheet
@@ -72,6 +76,27 @@ def test_the_caller_is_forgotten_but_for_what_every_program_needs():
     with patch.dict(os.environ, mine | theirs, clear=True):
         forget_caller()
         assert dict(os.environ) == mine
+
+
+@pytest.fixture
+def ending_tidily(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(ending) for ending in endings]
+    monkeypatch.setattr(caller, "_asked_by", [])
+    caller.end_tidily()
+    yield
+    for ending, handler in zip(endings, before, strict=True):
+        signal.signal(ending, handler)
+
+
+@pytest.mark.parametrize(
+    ("ending", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_that_got_lost_is_raised_again(ending_tidily, ending, raised):
+    with suppress(raised):  # as C code does that has no use for an exception
+        signal.raise_signal(ending)
+    with pytest.raises(raised):
+        caller.end_if_asked()
 
 
 def test_the_provider_is_known_by_its_key():

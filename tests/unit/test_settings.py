@@ -5,7 +5,7 @@ import pytest
 from quel.core.errors import SettingsError
 from quel.core.kinds import ALL_PATHS
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
-from quel.services import make_rules
+from quel.rules import make_rules
 from quel.settings import VARIABLES, read_settings
 
 CONTRACT = [

@@ -142,7 +142,7 @@ class OperatorServices:
     @cached_property
     def rules(self) -> "Rules":
         """The settings as the steps need them. Raises SettingsError where one names a path that is none."""
-        from quel.services import make_rules
+        from quel.rules import make_rules
 
         return make_rules(self.settings)
 

@@ -32,10 +32,25 @@ def end_tidily() -> None:
 
     Ctrl-C itself is set too: a process that a shell starts with & inherits that it be ignored.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, _exit)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _end)
 
 
-def _exit(number: int, _frame: FrameType | None) -> NoReturn:
+def end_if_asked() -> None:
+    """Raises again what a signal raised: in the midst of C code that drops exceptions it is lost."""
+    if _asked_by:
+        _raise(_asked_by[-1])
+
+
+_asked_by: list[int] = []
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    _asked_by.append(number)
+    _raise(number)
+
+
+def _raise(number: int) -> NoReturn:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(128 + number)

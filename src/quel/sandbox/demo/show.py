@@ -10,6 +10,7 @@ from uuid import UUID
 
 from quel.sandbox.comfy.client import Comfy
 from quel.sandbox.demo.accounts import Payers, make_payers
+from quel.sandbox.demo.caller import end_if_asked
 from quel.sandbox.demo.orders import Order, orders
 from quel.sandbox.errors import SandboxError
 from quel.sandbox.processes import REPOSITORY, QuelProcess, migrate, scheduler, workers
@@ -44,7 +45,8 @@ class Show:
         return " and ".join(sorted(_MAKERS[row["api_provider"]] for row in rows))
 
     def check(self) -> None:
-        """Raises SandboxError when a process has ended or the time is over."""
+        """Raises SandboxError when a process has ended or the time is over, or what a signal raised before."""
+        end_if_asked()
         for process in self.processes:
             if process.exit_code is not None:
                 raise SandboxError(f"{process.command[-1]} ended early; its log is {process.log}.")
