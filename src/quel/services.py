@@ -323,7 +323,7 @@ class Services:
 
     @cached_property
     def lanes(self) -> Sequence[Lane]:
-        """One a maker that a route names or a plan may still name; each of several leaves the others a thread."""
+        """One a maker that a route or a plan may name; each of several leaves the others a thread."""
         makers = self.engine_settings.makers
         left = int(len(makers) > 1)
         return [

@@ -45,7 +45,7 @@ class Show:
         return " and ".join(sorted(_MAKERS[row["api_provider"]] for row in rows))
 
     def check(self) -> None:
-        """Raises SandboxError when a process has ended or the time is over, or what a signal raised before."""
+        """Raises SandboxError when a process has ended or the time is over; again, what a signal raised."""
         end_if_asked()
         for process in self.processes:
             if process.exit_code is not None:
