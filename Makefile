@@ -34,9 +34,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Five processes on two cores: most of the time goes into waiting for quel's own.
+# Four processes on two cores: much of the time goes into waiting for processes of quel's own.
 test: $(READY)
-	$(BIN)/python -m pytest -n 5 --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
 # Death points and a seeded soak under kills, restarts and faults; takes minutes.
 chaos: $(READY)
