@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip
-ADD    := $(PIP) install -qq --disable-pip-version-check --no-deps
+ADD    := $(PIP) install -qq --disable-pip-version-check --no-deps --no-compile
 LOCKED := $(ADD) --require-hashes -r
 READY  := $(VENV)/.ready
 OLD    ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD~20)
@@ -13,15 +13,16 @@ OLD    ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD~20)
 .PHONY: demo test lint chaos fuzz live rehearse bench measure deploy-check lock clean
 .DEFAULT_GOAL := test
 
-# Made anew whenever the lock or the project's own declaration changes; pip compiles the byte code. The lock is
-# complete, so pip resolves nothing: before 24 it would look for an extra's package anew, and stop at a release
-# newer than the locked one.
+# Made anew whenever the lock or the project's own declaration changes. The lock is complete, so pip resolves
+# nothing: before 24 it would look for an extra's package anew, and stop at a release newer than the locked one. The
+# byte code is compiled by all cores afterwards; pip would take one.
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "quel needs Python 3.11 or later: make PYTHON=python3.x")'
 	@echo "Making the environment in $(VENV): once, about half a minute."
 	$(PYTHON) -m venv --clear $(VENV)
 	$(LOCKED) requirements-dev.lock
 	$(ADD) --no-build-isolation -e .
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	$(PIP) check
 	@touch $@
 
