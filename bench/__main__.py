@@ -21,6 +21,7 @@ from bench.measurements import (
     eight_images,
     fairness,
     group_memory,
+    idle,
     latency,
     memory,
     quota,
@@ -41,6 +42,7 @@ _MEASUREMENTS: dict[str, Any] = {
     "memory": memory,
     "group_memory": group_memory,
     "decoding": decoding,
+    "idle": idle,
 }
 _HERE = Path(__file__).parent
 
