@@ -5,24 +5,21 @@ A process asks for what it needs with `require`, so that each actor group runs w
 """
 
 import os
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from quel.core.database_url import client_url
 from quel.core.errors import SettingsError
 from quel.core.models import API_VERSION
 from quel.core.redis_url import check_options, check_parts, url_of_parts, with_database
+from quel.core.settings_checks import check_lists, check_urls, check_webhooks, has_readable_address
 from quel.core.takes import Check
 from quel.core.webhooks.address import read_networks
-from quel.core.webhooks.signature import read_secrets
 from quel.core.webhooks.target import WebhookPolicy
 from quel.settings_file import (
     ComfySection,
@@ -327,13 +324,26 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(_sentence(error)) from None
     if not settings.redis_url:
         check_parts(settings.redis_host, tls=settings.redis_use_tls)
-        if not _has_readable_address(settings.redis):
+        if not has_readable_address(settings.redis):
             raise SettingsError("REDIS_HOST holds no name or address that can be read.")
-    _check_urls(settings)
+    check_urls(
+        {
+            "DATABASE_URL": settings.database_url,
+            "REDIS_URL": settings.redis_url,
+            "QUEL_BROKER_REDIS_URL": settings.broker_redis_url,
+            "SUPABASE_URL": settings.supabase_url,
+            "SUPABASE_STORAGE_BASE_URL": settings.supabase_storage_base_url,
+            "GEMINI_BASE_URL": settings.gemini_base_url,
+        }
+    )
     check_options("REDIS_URL", settings.redis_url)
     check_options("QUEL_BROKER_REDIS_URL", settings.broker_redis_url)
-    _check_lists(settings)
-    _check_webhooks(settings)
+    others = {"QUEL_FOREIGN_LISTS": settings.foreign_lists, "QUEL_FORWARD_QUEUE": (settings.forward_queue,)}
+    check_lists(settings.ingest_queues, others)
+    check_webhooks(settings.webhook_networks, settings.webhook_hosts, settings.webhook_secret)
+    problem = settings.webhook_url and settings.webhooks.url_problem(settings.webhook_url)
+    if problem:
+        raise SettingsError(f"QUEL_WEBHOOK_URL {problem}.")
     return settings
 
 
@@ -382,66 +392,6 @@ def _sentence(error: ValidationError) -> str:
         else:
             problems.append(f"{key} is wrong: {detail['msg']}.")
     return " ".join(problems)
-
-
-def _check_urls(settings: Settings) -> None:
-    expected = {
-        "DATABASE_URL": (settings.database_url, r"postgres(ql)?(\+psycopg2)?://"),
-        "REDIS_URL": (settings.redis_url, r"(rediss?|unix)://"),
-        "QUEL_BROKER_REDIS_URL": (settings.broker_redis_url, r"(rediss?|unix)://"),
-        "SUPABASE_URL": (settings.supabase_url, r"https?://"),
-        "SUPABASE_STORAGE_BASE_URL": (settings.supabase_storage_base_url, r"https?://"),
-        "GEMINI_BASE_URL": (settings.gemini_base_url, r"https?://"),
-    }
-    for name, (value, pattern) in expected.items():
-        if value and not re.match(pattern, value):
-            raise SettingsError(f"{name} is no URL of the kind it must be (it does not start as one).")
-        if name == "DATABASE_URL":
-            client_url(value or "postgres://")
-        elif not _has_readable_address(value):
-            raise SettingsError(
-                f"{name} holds a host or port that cannot be read. In a password #, /, ?, [, ] and @ must be"
-                " percent-encoded."
-            )
-
-
-def _check_lists(settings: Settings) -> None:
-    """A list that quel takes ids from is nobody else's: what it passed on there would come back for ever."""
-    others = {
-        "QUEL_FOREIGN_LISTS": settings.foreign_lists,
-        "QUEL_FORWARD_QUEUE": (settings.forward_queue,),
-    }
-    for name, lists in others.items():
-        for shared in sorted(set(lists) & set(settings.ingest_queues)):
-            raise SettingsError(
-                f"{name} and QUEL_INGEST_QUEUES both name the list {shared}: what quel takes ids from"
-                " cannot be another consumer's."
-            )
-
-
-def _check_webhooks(settings: Settings) -> None:
-    try:
-        read_networks(settings.webhook_networks)
-    except ValueError as error:
-        raise SettingsError(f"QUEL_WEBHOOK_NETWORKS names no network in CIDR notation: {error}.") from None
-    for host in settings.webhook_hosts:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?", host):
-            raise SettingsError(f"QUEL_WEBHOOK_HOSTS takes names of hosts, and {host} is none.")
-    problem = settings.webhook_url and settings.webhooks.url_problem(settings.webhook_url)
-    if problem:
-        raise SettingsError(f"QUEL_WEBHOOK_URL {problem}.")
-    try:
-        read_secrets(settings.webhook_secret)
-    except ValueError as error:
-        raise SettingsError(f"QUEL_WEBHOOK_SECRET cannot be read. {error}") from None
-
-
-def _has_readable_address(url: str) -> bool:
-    # Libraries raise on such a URL, each in its own way, and quote it with the password in it.
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False
 
 
 @cache
