@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from quel.adapters.postgres.url import sqlalchemy_url
 from quel.core.errors import Misconfigured, SettingsError
-from tests.unit.test_storage_supabase import NOT_FOUND, URL, Script, found
+from tests.unit.scripted_storage import NOT_FOUND, URL, Script, found
 
 REPORTED = Path(__file__).with_name("reported")
 STORAGE = json.loads((REPORTED / "storage_answers.json").read_text("utf-8"))
