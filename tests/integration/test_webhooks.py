@@ -4,12 +4,14 @@ import json
 import re
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import dramatiq
 import pytest
 
+from quel.adapters.bounded_http import tls_context
 from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.deliver_webhook import DeliverWebhookRows
 from quel.adapters.postgres.finalize_job import FinalizeJobRows
@@ -241,7 +243,17 @@ def test_an_address_inside_is_never_connected_to_however_it_is_written(host):
             listener.accept()
 
 
-def test_a_name_is_looked_up_once_and_what_was_found_is_connected_to(tmp_path, monkeypatch):
+@pytest.fixture
+def certificates_read_anew() -> Iterator[None]:
+    """For whoever names others: the process has read its own before."""
+    tls_context.cache_clear()
+    yield
+    tls_context.cache_clear()
+
+
+def test_a_name_is_looked_up_once_and_what_was_found_is_connected_to(
+    tmp_path, monkeypatch, certificates_read_anew
+):
     asked = []
     true_look_up = socket.getaddrinfo
 

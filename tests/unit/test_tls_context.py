@@ -4,6 +4,8 @@ import ssl
 
 from quel.adapters.bounded_http import BoundedTransport, bounded_client, tls_context
 from quel.adapters.gemini import GeminiEngine
+from quel.adapters.webhook import WebhookSender
+from quel.core.webhooks.target import WebhookPolicy
 
 
 def test_all_clients_of_a_process_read_them_once(monkeypatch):
@@ -18,6 +20,7 @@ def test_all_clients_of_a_process_read_them_once(monkeypatch):
     tls_context.cache_clear()
     BoundedTransport(1.0, 10, 2)
     bounded_client(timeout_s=1.0, max_answer_bytes=10, max_connections=2).close()
-    GeminiEngine(api_key="k" * 20, model="gemini-2.5-flash-image")
+    GeminiEngine(api_key="k" * 20, model="gemini-2.5-flash-image").close()
+    WebhookSender(WebhookPolicy(), ())
     assert len(made) == 1
     assert made[0].verify_mode is ssl.CERT_REQUIRED

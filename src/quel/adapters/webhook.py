@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import httpcore
 import httpx
 
+from quel.adapters.bounded_http import tls_context
 from quel.adapters.deadline import DeadlineBackend, deadline, resolved
 from quel.core.deliver_webhook import ANSWER_WITHIN_S, Answer, Delivery
 from quel.core.webhooks.signature import signed_headers
@@ -33,7 +34,7 @@ class WebhookSender:
         self._policy = policy
         self._keys = keys
         self._within_s = within_s
-        self._tls = httpx.create_ssl_context()
+        self._tls = tls_context()
 
     def send(self, delivery: Delivery) -> Answer:
         """One try within its time; never raises for anything the receiver does."""
