@@ -7,6 +7,7 @@ import random
 from PIL import Image, ImageDraw, ImageFont
 
 from quel.sandbox.comfy.classes import Graph
+from quel.sandbox.gradient import gradient
 
 _SIZE_PX = (1024, 1024)
 
@@ -19,10 +20,7 @@ def draw(graph: Graph) -> bytes:
     words = next((str(i[name]) for i in inputs for name in ("prompt", "text") if i.get(name)), "")
     hue = random.Random(seed).random()  # noqa: S311 - neighbouring seeds get colours far apart
     ends = [tuple(round(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.7, value)) for value in (0.35, 0.75)]
-    column = (1, size[1])
-    slope = Image.linear_gradient("L").resize(column)
-    picture = Image.composite(Image.new("RGB", column, ends[1]), Image.new("RGB", column, ends[0]), slope)
-    picture = picture.resize(size, Image.Resampling.NEAREST)
+    picture = gradient(size, ends[0], ends[1])
     pen, step = ImageDraw.Draw(picture), size[1] // 24
     pen.text((step, step), "sandbox: ComfyUI", "white", ImageFont.load_default(step * 1.5))
     pictures = sum(body["class_type"] == "LoadImage" for body in graph.values())
