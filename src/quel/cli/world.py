@@ -111,8 +111,11 @@ def check_sandbox(verb: str) -> None:
 
 def wait_for_the_end() -> None:
     """Until Ctrl-C or SIGTERM."""
+    from quel.sandbox.demo.caller import end_if_asked
+
     try:
         while True:
+            end_if_asked()
             signal.pause()
     except KeyboardInterrupt:
         say("")
