@@ -12,8 +12,8 @@ from quel.core.ports import outside, shared
 class EngineLane:
     """One maker, wired when it is first used.
 
-    `waiting` tells how many threads may wait for it at once, `admission_of` raises SettingsError in a process
-    that does not serve generate_image.
+    `may_wait` tells how many threads may wait for it at once; `admission_of` raises SettingsError in a
+    process that does not serve generate_image.
     """
 
     def __init__(
@@ -23,11 +23,11 @@ class EngineLane:
         engine_of: Callable[[Maker], outside.Engine],
         quota_of: Callable[[Maker], shared.Quota],
         admission_of: Callable[[Maker], shared.AdmissionController],
-        waiting: Callable[[], int],
+        may_wait: Callable[[], int],
     ) -> None:
         self.maker = maker
         self._engine_of, self._quota_of, self._admission_of = engine_of, quota_of, admission_of
-        self._may_wait = waiting
+        self._may_wait = may_wait
         self._lock = Lock()
         self._waiting = 0
 

@@ -332,7 +332,7 @@ class Services:
                 engine_of=self.engine_of,
                 quota_of=self.quota_of,
                 admission_of=self.admission,
-                waiting=lambda: max(1, self.callers - left),
+                may_wait=lambda: max(1, self.callers - left),
             )
             for maker in makers
         ]

@@ -5,13 +5,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.harness import until
-from tests.integration.ledger import (
-    PRICE,
-    assert_books_agree,
-    member_balance,
-    production_of,
-    results_of,
-)
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of, results_of
 
 
 def cancel(studio, job_id, how):

@@ -8,13 +8,7 @@ import redis
 from quel.sandbox import faults
 from quel.sandbox.gemini.faults import quota_minute
 from tests.integration.harness import until
-from tests.integration.ledger import (
-    PRICE,
-    assert_books_agree,
-    member_balance,
-    production_of,
-    results_of,
-)
+from tests.integration.ledger import PRICE, assert_books_agree, member_balance, production_of, results_of
 
 AFTER_ANY_LEASE_S = 60
 STARTING_S = 60  # longer than workers take to start
