@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -59,18 +60,21 @@ def test_every_query_asks_for_something_that_is_told(
     pipeline: Pipeline, alert_rule: Manifest, tmp_path: Path
 ) -> None:
     working, ticking, asked, serving = (free_port() for _ in range(4))
-    pipeline.workers(QUEL_HTTP_PORT=working, **SETTINGS)
+    pipeline.world.gemini.configure(sketches=False)
+    pipeline.workers(QUEL_HTTP_PORT=working, QUEL_TAKE_CHECK="", **SETTINGS)
     pipeline.scheduler(QUEL_HTTP_PORT=ticking)
     environment = pipeline.environment(QUEL_HTTP_PORT=serving, QUEL_API_PORT=asked)
     with QuelProcess(["quel", "serve"], environment, tmp_path / "serve.log"):
         live(pipeline.studio, pipeline.world.gemini)
-        until(lambda: is_served(asked), "quel serve answers")
+        for address in (f"{asked}/health", *(f"{port}/metrics" for port in (working, ticking, serving))):
+            until(partial(is_served, address), f"port and path {address} are served")
         assert_all_told(alert_rule, working, ticking, serving)
+    pipeline.world.gemini.configure(sketches=True)
 
 
-def is_served(port: int) -> bool:
+def is_served(address: str) -> bool:
     try:
-        return plain_http.get(f"http://127.0.0.1:{port}/health").is_success
+        return plain_http.get(f"http://127.0.0.1:{address}").is_success
     except httpx.TransportError:
         return False
 
