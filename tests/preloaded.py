@@ -1,8 +1,8 @@
 """Starts `dramatiq …`, `periodiq …` and `quel serve` from a process that has imported what they need.
 
 That costs an eighth of the usual, and tests and deaths need hundreds of them. What runs after the fork is the
-command's own entry point, in a session and an environment of its own. What an environment decides as quel is
-imported (metrics over processes, traces) it does not decide here: such processes start anew.
+command's own entry point, in a session and an environment of its own. Which certificates are trusted is
+decided before: where an environment names others, the process starts anew.
 """
 
 import gc
@@ -22,18 +22,39 @@ from typing import IO, Self, TypedDict
 
 from PIL import Image
 
+from quel.adapters.bounded_http import tls_context
 from quel.sandbox.processes import REPOSITORY, QuelProcess
 
 _SHARED = (
     "dramatiq.cli",
     "dramatiq.brokers.redis",
     "google.genai.types",
+    "multiprocessing.sharedctypes",
     "periodiq",
-    "quel.services",
-    "quel.observe.logs",
+    "psycopg2.extras",
     "quel.adapters.gemini.engine",
     "quel.adapters.imaging.takes.checker",
+    "quel.adapters.postgres.operations.backlog",
+    "quel.adapters.redis.databases",
+    "quel.adapters.redis.messages",
+    "quel.adapters.redis.queue_backlog",
+    "quel.adapters.redis.server_state",
+    "quel.adapters.redis.sweep_heartbeat",
+    "quel.adapters.redis.tls_mismatch",
     "quel.adapters.storage.supabase",
+    "quel.observe.health",
+    "quel.observe.logs",
+    "quel.observe.multiprocess",
+    "quel.operations.audit_runs",
+    "quel.operations.bulk",
+    "quel.services",
+    "quel.stages.deliver_webhook",
+    "quel.stages.fetch_job",
+    "quel.stages.finalize_job",
+    "quel.stages.generate_image",
+    "quel.stages.persist_output",
+    "quel.stages.prepare_inputs",
+    "quel.stages.sweep_stuck_jobs",
     "sqlalchemy.dialects.postgresql.psycopg2",
 )
 _OWN = {"quel": ("quel.cli", "quel.http.serving")}
@@ -211,5 +232,7 @@ if __name__ == "__main__":
     for module in _SHARED:
         importlib.import_module(module)
     Image.init()
+    tls_context()
+    assert "prometheus_client" not in sys.modules  # it decides by the environment when it is first imported
     gc.freeze()  # whoever is forked shares these objects' memory for as long as nobody collects them
     _serve(sys.stdin)

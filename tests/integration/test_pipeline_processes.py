@@ -22,9 +22,7 @@ def test_every_group_runs_as_a_process_of_its_own(world, pipeline):
         "finalize_job": ("SUPABASE_URL", "SUPABASE_SERVICE_KEY", "GEMINI_API_KEY"),
     }
     processes = [
-        pipeline.workers(
-            group, threads=2, ready=False, as_deployed=True, **dict.fromkeys(own_settings[group], "")
-        )
+        pipeline.workers(group, threads=2, ready=False, **dict.fromkeys(own_settings[group], ""))
         for group in GROUPS
     ]
     for process in processes:
@@ -54,7 +52,7 @@ def test_every_group_runs_as_a_process_of_its_own(world, pipeline):
     ],
 )
 def test_a_missing_setting_ends_the_process_with_the_variables_name(pipeline, group, missing):
-    process = pipeline.workers(group, ready=False, as_deployed=True, **{missing: ""})
+    process = pipeline.workers(group, ready=False, **{missing: ""})
     assert process.wait(PATIENCE_S) == 2
     said = process.log.read_text()
     assert f"{missing} must be set" in said
@@ -66,7 +64,7 @@ def test_a_wrong_setting_ends_the_process_with_the_variables_name(pipeline, tmp_
     file.write_text("worker: {modules: {fashion: {max_worker: 5}}}")
     wrong = {"IMAGE_PER_PRICE": "five", "QUEL_CONFIG": file}
     for variable, value in wrong.items():
-        process = pipeline.workers(ready=False, as_deployed=True, **{variable: value})
+        process = pipeline.workers(ready=False, **{variable: value})
         assert process.wait(PATIENCE_S) == 2
         assert {"IMAGE_PER_PRICE": variable, "QUEL_CONFIG": "max_worker"}[variable] in process.log.read_text()
 
@@ -74,7 +72,7 @@ def test_a_wrong_setting_ends_the_process_with_the_variables_name(pipeline, tmp_
 def test_a_worker_told_to_end_finishes_what_it_has_begun_and_the_next_one_goes_on(world, pipeline):
     studio = pipeline.studio
     token = uuid4().hex
-    first = pipeline.workers(threads=2, as_deployed=True)
+    first = pipeline.workers(threads=2)
     with world.gemini.holding_back(after=1):
         job_id = studio.job("simple_general", {"prompt": token}, total_images=10, member=studio.member())
         studio.push(job_id)
@@ -85,7 +83,7 @@ def test_a_worker_told_to_end_finishes_what_it_has_begun_and_the_next_one_goes_o
     row = studio.job_row(job_id)
     assert row["job_status"] == "processing"
     assert row["completed_images"] < 10
-    pipeline.workers(as_deployed=True)
+    pipeline.workers()
     row = studio.wait([job_id])[job_id]
     assert (row["job_status"], row["completed_images"]) == ("completed", 10)
     assert len(world.calls(token)) == 10
