@@ -100,10 +100,18 @@ def studio(shared_pipeline: Pipeline) -> Studio:
     return shared_pipeline.studio
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def workers(shared_pipeline: Pipeline) -> QuelProcess:
-    """One `dramatiq quel.actors` with default settings that lives as long as the session."""
-    return shared_pipeline.workers()
+    """One `dramatiq quel.actors` with default settings, shared by the tests that come one after the other."""
+    running = [process for process in shared_pipeline.processes if process.exit_code is None]
+    return running[0] if running else shared_pipeline.workers()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Ends the shared workers when the next test needs none: idle, they take time from those that work."""
+    fixtures = getattr(item, "funcargs", {})
+    if "workers" in fixtures and "workers" not in getattr(nextitem, "fixturenames", ()):
+        fixtures["shared_pipeline"].kill()
 
 
 @pytest.fixture(autouse=True)

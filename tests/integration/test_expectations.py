@@ -86,7 +86,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(world, studio, workers):
+def run(world, studio, shared_pipeline):
     """Every case's job, run to its end, with what the provider was sent."""
     world.gemini.configure(keep_pictures=True)
     attach_ids = [studio.attach(_picture(index), f"{index}.png") for index in range(len(COLOURS))]
@@ -101,7 +101,9 @@ def run(world, studio, workers):
             case.form.split()[-1], data, total_images=case.images, member=member, path=case.path
         )
     studio.push(*jobs.values())
+    workers = shared_pipeline.workers()
     studio.wait(list(jobs.values()), timeout_s=600)
+    workers.kill()
     calls: dict[str, list[Call]] = {case.token: [] for case in CASES}
     for call in world.gemini.calls(before):
         token = next((token for token in calls if token in call.prompt), None)
