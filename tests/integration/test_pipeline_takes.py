@@ -12,6 +12,13 @@ KINDS = ("blank", "cut_off", "ratio", "small", "echo", "collage", "bars")
 CALL_USD = 0.0336
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _whole_pictures(world):
+    world.gemini.configure(sketches=False)
+    yield
+    world.gemini.configure(sketches=True)
+
+
 @pytest.fixture(scope="module")
 def strict(world, tmp_path_factory):
     """Workers that make every kind of bad take again, with re-rolls enough for one image."""
@@ -85,7 +92,9 @@ def test_a_take_that_still_looks_wrong_is_kept_where_the_settings_say_so_and_a_w
         assert_books_agree(pipeline.studio, job_id)
 
 
-def test_by_default_a_probable_fault_is_delivered_and_a_certain_one_made_again(world, studio, workers):
+def test_by_default_a_probable_fault_is_delivered_and_a_certain_one_made_again(world, pipeline):
+    studio = pipeline.studio
+    pipeline.workers(QUEL_TAKE_CHECK="")
     echo, ratio = uuid4().hex, uuid4().hex
     world.gemini.fail_next(gemini.bad_take("collage"), containing=echo)
     world.gemini.fail_next(gemini.bad_take("ratio"), containing=ratio)

@@ -243,7 +243,7 @@ class OnServers(World):
         self.studio = pipeline.studio
         self.studio.rows(f"TRUNCATE {_ALL_TABLES} RESTART IDENTITY CASCADE")
         self.studio.redis.flushdb()
-        self.services = self._own = TrueServices(pipeline.environment(**_RECEIVER), self)
+        self.services = self._own = TrueServices(pipeline.environment(QUEL_TAKE_CHECK="", **_RECEIVER), self)
 
     def let_pass(self, seconds: float) -> None:
         if seconds:

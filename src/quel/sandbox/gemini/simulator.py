@@ -48,8 +48,8 @@ class GeminiOptions:
 
     `rpm` limits requests in any 60 s (None: no limit); `latency_s` passes before every generated answer;
     `ready_made` answers every request with the same photograph, encoded once, and neither decodes nor logs
-    the pictures it receives; `sketches` draws roughly, for those who look at many answers and at none for
-    long; `keep_pictures` keeps the bytes of what is received for `picture(sha256)`.
+    the pictures it receives; `sketches` draws small, for those who want many answers and check no takes;
+    `keep_pictures` keeps the bytes of what is received for `picture(sha256)`.
     """
 
     rpm: int | None = None
