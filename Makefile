@@ -22,7 +22,7 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(LOCKED) requirements-dev.lock
 	$(ADD) --no-build-isolation -e .
-	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib src
 	$(PIP) check
 	@touch $@
 
