@@ -60,8 +60,7 @@ class Storage(Client):
 
     def objects(self, prefix: str = "", bucket: str = DEFAULT_BUCKET) -> list[HeldObject]:
         """Every object of a bucket whose path begins with `prefix`, in the order they were put."""
-        held = (HeldObject(**value) for value in self.control("objects"))
-        return [one for one in held if one.bucket == bucket and one.path.startswith(prefix)]
+        return [HeldObject(**held) for held in self.control("objects", bucket=bucket, prefix=prefix)]
 
     def put(
         self,

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import formatdate
+from functools import cached_property
 from typing import Any
 
 from quel.sandbox.errors import SandboxError
@@ -39,13 +40,23 @@ class StoredObject:
     object_id: str
     updated_at: float
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes, in hexadecimal; taken once, for whoever asks for all objects often."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def etag(self) -> str:
+        """The header's value, with its quotes."""
+        return f'"{hashlib.md5(self.data, usedforsecurity=False).hexdigest()}"'
+
     def described(self) -> dict[str, Any]:
         """All but the bytes."""
         return {
             "bucket": self.bucket,
             "path": self.path,
             "size_bytes": len(self.data),
-            "sha256": hashlib.sha256(self.data).hexdigest(),
+            "sha256": self.sha256,
             "content_type": self.content_type,
             "cache_control": self.cache_control,
             "public": self.public,
@@ -86,7 +97,7 @@ class StorageSimulator(Simulator):
             "bucket": self._bucket,
         }
         self.controls |= {
-            "objects": lambda: [stored.described() for stored in self._snapshot()],
+            "objects": self._described,
             "put": self._put,
             "get": self._get,
             "bucket": self._set_bucket,
@@ -196,7 +207,7 @@ class StorageSimulator(Simulator):
                 "size": len(stored.data),
                 "content_type": stored.content_type,
                 "cache_control": stored.cache_control,
-                "etag": _etag(stored),
+                "etag": stored.etag,
                 "last_modified": formatdate(stored.updated_at, usegmt=True),
             }
         )
@@ -229,6 +240,13 @@ class StorageSimulator(Simulator):
         with self.lock:
             return list(self._objects.values())
 
+    def _described(self, bucket: str, prefix: str) -> list[dict[str, Any]]:
+        return [
+            stored.described()
+            for stored in self._snapshot()
+            if stored.bucket == bucket and stored.path.startswith(prefix)
+        ]
+
     def _put(self, bucket: str, path: str, data: str, content_type: str, public: bool) -> None:
         """Puts any name there, also one an upload would refuse: old rows name such objects."""
         stored = StoredObject(
@@ -256,9 +274,5 @@ def _upserts(request: Request) -> bool:
 
 
 def _download(stored: StoredObject) -> Reply:
-    headers = (("Cache-Control", stored.cache_control), ("ETag", _etag(stored)))
+    headers = (("Cache-Control", stored.cache_control), ("ETag", stored.etag))
     return Reply(body=stored.data, content_type=stored.content_type, headers=headers)
-
-
-def _etag(stored: StoredObject) -> str:
-    return f'"{hashlib.md5(stored.data, usedforsecurity=False).hexdigest()}"'
