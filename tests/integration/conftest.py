@@ -49,6 +49,14 @@ def world(servers: Servers) -> Iterator[World]:
         servers.drop_database(world.template_url)
 
 
+@pytest.fixture(scope="module")
+def whole_pictures(world: World) -> Iterator[None]:
+    """The provider's pictures are as large as asked for, as the check of takes wants them."""
+    world.gemini.configure(sketches=False)
+    yield
+    world.gemini.configure(sketches=True)
+
+
 @pytest.fixture
 def empty_database_url(servers: Servers) -> Iterator[str]:
     """A database without any table."""

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import pytest
 from deploy.manifests import Manifest
 from deploy.monitoring import DASHBOARD, alerts, dashboard_expressions, selectors
 from prometheus_client.parser import text_string_to_metric_families
@@ -56,11 +57,11 @@ def unanswered(wanted: Mapping[str, VectorSelector], told: Sequence[Sample]) -> 
     return [text for text, selector in wanted.items() if not finds(selector, told)]
 
 
+@pytest.mark.usefixtures("whole_pictures")
 def test_every_query_asks_for_something_that_is_told(
     pipeline: Pipeline, alert_rule: Manifest, tmp_path: Path
 ) -> None:
     working, ticking, asked, serving = (free_port() for _ in range(4))
-    pipeline.world.gemini.configure(sketches=False)
     pipeline.workers(QUEL_HTTP_PORT=working, QUEL_TAKE_CHECK="", **SETTINGS)
     pipeline.scheduler(QUEL_HTTP_PORT=ticking)
     environment = pipeline.environment(QUEL_HTTP_PORT=serving, QUEL_API_PORT=asked)
@@ -69,7 +70,6 @@ def test_every_query_asks_for_something_that_is_told(
         for address in (f"{asked}/health", *(f"{port}/metrics" for port in (working, ticking, serving))):
             until(partial(is_served, address), f"port and path {address} are served")
         assert_all_told(alert_rule, working, ticking, serving)
-    pipeline.world.gemini.configure(sketches=True)
 
 
 def is_served(address: str) -> bool:

@@ -11,12 +11,7 @@ from tests.integration.ledger import PRICE, assert_books_agree, member_balance
 KINDS = ("blank", "cut_off", "ratio", "small", "echo", "collage", "bars")
 CALL_USD = 0.0336
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _whole_pictures(world):
-    world.gemini.configure(sketches=False)
-    yield
-    world.gemini.configure(sketches=True)
+pytestmark = pytest.mark.usefixtures("whole_pictures")
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,16 @@ from contextlib import contextmanager
 
 import redis
 from redis.backoff import EqualJitterBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from quel.core.errors import ServiceUnavailable
+
+_DRIVER = DriverInfo()
+"""What the server is told of the client: else each connection reads it from the installed package, 0.8 ms."""
 
 _RETRIES = 50  # with at most 1 s between them: a restart or a failover of half a minute is waited out
 _FEW_RETRIES = 4  # for callers that have something better to do than to wait
@@ -40,6 +44,7 @@ def connect(
         socket_connect_timeout=connect_timeout_s,
         socket_keepalive=True,
         health_check_interval=30,
+        driver_info=_DRIVER,
         retry=Retry(pauses, _RETRIES) if patient else Retry(pauses, retries, (RedisConnectionError,)),
         retry_on_error=[RedisTimeoutError, ReadOnlyError] if patient else [ReadOnlyError],
     )
