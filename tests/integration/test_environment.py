@@ -1,7 +1,7 @@
-"""The Makefile makes the environment that the lock names, by any pip and whatever the index serves that day.
+"""The Makefile makes the environment the lock names, by an old pip or a new, whatever an index has.
 
-A small project of its own, with quel's Makefile: its lock names old releases, its index is a folder that has
-older and newer ones beside them. Needs no network.
+A small project of its own, with quel's Makefile: its lock names old releases and no pip, its index is a
+folder that has older and newer ones beside them. Needs no network.
 """
 
 import hashlib
@@ -98,25 +98,24 @@ class Project:
         }
 
 
-@pytest.fixture(params=["the pip that Python brings", "the pip of the lock"])
-def pip_folder(request, tmp_path_factory):
-    if request.param == "the pip that Python brings":
-        return None
-    folder = tmp_path_factory.mktemp("pip")
-    (folder / "pip").symlink_to(Path(pip.__file__).parent)
-    return folder
-
-
-def test_the_lock_is_installed_beside_older_and_newer_releases(tmp_path, pip_folder):
+def test_the_lock_is_installed_beside_older_and_newer_releases(tmp_path):
     project = Project(tmp_path, ["top", "middle", "bottom"])
-    made = project.make(pip_folder)
+    made = project.make()
     assert made.returncode == 0, made.stderr
     assert project.installed() == dict.fromkeys(PACKAGES, LOCKED)
 
 
-def test_a_lock_that_lacks_a_package_makes_no_environment(tmp_path):
+def test_a_lock_that_lacks_a_package_makes_no_environment(tmp_path, pip_of_the_lock):
     project = Project(tmp_path, ["top", "bottom"])
-    made = project.make()
+    made = project.make(pip_of_the_lock)
     assert made.returncode != 0
     assert "top 1.0 requires middle, which is not installed." in made.stdout
     assert not (tmp_path / ".venv/.ready").exists()
+
+
+@pytest.fixture
+def pip_of_the_lock(tmp_path):
+    folder = tmp_path / "newer"
+    folder.mkdir()
+    (folder / "pip").symlink_to(Path(pip.__file__).parent)
+    return folder

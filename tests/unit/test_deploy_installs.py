@@ -20,7 +20,9 @@ def test_the_makefile_installs_what_the_locks_name() -> None:
     commands = commands_of_the_makefile()
     assert list(problems(commands)) == []
     assert [run.named for run in runs(commands) if run.named] == [
+        (".venv/pip.lock",),  # the part of requirements-dev.lock that names pip
         ("requirements-dev.lock",),
+        (".venv-bench/pip.lock",),
         ("requirements-dev.lock",),
         ("bench/requirements.txt",),
     ]
