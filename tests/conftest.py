@@ -1,5 +1,8 @@
 """What holds for every test, and what tests of several rooms look at."""
 
+import gc
+import importlib
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,40 @@ from deploy.manifests import OVERLAYS, Manifest, render
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.xdist_process import process_number, processes
+
 # A property is true or not, whatever the machine is busy with and whatever the dice say that day.
 settings.register_profile(
     "quel", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("quel")
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collects without a look at what could be freed, then and later: nothing that is collected can be."""
+    gc.disable()
+    _import_a_share(session.config)
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _import_a_share(config: pytest.Config) -> None:
+    """Of several processes each begins with files of its own, and finds the others' compiled by them.
+
+    pytest compiles a file that it has not seen before; that takes as long as all the rest of collecting.
+    """
+    if processes() == 1 or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    files = [file for place in config.args for file in sorted((ROOT / place).rglob("test_*.py"))]
+    for file in files[process_number() :: processes()]:
+        importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
 
 
 class ByFileOrAlone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

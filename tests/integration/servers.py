@@ -21,6 +21,7 @@ import redis
 
 from quel.sandbox.servers import databases
 from quel.sandbox.servers.client import Servers as SandboxServers
+from tests.xdist_process import process_number, processes
 
 DATABASE_VARIABLE, REDIS_VARIABLE = "QUEL_TEST_DATABASE_URL", "QUEL_TEST_REDIS_URL"
 POSTGRES_IMAGE = os.environ.get("QUEL_TEST_POSTGRES_IMAGE") or "postgres:15-alpine"
@@ -116,16 +117,7 @@ def _redis_pairs(url: str) -> deque[int]:
     with redis.Redis.from_url(url) as client:
         count = int(client.config_get("databases")["databases"])
     pairs = range(0, count - 1, 2)
-    return deque(pairs[_process_number() :: _processes()] if os.environ.get(REDIS_VARIABLE) else pairs)
-
-
-def _process_number() -> int:
-    """Which of the processes that run tests side by side this is, from 0 (pytest-xdist calls it gw0)."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-
-
-def _processes() -> int:
-    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return deque(pairs[process_number() :: processes()] if os.environ.get(REDIS_VARIABLE) else pairs)
 
 
 @contextmanager
