@@ -4,9 +4,10 @@ Used by the migrations, which must be safe on a live database with rows and harm
 name is written with its schema: nothing depends on whose search_path it runs under.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Column, Connection, Enum, Index, MetaData, Table, UnaryExpression, inspect, text
+from sqlalchemy import Column, Connection, Enum, Index, MetaData, Table, UnaryExpression, text
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.schema import CreateColumn, CreateIndex
 from sqlalchemy.sql.elements import TextClause
@@ -74,11 +75,10 @@ def add_missing_columns(connection: Connection, metadata: MetaData) -> None:
 
     A column that must not be null and has no default is added as nullable: rows may be there already.
     """
-    inspector = inspect(connection)
+    existing = _existing_columns(connection, metadata)
     for table in metadata.sorted_tables:
-        existing = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
         for column in table.columns:
-            if column.name not in existing:
+            if column.name not in existing[table.fullname]:
                 connection.execute(text(f"ALTER TABLE {table.fullname} ADD COLUMN {_definition(column)}"))
 
 
@@ -120,21 +120,27 @@ def missing_indexes(connection: Connection, metadata: MetaData) -> list[Index]:
     Partial ones are all quel's own and known by their names. One of a column that a later migration adds is
     left to that.
     """
+    columns = _existing_columns(connection, metadata)
+    columns_of_indexes = _columns_of_indexes(connection, metadata)
+    names = set(connection.scalars(text(_VALID_INDEXES), _schemas(metadata)))
     missing = []
     for table in metadata.sorted_tables:
-        existing = _existing_indexes(connection, table)
-        columns = set(connection.scalars(text(_COLUMNS), {"table": table.fullname}))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             if index.dialect_options["postgresql"]["where"] is not None:
-                is_there = bool(connection.scalar(text(_VALID_INDEX), {"name": _full_name(index)}))
+                is_there = _full_name(index) in names
             else:
-                is_there = _columns(index) in existing
-            if not is_there and {column.name for column in index.columns} <= columns:
+                is_there = _columns(index) in columns_of_indexes[table.fullname]
+            if not is_there and {column.name for column in index.columns} <= columns[table.fullname]:
                 missing.append(index)
     return missing
 
 
-_VALID_INDEX = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND indisvalid"
+_VALID_INDEXES = """
+SELECT n.nspname || '.' || c.relname FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND i.indisvalid
+"""
 
 
 def _full_name(index: Index) -> str:
@@ -159,25 +165,46 @@ _INVALID_INDEX = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) A
 _Columns = tuple[tuple[str, bool], ...]
 
 _COLUMNS = """
-SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
+SELECT n.nspname || '.' || c.relname, a.attname FROM pg_attribute a
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND a.attnum > 0 AND NOT a.attisdropped
 """
 
 _INDEX_COLUMNS = """
-SELECT i.indexrelid, a.attname, (i.indoption[k.n - 1] & 1) = 1 AS descending
+SELECT n.nspname || '.' || c.relname, i.indexrelid, a.attname, (i.indoption[k.n - 1] & 1) = 1 AS descending
 FROM pg_index i
+JOIN pg_class c ON c.oid = i.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = to_regclass(:table) AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-  AND k.n <= i.indnkeyatts
+WHERE n.nspname = ANY(:schemas)
+  AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
 ORDER BY i.indexrelid, k.n
 """
 
 
-def _existing_indexes(connection: Connection, table: Table) -> set[_Columns]:
-    columns: dict[int, list[tuple[str, bool]]] = {}
-    for oid, name, descending in connection.execute(text(_INDEX_COLUMNS), {"table": table.fullname}):
-        columns.setdefault(oid, []).append((name, descending))
-    return {tuple(each) for each in columns.values()}
+def _schemas(metadata: MetaData) -> dict[str, list[str]]:
+    return {"schemas": sorted({str(table.schema) for table in metadata.sorted_tables})}
+
+
+def _existing_columns(connection: Connection, metadata: MetaData) -> Mapping[str, set[str]]:
+    """The names of the columns of each table."""
+    existing = defaultdict(set)
+    for table, column in connection.execute(text(_COLUMNS), _schemas(metadata)):
+        existing[table].add(column)
+    return existing
+
+
+def _columns_of_indexes(connection: Connection, metadata: MetaData) -> Mapping[str, set[_Columns]]:
+    """The columns of each valid index of each table, without partial ones and those of expressions."""
+    columns = defaultdict(list)
+    for table, oid, name, descending in connection.execute(text(_INDEX_COLUMNS), _schemas(metadata)):
+        columns[table, oid].append((name, descending))
+    of_tables = defaultdict(set)
+    for (table, _), each in columns.items():
+        of_tables[table].add(tuple(each))
+    return of_tables
 
 
 def _columns(index: Index) -> _Columns:
