@@ -16,9 +16,10 @@ from dramatiq.brokers.redis import RedisBroker
 
 from quel.adapters.redis.client import connect
 from quel.sandbox.gemini.client import Call, Gemini
-from quel.sandbox.processes import QuelProcess, migrate, scheduler, workers
+from quel.sandbox.processes import QuelProcess, scheduler, workers
 from quel.sandbox.storage.client import Storage
 from quel.sandbox.studio import PHOTOGRAPHS, Studio
+from tests.integration.alembic_run import alembic_run
 from tests.integration.servers import Servers
 from tests.preloaded import Preloaded, PreloadedProcess
 
@@ -47,7 +48,7 @@ class World:
         self.storage = storage
         self.gemini = gemini
         self.template_url = servers.fresh_database()
-        migrate({"DATABASE_URL": self.template_url})
+        alembic_run(self.template_url, "upgrade", "head")
 
     def fresh_database(self) -> str:
         """The URL of a new database with the whole schema and no rows."""

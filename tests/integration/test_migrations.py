@@ -1,18 +1,16 @@
 """`alembic upgrade head` on nothing, on a database that lives, twice, and twice at once."""
 
-import io
 import os
 import subprocess
 import sys
-from contextlib import chdir, closing
+from contextlib import closing
 from pathlib import Path
-from unittest.mock import patch
 
 import psycopg2
 import pytest
-from alembic.config import CommandLine, Config
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.integration.alembic_run import REPOSITORY, alembic_run
+
 PRODUCTION = Path(__file__).with_name("sql") / "production.sql"
 RELEASE_BEFORE = PRODUCTION.with_name("release_0_1_0.sql")
 PRODUCT_TABLES = {
@@ -68,16 +66,6 @@ def alembic(database_url, *words):
     )
 
 
-def run(database_url, *words):
-    """The same in this process, a quarter of a second instead of one and a half; what it said."""
-    command, said = CommandLine(), io.StringIO()
-    options = command.parser.parse_args(words)
-    config = Config("alembic.ini", stdout=said, cmd_opts=options, attributes={"configure_logging": False})
-    with patch.dict(os.environ, {"DATABASE_URL": database_url}), chdir(REPOSITORY):
-        command.run_cmd(config, options)
-    return said.getvalue()
-
-
 def rows(database_url, statement):
     with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
@@ -115,19 +103,19 @@ def production_url(empty_database_url):
 
 
 def test_an_empty_database_becomes_whole(empty_database_url):
-    run(empty_database_url, "upgrade", "head")
+    alembic_run(empty_database_url, "upgrade", "head")
     tables = {table for (table,) in rows(empty_database_url, "SELECT tablename FROM pg_tables")}
     assert tables >= PRODUCT_TABLES
-    assert "No new upgrade operations detected" in run(empty_database_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(empty_database_url, "check")
     public = rows(empty_database_url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     assert {table for (table,) in public} == PRODUCT_TABLES  # the rest is out of a browser's reach
 
 
 def test_an_empty_database_and_productions_end_with_the_same_columns(world, production_url):
     fresh = world.servers.fresh_database()
-    run(fresh, "upgrade", "head")
+    alembic_run(fresh, "upgrade", "head")
     before = set(rows(production_url, COLUMNS))
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     after = set(rows(production_url, COLUMNS))
     made = set(rows(fresh, COLUMNS))
     world.servers.drop_database(fresh)
@@ -138,7 +126,7 @@ def test_an_empty_database_and_productions_end_with_the_same_columns(world, prod
 
 def test_a_live_database_gets_only_what_it_lacks(production_url):
     columns, constraints, indexes, enums, triggers, _ = schema_of(production_url)
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     after = schema_of(production_url)
     assert set(columns) < set(after[0])
     assert after[1] == constraints
@@ -154,13 +142,13 @@ def test_a_live_database_gets_only_what_it_lacks(production_url):
     assert len(after[2]) == len(set(after[2])) == len(indexes) + 6  # none was made twice
     assert set(after[3]) - set(enums) == {("production_status_enum", "user_cancelled")}
     assert after[4] == triggers
-    assert "No new upgrade operations detected" in run(production_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(production_url, "check")
 
 
 def test_no_row_of_a_live_database_is_touched(production_url):
     columns = [(table, name) for table, name, *_ in rows(production_url, COLUMNS)]
     before = contents_of(production_url, columns)
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     assert contents_of(production_url, columns) == before
     assert sum(map(len, before.values())) == 20 + 5 + 200 + 100 + 300 + 100
 
@@ -193,11 +181,11 @@ def test_from_the_release_before_rows_in_every_state_are_kept_as_they_are(produc
         for table, names in own.items()
     ]
     before = contents_of(production_url, product), [rows(production_url, each) for each in questions]
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     after = contents_of(production_url, product), [rows(production_url, each) for each in questions]
     assert after == before
     assert len(before[1][1]) == 7 * len(before[1][0]) >= 7 * 6
-    assert "No new upgrade operations detected" in run(production_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(production_url, "check")
 
 
 def test_types_that_differ_are_left_as_they_are(production_url):
@@ -208,38 +196,38 @@ def test_types_that_differ_are_left_as_they_are(production_url):
         "ALTER TABLE quel_organization ALTER COLUMN org_status TYPE varchar(20);",
     )
     before = set(rows(production_url, COLUMNS))
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     assert before <= set(rows(production_url, COLUMNS))
 
 
 def test_a_table_that_is_missing_is_made_beside_the_others(production_url):
     execute(production_url, "DROP TABLE quel_credits")
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     assert rows(production_url, "SELECT to_regclass('quel_credits') IS NOT NULL") == [(True,)]
-    assert "No new upgrade operations detected" in run(production_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(production_url, "check")
 
 
 @pytest.mark.parametrize("start", ["", PRODUCTION.read_text()], ids=["empty", "production"])
 def test_doing_it_again_changes_nothing(empty_database_url, start):
     if start:
         execute(empty_database_url, start)
-    run(empty_database_url, "upgrade", "head")
+    alembic_run(empty_database_url, "upgrade", "head")
     once = schema_of(empty_database_url)
-    run(empty_database_url, "upgrade", "head")
+    alembic_run(empty_database_url, "upgrade", "head")
     assert schema_of(empty_database_url) == once
 
 
 def test_down_takes_what_is_quels_own_and_up_brings_it_back(production_url):
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     whole = schema_of(production_url)
     columns = [(table, name) for table, name, *_ in rows(production_url, COLUMNS)]
     contents = contents_of(production_url, columns)
-    run(production_url, "downgrade", "base")
+    alembic_run(production_url, "downgrade", "base")
     down = schema_of(production_url)
     assert down[:5] == whole[:5]
     assert not {name for name, _ in down[5]} & {"job", "image"}
     assert contents_of(production_url, columns) == contents
-    run(production_url, "upgrade", "head")
+    alembic_run(production_url, "upgrade", "head")
     assert schema_of(production_url) == whole
 
 
@@ -252,7 +240,7 @@ def test_two_at_once_both_succeed(empty_database_url, start):
     assert [process.returncode for process in both] == [0, 0], said
     indexes = rows(empty_database_url, INDEXES)
     assert len(indexes) == len(set(indexes))
-    assert "No new upgrade operations detected" in run(empty_database_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(empty_database_url, "check")
 
 
 def test_without_a_database_it_says_what_is_missing():

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from quel.sandbox.servers.databases import database_name
+from tests.integration.alembic_run import alembic_run
 from tests.integration.ledger import assert_books_agree
 from tests.integration.test_migrations import (
     PRODUCT_TABLES,
@@ -13,7 +14,6 @@ from tests.integration.test_migrations import (
     alembic,
     execute,
     rows,
-    run,
 )
 
 # A role of the product's own name, one with a schema before public, one that sees no schema at all.
@@ -76,23 +76,23 @@ def as_role(url: str, role: str) -> str:
 
 
 def test_an_empty_database_gets_the_products_tables_in_public(role_url):
-    run(role_url, "upgrade", "head")
+    alembic_run(role_url, "upgrade", "head")
     found = set(rows(role_url, TABLES))
     assert {table for schema, table in found if schema == "public"} == PRODUCT_TABLES
     assert {schema for schema, _ in found} == {"public", "quel"}
     assert rows(role_url, PLACES_OF_TYPES) == [("public",)]
-    assert "No new upgrade operations detected" in run(role_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(role_url, "check")
 
 
 def test_a_live_database_is_completed_where_it_is(role_url):
     execute(role_url, "SET search_path = public;" + PRODUCTION.read_text())
-    run(role_url, "upgrade", "head")
+    alembic_run(role_url, "upgrade", "head")
     assert {schema for schema, table in rows(role_url, TABLES) if table in PRODUCT_TABLES} == {"public"}
-    assert "No new upgrade operations detected" in run(role_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(role_url, "check")
 
 
 def stray(url, schema):
-    run(url, "upgrade", "0003")
+    alembic_run(url, "upgrade", "0003")
     for statement in strayed(schema):
         execute(url, statement)
 
@@ -119,7 +119,7 @@ def test_tables_that_an_earlier_release_made_elsewhere_go_home_with_their_rows(e
     stray(empty_database_url, schema)
     execute(empty_database_url, PLAN_OF_A_JOB.format(schema=schema))
     execute(empty_database_url, QUELS_OWN_ROW.format(schema=schema))
-    run(empty_database_url, "upgrade", "head")
+    alembic_run(empty_database_url, "upgrade", "head")
     found = rows(empty_database_url, "SELECT count(*), sum(quel_member_credit) FROM public.quel_member")
     assert found == [(20, 210)]
     assert {place for place, table in rows(empty_database_url, TABLES) if table in PRODUCT_TABLES} == {
@@ -127,7 +127,7 @@ def test_tables_that_an_earlier_release_made_elsewhere_go_home_with_their_rows(e
     }
     assert rows(empty_database_url, PLACES_OF_TYPES) == [("public",)]
     assert rows(empty_database_url, KEY_OF_JOB) == [("quel_production_jobs",)]
-    assert "No new upgrade operations detected" in run(empty_database_url, "check")
+    assert "No new upgrade operations detected" in alembic_run(empty_database_url, "check")
 
 
 @pytest.mark.parametrize("with_rows", [False, True])
@@ -144,7 +144,7 @@ def test_where_public_has_its_own_by_now_quels_rows_go_over_or_the_migration_say
         assert process.returncode != 0
         assert "move the rows to public first" in said
     else:
-        run(empty_database_url, "upgrade", "head")
+        alembic_run(empty_database_url, "upgrade", "head")
         assert rows(empty_database_url, KEY_OF_JOB) == [("quel_production_jobs",)]
         execute(empty_database_url, PLAN_OF_A_JOB.format(schema="public"))
         execute(empty_database_url, QUELS_OWN_ROW.format(schema="public"))

@@ -11,6 +11,7 @@ Both servers keep their ports over every stop, kill and start, so clients find t
 import itertools
 import os
 import shutil
+from pathlib import Path
 from typing import Any, Self
 
 from quel.sandbox.errors import SandboxError
@@ -23,10 +24,13 @@ FIRST_PAIR = 2  # databases 0 and 1 belong to `redis_url` and quel's default for
 
 
 class Servers(Startable):
-    """PostgreSQL and Redis under one supervisor. `appendonly` turns on Redis's log of every write."""
+    """PostgreSQL and Redis under one supervisor. `appendonly` turns on Redis's log of every write.
 
-    def __init__(self, *, appendonly: bool = False) -> None:
-        self._options = {"appendonly": appendonly}
+    What they write lies in a folder of their own in `folder`, or where temporary files lie.
+    """
+
+    def __init__(self, *, appendonly: bool = False, folder: Path | None = None) -> None:
+        self._options = {"appendonly": appendonly, "folder": str(folder) if folder else None}
         self._child: Child | None = None
         self._where: dict[str, Any] = {}
         self._database_numbers = itertools.count(1)

@@ -1,4 +1,4 @@
-"""Fresh databases within a running PostgreSQL, made in tens of milliseconds."""
+"""Fresh databases within a running PostgreSQL 15 or later, made in tens of milliseconds."""
 
 from contextlib import closing
 from urllib.parse import urlsplit, urlunsplit
@@ -14,7 +14,8 @@ def create_database(server_url: str, name: str, template: str | None = None) -> 
     """
     statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
     if template:
-        statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        # Its files are copied as they are; the other strategy, through the log, takes twice the time.
+        statement += sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template))
     _execute(server_url, statement)
     return with_database(server_url, name)
 

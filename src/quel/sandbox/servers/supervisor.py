@@ -28,7 +28,7 @@ def main() -> None:
     options = next(requests, None)
     if options is None:
         return
-    directory = make_directory(server_account())
+    directory = make_directory(server_account(), options["folder"])
     servers: dict[str, ServerProcess] = {}
     try:
         servers |= make_servers(directory, server_account(), appendonly=options["appendonly"])
@@ -57,9 +57,9 @@ def _obey(server: ServerProcess, order: str) -> None:
         answer_parent(pid=server.pid)
 
 
-def make_directory(account: Account | None) -> Path:
-    """A new directory that the servers' user reaches and owns."""
-    directory = Path(tempfile.mkdtemp(prefix="quel-sandbox-"))
+def make_directory(account: Account | None, folder: str | None = None) -> Path:
+    """A new directory that the servers' user reaches and owns, in `folder` or where temporary files lie."""
+    directory = Path(tempfile.mkdtemp(prefix="quel-sandbox-", dir=folder))
     if account and not all(account.reaches(parent) for parent in directory.parents):
         directory.rmdir()
         directory = Path(tempfile.mkdtemp(prefix="quel-sandbox-", dir="/tmp"))
