@@ -1,7 +1,7 @@
 """The app: every route behind one guard, every error through one table, every answer in one envelope."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import anyio
 import anyio.to_thread
@@ -37,7 +37,7 @@ def make_app(api: Api) -> FastAPI:
         openapi_url=None,  # its own routes, which need no token
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(api.streams),
+        lifespan=_lifespan,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
@@ -64,14 +64,12 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
     return problems.answer(request, error)
 
 
-def _lifespan(streams: Streams) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(streams.run)
-            yield
-            streams.close()
-            tasks.cancel_scope.cancel()
-
-    return lifespan
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    streams: Streams = app.state.api.streams
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(streams.run)
+        yield
+        streams.close()
+        tasks.cancel_scope.cancel()
