@@ -1,4 +1,4 @@
-"""The stages' rules (`quel.core.rules`), as the settings make them."""
+"""The steps' rules (`quel.core.rules`), as the settings make them."""
 
 from quel.core.errors import SettingsError
 from quel.core.fetch_job import IntakePolicy
@@ -13,7 +13,7 @@ from quel.settings import MissingReference, Settings
 
 
 def make_rules(settings: Settings, engines: EngineSettings | None = None) -> Rules:
-    """The stages' rules. Raises SettingsError where a setting names a path that does not exist."""
+    """The steps' rules. Raises SettingsError where a setting names a path that does not exist."""
     engines = engines or read_engine_settings(settings)
     known = frozenset(ALL_PATHS)
     for name, paths, may_be in (

@@ -147,9 +147,9 @@ _SIDE_WAYS: dict[str, list[tuple[str, str, Repair]]] = {
         ("after:GenerateImageRows.fail", A_MESSAGE, Repair.MESSAGE),
     ],
     "prepared pictures are gone": [
-        ("before:GenerateImageRows.reset", A_LEASE, Repair.LEASE),
-        ("committing:GenerateImageRows.reset", A_LEASE, Repair.LEASE),
-        ("after:GenerateImageRows.reset", THE_NEXT, Repair.SWEEP),
+        ("before:GenerateImageRows.prepare_again", A_LEASE, Repair.LEASE),
+        ("committing:GenerateImageRows.prepare_again", A_LEASE, Repair.LEASE),
+        ("after:GenerateImageRows.prepare_again", THE_NEXT, Repair.SWEEP),
         ("before:GeminiQuota.give_back", "a slot of the quota", Repair.LEASE),
     ],
     "answers are gone": [

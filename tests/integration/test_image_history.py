@@ -43,7 +43,7 @@ def test_each_move_is_noted_once_with_what_belongs_to_it(image):
     assert [(note["what"], note["n"], note["s"]) for note in first] == [("waits", 1, 2.5)]
     second = moved(image, PREPARE_AGAIN)
     assert second[0] == first[0]
-    assert [note["what"] for note in second] == ["waits", "pictures gone"]
+    assert [note["what"] for note in second] == ["waits", "to be prepared again"]
     assert moved(image, FREE) == second  # nobody holds it: nothing moves, and nothing is noted
 
 

@@ -13,7 +13,10 @@ from quel.core.errors import QuelError
 from quel.core.pipeline import Step, StepMessage
 
 MOST_WAITING = 4
-"""Messages to fetch_job that no worker has taken: more only where PostgreSQL cannot line the jobs up."""
+"""Messages to fetch_job that no worker has taken.
+
+More only where PostgreSQL cannot line the jobs up, or for ids of which no pending row is there.
+"""
 
 _LOOK_EVERY_S = 3.0
 """For what another process has lined up and did not live to send for."""
@@ -33,9 +36,10 @@ class Line(Protocol):
 
 
 class FetchLine:
-    """One a bridge, not shared. `send` enqueues messages, `backlog` counts those no worker has taken.
+    """Hands a bridge's jobs on to fetch_job, few at a time; the others wait in rows for their turn.
 
-    Both and the rows may raise QuelError.
+    Not shared. `send` enqueues messages, `backlog` counts those no worker has taken; both and the rows may
+    raise QuelError.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The actors: each takes ids, runs its stage, and sends what it asks for once the rows are committed."""
+"""The actors: each takes ids, runs its step, and sends what it asks for once the rows are committed."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -53,7 +53,7 @@ def prepare_inputs(job_id: str) -> None:
 
 @dramatiq.actor(
     queue_name=Step.GENERATE_IMAGE,
-    priority=30,  # behind the stages that finish what has been paid for
+    priority=30,  # behind the steps that finish what has been paid for
     max_retries=3,
     time_limit=round(settings().longest_call_s * 1000) + 5 * _MINUTE_MS,
 )
@@ -139,7 +139,7 @@ def _work_off() -> tuple[StepMessage, ...]:
 def _run(
     work: Callable[[], tuple[StepMessage, ...]], job_id: str | None = None, image_no: int | None = None
 ) -> None:
-    """Runs a stage; what its neighbours do not let happen now is tried again with growing pauses."""
+    """Runs a step; what its neighbours do not let happen now is tried again with growing pauses."""
     with log_context(job_id=job_id, image=image_no):
         try:
             send(dramatiq.get_broker(), work())

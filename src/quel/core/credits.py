@@ -1,4 +1,8 @@
-"""Who pays for a job, whether they can, and what the ledger says of an image."""
+"""Who pays for a job, whether they can, and what the ledger says of an image.
+
+Nothing is charged here: credits are held in adapters/postgres/held_credits.py and charged where the image is
+delivered, in adapters/postgres/persist_output.py.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -99,7 +99,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Refuse:
-    """Close the job as failed with these sentences."""
+    """Close the job with what it has, as failed where that is nothing, and with these sentences."""
 
     code: str
     reason: str

@@ -179,6 +179,7 @@ def settle(
 ) -> JobEnd | None:
     """The job's end, or None while an image is still on its way.
 
+    One stored image makes it completed; a failed job counts all that was ordered as failed.
     `cancelled` says that the row itself is marked as cancelled. `total_images` is what was ordered.
     `extra_attach_ids` were made by another server beyond the plan: they stay in the row, behind the plan's.
     """

@@ -1,4 +1,7 @@
-"""An image whose turn it is, and how far its job has come."""
+"""An image whose turn it is, and how far its job has come.
+
+What follows an answer is decided in core/retry.py, whether a take is good in core/takes.py.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What is left to tell and to clear away once a job is closed."""
+"""What is left to tell and to clear away once a job is closed; how it closes is said in finalize_job.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

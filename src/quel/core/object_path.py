@@ -1,4 +1,4 @@
-"""Where a finished image lives in the bucket: the same run at an image always has the same path.
+"""A finished image's place in the bucket, its `result_path`: the same run at an image always has the same.
 
 Storing an image twice therefore replaces the object instead of leaving a second one behind. One that is
 planned again after it had ended is another run: a deletion that was meant for the run before and comes late,

@@ -75,20 +75,21 @@ class OutputToPersist:
 class Delivered:
     """Stored, charged and counted. `balance` is the payer's after this very deduction, None without one.
 
-    `may_begin` are images that waited for this one, the first of their series to be stored.
+    `followers` are images that waited for this one, the first of their series to be stored.
     """
 
     attach_id: int
     balance: int | None
     progress: Progress
-    may_begin: tuple[int, ...] = ()
+    followers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Stale:
     """Somebody else was faster: the image is stored already, failed or cancelled, or its job has ended.
 
-    Still `made` when the job was set back to pending: the image is delivered after its new claim.
+    `state` is what to take it for: `failed` where its row is gone, `cancelled` where its job has ended; still
+    `made` when the job was set back to pending: the image is delivered after its new claim.
     """
 
     state: ImageState

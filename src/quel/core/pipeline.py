@@ -41,7 +41,7 @@ class ImageState(StrEnum):
     PLANNED = "planned"  # its pictures and prompt are not prepared yet
     READY = "ready"  # waits for its turn at the provider
     GENERATING = "generating"  # a worker holds its lease and may be calling the provider
-    MADE = "made"  # paid for at the provider, its bytes wait to be stored
+    MADE = "made"  # its take is good and its bytes are kept, to be stored
     STORED = "stored"
     FAILED = "failed"
     CANCELLED = "cancelled"

@@ -1,4 +1,4 @@
-"""The settings as the stages need them."""
+"""The settings as the steps need them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from quel.core.webhooks.target import WebhookPolicy
 
 @dataclass(frozen=True)
 class Rules:
-    """What a stage goes by. Durations are in seconds.
+    """What a step goes by. Durations are in seconds.
 
     `model` is Gemini's; `routing` says what each maker can do; `max_references` is how many different ones a
     job shows.

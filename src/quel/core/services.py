@@ -1,4 +1,4 @@
-"""The type of what a stage is given, so that a stage depends on ports and on no adapter.
+"""The type of what a step is given, so that a step depends on ports and on no adapter.
 
 `quel.services` wires the real neighbours, `quel.sandbox.memory` those of a world in memory.
 """
@@ -36,11 +36,11 @@ class Lane(Protocol):
 
 
 class Services(Protocol):
-    """What a stage is given: every neighbour behind its port, and the rules."""
+    """What a step is given: every neighbour behind its port, and the rules."""
 
     @property
     def rules(self) -> Rules:
-        """The settings as the stages need them."""
+        """The settings as the steps need them."""
 
     @property
     def clock(self) -> outside.Clock:

@@ -55,7 +55,7 @@ _CALLS: dict[type, tuple[str, ...]] = {
     FetchJobRows: ("load", "claim", "unclaimed_kind"),
     PrepareInputsRows: ("load", "take", "set_back", "postpone", "attachment_paths", "finish"),
     GenerateImageRows: (
-        "due", "claim", "mark_made", "mark_given", "reschedule", "turn_down", "reset", "fail",
+        "due", "claim", "mark_made", "mark_given", "reschedule", "turn_down", "prepare_again", "fail",
         "fail_unpayable",
     ),
     PersistOutputRows: ("begin", "deliver", "postpone", "fail", "make_again"),

@@ -20,10 +20,9 @@ def finalize_job(services: Services, job_id: UUID) -> tuple[StepMessage, ...]:
     keys = services.cancellations
     still = (lambda: keys.is_set(job_id)) if keys.is_cancelled(job_id) else None
     closed = services.finalize_job.close(job_id, cancelled=still)
-    if (
-        closed is None
-    ):  # still open, ended by somebody else, or by a worker that died before it had cleared away
-        leftovers = services.finalize_job.leftovers(job_id)
+    if closed is None:
+        # It is open, or was ended by somebody else or by a worker that died before it had cleared away.
+        leftovers = services.finalize_job.withdraw_ended(job_id)
         if leftovers is None:
             return ()
         if leftovers.withdrawn:

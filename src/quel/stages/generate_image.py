@@ -24,7 +24,7 @@ _PAUSED_FOR_S = 2.0
 
 def generate_image(
     services: Services,
-    job_id: UUID,  # noqa: ARG001 - every stage is given its message's ids
+    job_id: UUID,  # noqa: ARG001 - every step is given its message's ids
     image_no: int,  # noqa: ARG001
 ) -> tuple[StepMessage, ...]:
     """Makes the image whose turn it is. The ids say which one became ready, not which one is made.
@@ -62,7 +62,7 @@ def _serve(services: Services, lane: Lane, open_paths: OpenPaths) -> tuple[bool,
     services.clock.sleep(slot.wait_s)  # at most the quota's horizon; nobody else can use the slot
     claimed, messages = _claim(services, lane, slot, open_paths)
     if claimed is None:
-        lane.quota.give_back(slot)
+        lane.quota.give_back(slot)  # and nobody is told that it is free: there is no image to use it
         if open_paths != EveryPath():  # images may wait for their path; else there is simply none
             lane.admission.wait(Later(NO_TURN_FOR_S, "path"))
         return False, messages

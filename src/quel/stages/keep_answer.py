@@ -35,9 +35,9 @@ def keep_answer(services: Services, claimed: ClaimedImage, picture: PictureBytes
 
 def delete_stored(services: Services, claimed: ClaimedImage) -> None:
     """Deletes an answer that was stored at once and turned down, unless another take lies there by now."""
-    delivery = services.persist_output.load(claimed.job_id, claimed.image_no)
-    if delivery is not None and delivery.state not in {ImageState.MADE, ImageState.STORED}:
-        services.storage.delete_results([delivery.result_path])
+    output = services.persist_output.load(claimed.job_id, claimed.image_no)
+    if output is not None and output.state not in {ImageState.MADE, ImageState.STORED}:
+        services.storage.delete_results([output.result_path])
 
 
 def _store_at_once(services: Services, claimed: ClaimedImage, picture: PictureBytes) -> bool:
@@ -46,11 +46,11 @@ def _store_at_once(services: Services, claimed: ClaimedImage, picture: PictureBy
     An image that has ended meanwhile, or been made by another call, needs no second picture.
     """
     try:
-        delivery = services.persist_output.load(claimed.job_id, claimed.image_no)
-        if delivery is None or delivery.state in {ImageState.MADE, *FINAL_STATES}:
+        output = services.persist_output.load(claimed.job_id, claimed.image_no)
+        if output is None or output.state in {ImageState.MADE, *FINAL_STATES}:
             return True
-        webp = services.imaging.to_webp(picture.data, delivery.source_type)
-        services.storage.write_result(delivery.result_path, webp)
+        webp = services.imaging.to_webp(picture.data, output.source_type)
+        services.storage.write_result(output.result_path, webp)
     except (ServiceUnavailable, StorageRefused, DatabaseError, SettingsError) as error:
         emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
         return False

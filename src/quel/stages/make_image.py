@@ -113,7 +113,7 @@ def _ask(
     if len(shown) < len(pictures):
         give_back(lane, slot)
         emit(Event.INPUTS_LOST)
-        services.generate_image.reset(claimed)
+        services.generate_image.prepare_again(claimed)
         return (StepMessage(Step.PREPARE_INPUTS, claimed.job_id),)
     if claimed.as_given:
         give_back(lane, slot)
@@ -141,7 +141,7 @@ def _take_as_given(
 def _not_wanted(services: Services, claimed: ClaimedImage) -> tuple[StepMessage, ...]:
     """The job was cancelled, ended by somebody else, or set back to pending, to be claimed anew."""
     if claimed.job_status is JobStatus.PENDING:
-        services.generate_image.reset(claimed)
+        services.generate_image.prepare_again(claimed)
         return ()
     return (StepMessage(Step.FINALIZE_JOB, claimed.job_id),)
 

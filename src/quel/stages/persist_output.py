@@ -40,75 +40,75 @@ def persist_output(
     `owner` is the message, which may begin again what it began; `tries` counts how often it ended in order
     with an error.
     """
-    delivery = services.persist_output.begin(job_id, image_no, owner or uuid4().hex)
-    if delivery is None:
+    output = services.persist_output.begin(job_id, image_no, owner or uuid4().hex)
+    if output is None:
         return ()
-    with log_context(path=delivery.path, stage=delivery.stage):
-        if delivery.state is not ImageState.MADE:
-            _forget_unwanted(services, delivery, delivery.state)
-            return _finalize_if_processing(delivery)
-        if delivery.job_status is JobStatus.PENDING:  # set back by hand: its bytes wait for the new claim
+    with log_context(path=output.path, stage=output.stage):
+        if output.state is not ImageState.MADE:
+            _forget_unwanted(services, output, output.state)
+            return _finalize_if_processing(output)
+        if output.job_status is JobStatus.PENDING:  # set back by hand: its bytes wait for the new claim
             return ()
-        if delivery.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(job_id):
+        if output.job_status is not JobStatus.PROCESSING or services.cancellations.is_cancelled(job_id):
             return (StepMessage(Step.FINALIZE_JOB, job_id),)
-        if not delivery.begun:  # another message is at it, or will be when its pause is over
+        if not output.begun:  # another message is at it, or will be when its pause is over
             return ()
-        if delivery.starts > tries + MOST_STARTS:
-            return _fail(services, delivery, "ends_the_process", _ENDED_THE_PROCESS)
-        return _persist(services, delivery)
+        if output.starts > tries + MOST_STARTS:
+            return _fail(services, output, "ends_the_process", _ENDED_THE_PROCESS)
+        return _persist(services, output)
 
 
-def _persist(services: Services, delivery: OutputToPersist) -> tuple[StepMessage, ...]:
-    if delivery.object_bytes is not None:
-        return _deliver(services, delivery, delivery.object_bytes)
-    answer = services.blobs.output(delivery.job_id, delivery.image_no)
+def _persist(services: Services, output: OutputToPersist) -> tuple[StepMessage, ...]:
+    if output.object_bytes is not None:
+        return _deliver(services, output, output.object_bytes)
+    answer = services.blobs.output(output.job_id, output.image_no)
     if answer is None:
-        return _without_bytes(services, delivery)
+        return _without_bytes(services, output)
     try:
-        webp = _encoded(services, delivery, answer)
+        webp = _encoded(services, output, answer)
     except UnreadablePicture as error:
-        return _unreadable(services, delivery, str(error))
+        return _unreadable(services, output, str(error))
     try:
-        services.storage.write_result(delivery.result_path, webp)
+        services.storage.write_result(output.result_path, webp)
     except StorageRefused as error:
-        return _fail(services, delivery, error.code, str(error))
+        return _fail(services, output, error.code, str(error))
     except ServiceUnavailable as error:
         if answer.mime_type != ENCODED:
-            _keep_encoded(services, delivery, webp)
-        return _wait_or_fail(services, delivery, error)
-    return _deliver(services, delivery, len(webp))
+            _keep_encoded(services, output, webp)
+        return _wait_or_fail(services, output, error)
+    return _deliver(services, output, len(webp))
 
 
-def _encoded(services: Services, delivery: OutputToPersist, answer: PictureBytes) -> bytes:
+def _encoded(services: Services, output: OutputToPersist, answer: PictureBytes) -> bytes:
     if answer.mime_type == ENCODED:
         return answer.data
-    return services.imaging.to_webp(answer.data, delivery.source_type)
+    return services.imaging.to_webp(answer.data, output.source_type)
 
 
-def _keep_encoded(services: Services, delivery: OutputToPersist, webp: bytes) -> None:
+def _keep_encoded(services: Services, output: OutputToPersist, webp: bytes) -> None:
     """In place of the answer, so that it is encoded once; where that fails, the answer is still kept."""
     try:
-        services.blobs.keep_webp(delivery.job_id, delivery.image_no, webp)
+        services.blobs.keep_webp(output.job_id, output.image_no, webp)
     except QuelError as error:
         emit(Event.IMAGE_UNKEPT, code=error.code, reason=str(error))
 
 
 def _wait_or_fail(
-    services: Services, delivery: OutputToPersist, error: ServiceUnavailable
+    services: Services, output: OutputToPersist, error: ServiceUnavailable
 ) -> tuple[StepMessage, ...]:
     """A picture that is too large waits for an operator only so long: its bytes take room in the cache."""
-    messages = _postpone(services, delivery, error)
+    messages = _postpone(services, output, error)
     fault = error.fault if isinstance(error, Misconfigured) else ""
-    if not any(delivery.outlasts(fault, message.delay_s) for message in messages):
+    if not any(output.outlasts(fault, message.delay_s) for message in messages):
         return messages
-    services.blobs.drop_output(delivery.job_id, delivery.image_no)
-    return _fail(services, delivery, TOO_LARGE, _TOO_LARGE)
+    services.blobs.drop_output(output.job_id, output.image_no)
+    return _fail(services, output, TOO_LARGE, _TOO_LARGE)
 
 
 def _postpone(
-    services: Services, delivery: OutputToPersist, error: QuelError, object_bytes: int | None = None
+    services: Services, output: OutputToPersist, error: QuelError, object_bytes: int | None = None
 ) -> tuple[StepMessage, ...]:
-    messages = _let_go(services, delivery, object_bytes)
+    messages = _let_go(services, output, object_bytes)
     for message in messages:
         emit(Event.IMAGE_POSTPONED, code=error.code, reason=str(error), pause_s=round(message.delay_s, 1))
     if isinstance(error, Misconfigured):
@@ -116,33 +116,31 @@ def _postpone(
     return messages
 
 
-def _let_go(
-    services: Services, delivery: OutputToPersist, object_bytes: int | None
-) -> tuple[StepMessage, ...]:
+def _let_go(services: Services, output: OutputToPersist, object_bytes: int | None) -> tuple[StepMessage, ...]:
     """Ends this message's lease; the message for the next try, none for an image that waits no longer."""
-    pause_s = services.persist_output.postpone(delivery, object_bytes=object_bytes)
+    pause_s = services.persist_output.postpone(output, object_bytes=object_bytes)
     if pause_s is None:
         return ()
-    return (StepMessage(Step.PERSIST_OUTPUT, delivery.job_id, delivery.image_no, pause_s + _MARGIN_S),)
+    return (StepMessage(Step.PERSIST_OUTPUT, output.job_id, output.image_no, pause_s + _MARGIN_S),)
 
 
-def _without_bytes(services: Services, delivery: OutputToPersist) -> tuple[StepMessage, ...]:
+def _without_bytes(services: Services, output: OutputToPersist) -> tuple[StepMessage, ...]:
     """The cache lost the answer: a worker may have stored it before; otherwise it is made again."""
     try:
-        size_bytes = services.storage.stored_size_bytes(delivery.result_path)
+        size_bytes = services.storage.stored_size_bytes(output.result_path)
     except ServiceUnavailable as error:
-        return _postpone(services, delivery, error)
+        return _postpone(services, output, error)
     if size_bytes is not None:
-        return _deliver(services, delivery, size_bytes)
+        return _deliver(services, output, size_bytes)
     emit(Event.IMAGE_BYTES_LOST)
-    return _make_again(services, delivery, broken=False)
+    return _make_again(services, output, broken=False)
 
 
-def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> tuple[StepMessage, ...]:
+def _deliver(services: Services, output: OutputToPersist, size_bytes: int) -> tuple[StepMessage, ...]:
     try:
-        end = services.persist_output.deliver(delivery, size_bytes)
+        end = services.persist_output.deliver(output, size_bytes)
     except RowLocked as error:
-        return _postpone(services, delivery, error, size_bytes)
+        return _postpone(services, output, error, size_bytes)
     followers: tuple[int, ...] = ()
     match end:
         case Delivered(attach_id, balance, progress, followers):
@@ -150,58 +148,59 @@ def _deliver(services: Services, delivery: OutputToPersist, size_bytes: int) -> 
                 Event.IMAGE_STORED,
                 attach_id=attach_id,
                 bytes=size_bytes,
-                credits=delivery.price,
+                credits=output.price,
                 balance=balance,
             )
             log_progress(progress)
         case InsufficientCredits(progress, images, reason):
             emit(Event.IMAGE_FAILED, code="ran_dry", reason=reason, images=images)
             log_progress(progress)
-            services.storage.delete_results([delivery.result_path])
+            services.storage.delete_results([output.result_path])
         case Stale(ImageState.STORED):
-            return _finalize_if_processing(delivery)
+            return _finalize_if_processing(output)
         case Stale(ImageState.MADE):  # set back by hand meanwhile: let go of it, for the new claim
-            return _let_go(services, delivery, size_bytes)
+            return _let_go(services, output, size_bytes)
         case Stale(state):
             emit(Event.IMAGE_DROPPED, state=state.value)
-            _forget_unwanted(services, delivery, state)
-            return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
-    services.blobs.drop_output(delivery.job_id, delivery.image_no)
-    follow = tuple(StepMessage(Step.GENERATE_IMAGE, delivery.job_id, image_no) for image_no in followers)
-    return (*follow, *finalize_when_done(delivery.job_id, progress))
+            _forget_unwanted(services, output, state)
+            return (StepMessage(Step.FINALIZE_JOB, output.job_id),)
+    services.blobs.drop_output(output.job_id, output.image_no)
+    follow = tuple(StepMessage(Step.GENERATE_IMAGE, output.job_id, image_no) for image_no in followers)
+    return (*follow, *finalize_when_done(output.job_id, progress))
 
 
-def _forget_unwanted(services: Services, delivery: OutputToPersist, state: ImageState) -> None:
+def _forget_unwanted(services: Services, output: OutputToPersist, state: ImageState) -> None:
     """Forgets the picture of an image that has ended unwanted; one that is made again will need its path."""
     if state in {ImageState.FAILED, ImageState.CANCELLED}:
-        services.blobs.drop_output(delivery.job_id, delivery.image_no)
-        services.storage.delete_results([delivery.result_path])
+        services.blobs.drop_output(output.job_id, output.image_no)
+        services.storage.delete_results([output.result_path])
 
 
-def _unreadable(services: Services, delivery: OutputToPersist, reason: str) -> tuple[StepMessage, ...]:
+def _unreadable(services: Services, output: OutputToPersist, reason: str) -> tuple[StepMessage, ...]:
     """A picture that passed the quick look and cannot be decoded is one more answer without a picture."""
-    services.blobs.drop_output(delivery.job_id, delivery.image_no)
-    if delivery.broken_answers + 1 < services.rules.retry.max_broken:
+    services.blobs.drop_output(output.job_id, output.image_no)
+    if output.broken_answers + 1 < services.rules.retry.max_broken:
         emit(Event.IMAGE_RETRIED, code=UnreadablePicture.code)
-        return _make_again(services, delivery, broken=True)
-    return _fail(services, delivery, UnreadablePicture.code, reason)
+        return _make_again(services, output, broken=True)
+    return _fail(services, output, UnreadablePicture.code, reason)
 
 
-def _make_again(services: Services, delivery: OutputToPersist, *, broken: bool) -> tuple[StepMessage, ...]:
-    services.persist_output.make_again(delivery, broken=broken)
-    return (StepMessage(Step.GENERATE_IMAGE, delivery.job_id, delivery.image_no),)
+def _make_again(services: Services, output: OutputToPersist, *, broken: bool) -> tuple[StepMessage, ...]:
+    services.persist_output.make_again(output, broken=broken)
+    return (StepMessage(Step.GENERATE_IMAGE, output.job_id, output.image_no),)
 
 
-def _fail(services: Services, delivery: OutputToPersist, code: str, reason: str) -> tuple[StepMessage, ...]:
-    progress = services.persist_output.fail(delivery, code=code, reason=reason)
+def _fail(services: Services, output: OutputToPersist, code: str, reason: str) -> tuple[StepMessage, ...]:
+    progress = services.persist_output.fail(output, code=code, reason=reason)
     if progress is None:
         return ()
     emit(Event.IMAGE_FAILED, code=code, reason=reason)
     log_progress(progress)
-    return finalize_when_done(delivery.job_id, progress)
+    return finalize_when_done(output.job_id, progress)
 
 
-def _finalize_if_processing(delivery: OutputToPersist) -> tuple[StepMessage, ...]:
-    if delivery.job_status is JobStatus.PROCESSING and delivery.state is not ImageState.READY:
-        return (StepMessage(Step.FINALIZE_JOB, delivery.job_id),)
+def _finalize_if_processing(output: OutputToPersist) -> tuple[StepMessage, ...]:
+    """An image that is to be made again keeps its job open."""
+    if output.job_status is JobStatus.PROCESSING and output.state is not ImageState.READY:
+        return (StepMessage(Step.FINALIZE_JOB, output.job_id),)
     return ()

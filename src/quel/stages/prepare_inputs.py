@@ -197,7 +197,7 @@ def _keep_given(services: Services, job_id: UUID, image: ReadyImage) -> bool:
 
 def _drop_if_ended(services: Services, job_id: UUID, work: "_Work") -> None:
     """A job that was closed meanwhile has no row that names these pictures."""
-    if services.finalize_job.leftovers(job_id) is not None:
+    if services.finalize_job.withdraw_ended(job_id) is not None:
         keys = {key for image in work.ready for key in image.picture_keys}
         services.blobs.drop_job(job_id, sorted(keys), images=0)
 

@@ -118,11 +118,11 @@ class FinalizeJobRows:
 
         return self._database.run(work)
 
-    def leftovers(self, job_id: UUID) -> Leftovers | None:
-        """What a job that has ended may have left behind; None for one that is open or has no images.
+    def withdraw_ended(self, job_id: UUID) -> Leftovers | None:
+        """Withdraws the open images of a job that somebody else has ended; what it may have left behind.
 
-        Images that are open are withdrawn: somebody else has ended the job. Its row stays as it is, and what
-        was delivered is merged into the production.
+        None for a job that is open or has no images. Its row stays as it is, and what was delivered is merged
+        into the production.
         """
 
         def work(connection: Connection) -> Leftovers | None:

@@ -178,8 +178,8 @@ class GenerateImageRows:
             _TRY_AGAIN, claimed, delay_s=delay_s, attempts=attempts, broken=broken, lease=claimed.lease
         )
 
-    def reset(self, claimed: ClaimedImage) -> None:
-        """Sends the job's waiting images back to be prepared: their pictures are gone from the cache."""
+    def prepare_again(self, claimed: ClaimedImage) -> None:
+        """Sends the waiting images of the whole job back to be prepared."""
         self._update(_PREPARE_AGAIN, claimed, lease=claimed.lease)
 
     def turn_down(

@@ -173,7 +173,7 @@ PREPARE_AGAIN = Transition(
     frozenset({READY, GENERATING}),
     PLANNED,
     lease=Lease.HELD,
-    history=noted("pictures gone"),
+    history=noted("to be prepared again"),
 )
 # The fallback has other pictures, sizes and words: everything is prepared for it.
 REROUTE = Transition(
@@ -266,7 +266,7 @@ MAKE_AGAIN = Transition(
         "not_before": "now()",
         "submission": f"CASE WHEN :broken > 0 THEN {_ENDED} ELSE i.submission END",
     },
-    history=noted("bytes gone"),
+    history=noted("to be made again"),
 )
 RUN_DRY = Transition("run dry", OPEN_STATES, FAILED, _REASON)
 

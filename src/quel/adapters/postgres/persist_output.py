@@ -1,6 +1,6 @@
 """Delivers one image in one transaction: attach row, deduction, ledger row, image row and the job's progress.
 
-Either all of it happens or nothing; a second delivery of the same image finds it stored and does nothing.
+Either all of it happens or nothing; a second output of the same image finds it stored and does nothing.
 """
 
 from typing import Any
@@ -140,11 +140,11 @@ class PersistOutputRows:
         self._database = database
 
     def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
-        """An image with its payer and place, as it stands, or None where quel has no such image."""
+        """An image with its payer and its path in the bucket; None where quel has no such image."""
         return self._read(_LOAD, job_id, image_no)
 
     def begin(self, job_id: UUID, image_no: int, owner: str) -> OutputToPersist | None:
-        """The same; one that is made is leased to `owner`, who may begin again: others find it not begun."""
+        """As `load`; one that is made is leased to `owner`, who may begin again: others find it not begun."""
         return self._read(_BEGIN, job_id, image_no, owner=owner, lease_s=LEASE_S)
 
     def _read(
@@ -179,21 +179,21 @@ class PersistOutputRows:
             as_given=row.as_given,
         )
 
-    def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
+    def deliver(self, output: OutputToPersist, size_bytes: int) -> PersistEnd:
         """Attach row, deduction, ledger, image and progress at once, for an object already stored.
 
         Raises RowLocked where the job's or the payer's row is not free within a second.
         """
         return self._database.run(
-            lambda connection: _deliver(connection, delivery, size_bytes), lock_timeout_s=_LOCK_TIMEOUT_S
+            lambda connection: _deliver(connection, output, size_bytes), lock_timeout_s=_LOCK_TIMEOUT_S
         )
 
-    def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
+    def postpone(self, output: OutputToPersist, *, object_bytes: int | None) -> float | None:
         """Lets go of an image that cannot be stored or delivered now; the seconds until its next try.
 
         `object_bytes` is the size of its object where that is stored. None when it waits no longer.
         """
-        values = _keys(delivery) | {
+        values = _keys(output) | {
             "object_bytes": object_bytes,
             "first_s": FIRST_PAUSE_S,
             "longest_s": LONGEST_PAUSE_S,
@@ -201,31 +201,31 @@ class PersistOutputRows:
         pause_s: float | None = self._database.run(lambda connection: connection.scalar(_POSTPONE, values))
         return pause_s
 
-    def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
+    def fail(self, output: OutputToPersist, *, code: str, reason: str) -> Progress | None:
         """Ends a made image as failed and counts the job; None when it is no longer waiting."""
 
         def work(connection: Connection) -> Progress | None:
-            if lock_job(connection, delivery.job_id) != JobStatus.PROCESSING:
+            if lock_job(connection, output.job_id) != JobStatus.PROCESSING:
                 return None
-            values = _keys(delivery) | {"code": code, "reason": reason}
+            values = _keys(output) | {"code": code, "reason": reason}
             if connection.execute(_FAIL, values).rowcount == 0:
                 return None
-            return count_progress(connection, delivery.job_id, delivery.stage)
+            return count_progress(connection, output.job_id, output.stage)
 
         return self._database.run(work)
 
-    def make_again(self, delivery: OutputToPersist, *, broken: bool) -> None:
+    def make_again(self, output: OutputToPersist, *, broken: bool) -> None:
         """Sends a made image back to the provider: its bytes are gone, or (`broken`) are no picture."""
-        values = _keys(delivery) | {"broken": int(broken)}
+        values = _keys(output) | {"broken": int(broken)}
         self._database.run(lambda connection: connection.execute(_MAKE_AGAIN, values))
 
 
-def _keys(delivery: OutputToPersist) -> dict[str, Any]:
-    return {"job_id": delivery.job_id, "image_no": delivery.image_no}
+def _keys(output: OutputToPersist) -> dict[str, Any]:
+    return {"job_id": output.job_id, "image_no": output.image_no}
 
 
-def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
-    row = connection.execute(_LOCK, _keys(delivery)).one_or_none()
+def _deliver(connection: Connection, output: OutputToPersist, size_bytes: int) -> PersistEnd:
+    row = connection.execute(_LOCK, _keys(output)).one_or_none()
     if row is None:
         return Stale(ImageState.FAILED)
     if row.state != ImageState.MADE:
@@ -234,55 +234,55 @@ def _deliver(connection: Connection, delivery: OutputToPersist, size_bytes: int)
         return Stale(ImageState.MADE)
     if row.job_status != JobStatus.PROCESSING:
         return Stale(ImageState.CANCELLED)
-    balance = None if delivery.is_free else _pay(connection, delivery)
-    if balance is None and not delivery.is_free:
-        return _run_dry(connection, delivery)
-    record = _ATTACH if delivery.is_free else _RECORD
-    attach_id = connection.scalar(record, _record(delivery, balance, size_bytes))
-    progress, followers = _progress(connection, delivery), _followers(connection, delivery)
+    balance = None if output.is_free else _pay(connection, output)
+    if balance is None and not output.is_free:
+        return _run_dry(connection, output)
+    record = _ATTACH if output.is_free else _RECORD
+    attach_id = connection.scalar(record, _record(output, balance, size_bytes))
+    progress, followers = _progress(connection, output), _followers(connection, output)
     return Delivered(int(attach_id or 0), balance, progress, followers)
 
 
-def _pay(connection: Connection, delivery: OutputToPersist) -> int | None:
+def _pay(connection: Connection, output: OutputToPersist) -> int | None:
     """The payer's balance after the deduction, None where it has not enough."""
-    payment = {"the_payer": delivery.payer_id, "the_price": delivery.price}
-    balance = connection.scalar(_PAY[delivery.payer_kind], payment)
+    payment = {"the_payer": output.payer_id, "the_price": output.price}
+    balance = connection.scalar(_PAY[output.payer_kind], payment)
     return None if balance is None else int(balance)
 
 
-def _run_dry(connection: Connection, delivery: OutputToPersist) -> InsufficientCredits:
-    reason = credits.ran_dry(delivery.payer_kind, delivery.price)
-    values = {"job_id": delivery.job_id, "code": "ran_dry", "reason": reason}
+def _run_dry(connection: Connection, output: OutputToPersist) -> InsufficientCredits:
+    reason = credits.ran_dry(output.payer_kind, output.price)
+    values = {"job_id": output.job_id, "code": "ran_dry", "reason": reason}
     failed = connection.execute(_RUN_DRY, values).rowcount
-    return InsufficientCredits(_progress(connection, delivery), failed, reason)
+    return InsufficientCredits(_progress(connection, output), failed, reason)
 
 
-def _followers(connection: Connection, delivery: OutputToPersist) -> tuple[int, ...]:
-    if delivery.series is None:
+def _followers(connection: Connection, output: OutputToPersist) -> tuple[int, ...]:
+    if output.series is None:
         return ()
-    return tuple(connection.scalars(_FOLLOWERS, _keys(delivery) | {"series": delivery.series}))
+    return tuple(connection.scalars(_FOLLOWERS, _keys(output) | {"series": output.series}))
 
 
-def _progress(connection: Connection, delivery: OutputToPersist) -> Progress:
-    progress = count_progress(connection, delivery.job_id, delivery.stage)
+def _progress(connection: Connection, output: OutputToPersist) -> Progress:
+    progress = count_progress(connection, output.job_id, output.stage)
     assert progress is not None, "the job is locked and processing"  # noqa: S101 - says why, to mypy as well
     return progress
 
 
-def _record(delivery: OutputToPersist, balance: int | None, size_bytes: int) -> dict[str, Any]:
-    organization = delivery.payer_id if delivery.payer_kind is PayerKind.ORGANIZATION else None
-    return _keys(delivery) | {
-        "name": delivery.result_path.rsplit("/", 1)[-1],
-        "path": delivery.result_path,
+def _record(output: OutputToPersist, balance: int | None, size_bytes: int) -> dict[str, Any]:
+    organization = output.payer_id if output.payer_kind is PayerKind.ORGANIZATION else None
+    return _keys(output) | {
+        "name": output.result_path.rsplit("/", 1)[-1],
+        "path": output.result_path,
         "size_bytes": size_bytes,
-        "member_id": delivery.ledger_member_id,
+        "member_id": output.ledger_member_id,
         "transaction_type": credits.TRANSACTION_TYPE,
-        "price": delivery.price,
+        "price": output.price,
         "balance": balance,
         "max_balance_after": credits.MAX_BALANCE_AFTER,
-        "description": ledger_description(delivery.path, delivery.image_no),
-        "production_id": delivery.production_id,
+        "description": ledger_description(output.path, output.image_no),
+        "production_id": output.production_id,
         "org_id": organization,
-        "used_by": delivery.ledger_member_id if organization else None,
-        "api_provider": credits.API_PROVIDERS[delivery.engine],
+        "used_by": output.ledger_member_id if organization else None,
+        "api_provider": credits.API_PROVIDERS[output.engine],
     }

@@ -118,8 +118,8 @@ class GenerateImageRows(Protocol):
     def reschedule(self, claimed: ClaimedImage, *, delay_s: float, attempts: int, broken: int) -> bool:
         """Lets go of the image for later."""
 
-    def reset(self, claimed: ClaimedImage) -> None:
-        """The job's prepared pictures are gone from the cache: prepare them again."""
+    def prepare_again(self, claimed: ClaimedImage) -> None:
+        """Sends the waiting images of the whole job back to be prepared."""
 
     def turn_down(
         self, claimed: ClaimedImage, take: TurnedDown, *, cost_usd: float, rules: TakeRules
@@ -155,21 +155,24 @@ class PersistOutputRows(Protocol):
     """The rows of persist_output."""
 
     def load(self, job_id: UUID, image_no: int) -> OutputToPersist | None:
-        """An image with its payer and place, as it stands."""
+        """An image with its payer and its path in the bucket, as it stands."""
 
     def begin(self, job_id: UUID, image_no: int, owner: str) -> OutputToPersist | None:
-        """An image with its payer and place; one that is made is leased to `owner`, unless it is taken."""
+        """An image with its payer and its path in the bucket.
 
-    def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
+        One that is made is leased to `owner`, the message that stores it, unless another has it.
+        """
+
+    def deliver(self, output: OutputToPersist, size_bytes: int) -> PersistEnd:
         """Attach row, deduction, ledger row, image row and progress in one transaction. Raises RowLocked."""
 
-    def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
+    def postpone(self, output: OutputToPersist, *, object_bytes: int | None) -> float | None:
         """Lets go of a made image; the seconds until it may be tried again, None when it waits no longer."""
 
-    def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
+    def fail(self, output: OutputToPersist, *, code: str, reason: str) -> Progress | None:
         """Ends a made image as failed; None when it no longer waits."""
 
-    def make_again(self, delivery: OutputToPersist, *, broken: bool) -> None:
+    def make_again(self, output: OutputToPersist, *, broken: bool) -> None:
         """Back to the provider: the bytes are gone, or (`broken`) are no picture."""
 
 
@@ -182,11 +185,14 @@ class FinalizeJobRows(Protocol):
         `cancelled` is asked while the job's row is locked.
         """
 
-    def leftovers(self, job_id: UUID) -> Leftovers | None:
-        """What a job that has ended may have left behind, its open images withdrawn; None for an open one."""
+    def withdraw_ended(self, job_id: UUID) -> Leftovers | None:
+        """Withdraws the open images of a job that ended elsewhere; what it may have left behind.
+
+        None for a job that is open, or that quel has no images of.
+        """
 
     def refuse(self, job_id: UUID, reason: str) -> ClosedJob | None:
-        """Closes a pending job as failed."""
+        """Closes a pending job with what it has, as failed where that is nothing."""
 
     def give_up(
         self, job: PendingJob | ProcessingJob | Orphan, *, code: str, reason: str

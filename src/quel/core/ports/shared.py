@@ -39,7 +39,7 @@ class Cancellations(Protocol):
     """The cancel keys of the front end."""
 
     def is_cancelled(self, job_id: UUID) -> bool:
-        """Whether the job's key is set; then its row says so as well, if quel has the job in hand."""
+        """Whether the job's key is set; then its row is made to say so, if quel has the job in hand."""
 
     def cancelled_among(self, job_ids: Sequence[UUID]) -> set[UUID]:
         """Those whose key is set; the rows of those that quel has in hand say so from then on."""
@@ -52,7 +52,7 @@ class Cancellations(Protocol):
 
 
 class Blobs(Protocol):
-    """The cache of bytes between stages."""
+    """The cache of bytes between steps."""
 
     def put_input(self, job_id: UUID, digest: str, picture: PictureBytes) -> str:
         """Keeps a picture the provider will be shown; the key. Raises NoRoom."""
@@ -200,7 +200,7 @@ class Queues(Protocol):
         """(job_id, image_no) of the messages that wait for a step, are delayed or run; None for too many."""
 
     def backlog(self, step: Step) -> int:
-        """The messages of a stage that no worker has fetched."""
+        """The messages of a step that no worker has fetched."""
 
     def jobs_to_fetch(self) -> set[UUID] | None:
         """The jobs on the raw lists or on the way to fetch_job; None when there are too many to tell."""

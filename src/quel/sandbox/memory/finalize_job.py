@@ -39,7 +39,7 @@ class FinalizeJobRows:
         """Closes the job and its production; None while an image is on its way or when it is closed."""
         return self._close(job_id, CloseJob(cancelled is not None and cancelled()))
 
-    def leftovers(self, job_id: UUID) -> Leftovers | None:
+    def withdraw_ended(self, job_id: UUID) -> Leftovers | None:
         """What a job that has ended may have left behind, its open images withdrawn."""
         status = self._tables.status(job_id)
         if status is None or status in OPEN_STATUSES:

@@ -106,8 +106,8 @@ class GenerateImageRows:
             not_before=clock.after(delay_s),
         )
 
-    def reset(self, claimed: ClaimedImage) -> None:
-        """The job's prepared pictures are gone from the cache: prepare them again."""
+    def prepare_again(self, claimed: ClaimedImage) -> None:
+        """Sends the waiting images of the whole job back to be prepared."""
         for image in self._tables.images_of(claimed.job_id):
             move(image, PREPARE_AGAIN, self._tables.clock, lease=claimed.lease)
 

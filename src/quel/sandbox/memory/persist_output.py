@@ -98,33 +98,33 @@ class PersistOutputRows:
             series=image.series,
         )
 
-    def deliver(self, delivery: OutputToPersist, size_bytes: int) -> PersistEnd:
+    def deliver(self, output: OutputToPersist, size_bytes: int) -> PersistEnd:
         """Attach row, deduction, ledger row, image row and progress at once."""
-        image = self._tables.images.get((delivery.job_id, delivery.image_no))
+        image = self._tables.images.get((output.job_id, output.image_no))
         if image is None:
             return Stale(ImageState.FAILED)
         if image.state is not ImageState.MADE:
             return Stale(image.state)
-        status = self._tables.status(delivery.job_id)
+        status = self._tables.status(output.job_id)
         if status is not JobStatus.PROCESSING:
             return Stale(ImageState.MADE if status is JobStatus.PENDING else ImageState.CANCELLED)
         left = None
-        if not delivery.is_free:
-            left = pay(self._tables, delivery.payer_kind, delivery.payer_id, delivery.price)
+        if not output.is_free:
+            left = pay(self._tables, output.payer_kind, output.payer_id, output.price)
             if left is None:
-                return self._run_dry(delivery)
-        attach_id = self._attach(delivery.result_path, size_bytes)
+                return self._run_dry(output)
+        attach_id = self._attach(output.result_path, size_bytes)
         if left is not None:
-            self._tables.ledger.append(_booking(delivery, attach_id, left))
+            self._tables.ledger.append(_booking(output, attach_id, left))
         move(image, STORE, self._tables.clock, attach_id=attach_id)
         series = self._tables.series_of(image)
         is_first = [one.image_no for one in series if one.state is ImageState.STORED] == [image.image_no]
         followers = [one.image_no for one in series if is_first and one.state is ImageState.READY]
-        return Delivered(attach_id, left, self._progress(delivery), tuple(followers))
+        return Delivered(attach_id, left, self._progress(output), tuple(followers))
 
-    def postpone(self, delivery: OutputToPersist, *, object_bytes: int | None) -> float | None:
+    def postpone(self, output: OutputToPersist, *, object_bytes: int | None) -> float | None:
         """Lets go of a made image; the seconds until its next try, None when it waits no longer."""
-        image, clock = self._tables.images.get((delivery.job_id, delivery.image_no)), self._tables.clock
+        image, clock = self._tables.images.get((output.job_id, output.image_no)), self._tables.clock
         if image is None:
             return None
         last_pause_s = (image.not_before - image.updated_at).total_seconds()
@@ -132,17 +132,17 @@ class PersistOutputRows:
         moved = move(image, POSTPONE, clock, object_bytes=object_bytes, not_before=clock.after(pause_s))
         return pause_s if moved else None
 
-    def fail(self, delivery: OutputToPersist, *, code: str, reason: str) -> Progress | None:
+    def fail(self, output: OutputToPersist, *, code: str, reason: str) -> Progress | None:
         """Ends a made image as failed; None when it no longer waits."""
-        if self._tables.status(delivery.job_id) is not JobStatus.PROCESSING:
+        if self._tables.status(output.job_id) is not JobStatus.PROCESSING:
             return None
-        image = self._tables.images[delivery.job_id, delivery.image_no]
+        image = self._tables.images[output.job_id, output.image_no]
         moved = move(image, FAIL_TO_STORE, self._tables.clock, reason_code=code, reason=reason)
-        return self._progress(delivery) if moved else None
+        return self._progress(output) if moved else None
 
-    def make_again(self, delivery: OutputToPersist, *, broken: bool) -> None:
+    def make_again(self, output: OutputToPersist, *, broken: bool) -> None:
         """Back to the provider: the bytes are gone, or (`broken`) are no picture."""
-        image = self._tables.images[delivery.job_id, delivery.image_no]
+        image = self._tables.images[output.job_id, output.image_no]
         clock = self._tables.clock
         move(
             image,
@@ -153,38 +153,38 @@ class PersistOutputRows:
             submission=image.submission and replace(image.submission, ended=image.submission.ended or broken),
         )
 
-    def _run_dry(self, delivery: OutputToPersist) -> InsufficientCredits:
-        reason = credits.ran_dry(delivery.payer_kind, delivery.price)
+    def _run_dry(self, output: OutputToPersist) -> InsufficientCredits:
+        reason = credits.ran_dry(output.payer_kind, output.price)
         failed = sum(
             move(image, RUN_DRY, self._tables.clock, reason_code="ran_dry", reason=reason)
-            for image in self._tables.images_of(delivery.job_id)
+            for image in self._tables.images_of(output.job_id)
             if not image.is_free
         )
-        return InsufficientCredits(self._progress(delivery), failed, reason)
+        return InsufficientCredits(self._progress(output), failed, reason)
 
     def _attach(self, path: str, size_bytes: int) -> int:
         attach_id = len(self._tables.attachments) + 1
         self._tables.attachments[attach_id] = Attach(attach_id, path, path, size_bytes, "image/webp")
         return attach_id
 
-    def _progress(self, delivery: OutputToPersist) -> Progress:
-        progress = count_progress(self._tables, delivery.job_id, delivery.stage)
+    def _progress(self, output: OutputToPersist) -> Progress:
+        progress = count_progress(self._tables, output.job_id, output.stage)
         if progress is None:
             raise TypeError("Only a job that is processing has progress.")
         return progress
 
 
-def _booking(delivery: OutputToPersist, attach_id: int, balance: int) -> Credit:
-    organization = delivery.payer_id if delivery.payer_kind is PayerKind.ORGANIZATION else None
+def _booking(output: OutputToPersist, attach_id: int, balance: int) -> Credit:
+    organization = output.payer_id if output.payer_kind is PayerKind.ORGANIZATION else None
     return Credit(
-        user_id=delivery.ledger_member_id,
+        user_id=output.ledger_member_id,
         transaction_type=credits.TRANSACTION_TYPE,
-        amount=-delivery.price,
+        amount=-output.price,
         balance_after=min(balance, credits.MAX_BALANCE_AFTER),
-        description=ledger_description(delivery.path, delivery.image_no),
+        description=ledger_description(output.path, output.image_no),
         attach_idx=attach_id,
-        production_idx=delivery.production_id,
+        production_idx=output.production_id,
         org_id=organization,
-        used_by_member_id=delivery.ledger_member_id if organization else None,
-        api_provider=credits.API_PROVIDERS[delivery.engine],
+        used_by_member_id=output.ledger_member_id if organization else None,
+        api_provider=credits.API_PROVIDERS[output.engine],
     )
