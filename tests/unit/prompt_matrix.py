@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import cycle, product
 
 from quel.core.aspect import AspectRatio
@@ -35,7 +36,7 @@ class Case:
     brief: str
     in_series: bool = False
 
-    @property
+    @cached_property
     def own_words(self) -> str:
         """All that is said, without the customer's text."""
         return "\n".join((*self.labels, self.brief.replace(self.wishes, "") if self.wishes else self.brief))

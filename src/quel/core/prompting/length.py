@@ -8,6 +8,9 @@ where a last hint of variation is at stake; and quel's own where the customer wr
 avoid."""
 
 
+_WORD = re.compile(r"\w+")
+
+
 def words(text: str) -> int:
     """How many there are."""
-    return len(re.findall(r"\w+", text))
+    return len(_WORD.findall(text))

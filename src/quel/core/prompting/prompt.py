@@ -60,8 +60,8 @@ def write_prompt(
     Where words run short, the last hints of variation are left out first, then the craft. In a series room is
     left for what is said of the picture it follows (series.py).
     """
-    scene = read_scene(path, pictures, stage, item)
     wishes = wishes_of(path, stage)
+    scene = read_scene(path, pictures, stage, item, wishes=wishes)
     own = words(wishes)
     shared = SHARE * own if SHARE * own >= FEWEST else FEW
     most_own = OWN + own + words(stage.negative_prompt)
@@ -69,45 +69,73 @@ def write_prompt(
     labels = sum(map(words, write_labels(path, pictures)))
     labels += 0 if stage.series is None else WORDS_ON_THE_LEAD
     varied = hints(scene, path.brief.variations, number) if of > 1 else []
+    said = _all_of(path.brief, scene, stage, wishes, varied)
     for most in _FROM_AMPLE_TO_BARE:
-        brief = _brief(path.brief, scene, stage, wishes, varied, most)
+        brief = _brief(said, most)
         if labels + words(brief) <= spare:
             return brief
     if labels + words(brief) <= max(LIMIT, most_own):
         return brief
-    return _brief(path.brief, scene, stage, wishes, varied, _BARE)
+    return _brief(said, _BARE)
 
 
-def _brief(
-    rules: BriefRules,
-    scene: Scene,
-    stage: StageRequest,
-    wishes: str,
-    varied: Sequence[str],
-    most: _Most,
-) -> str:
-    craft = scene.every(rules.craft)[: most.craft]
-    kept = scene.every(common_rules.LIKENESS + (rules.kept if most.in_full else common_rules.ITEMS_IN_SHORT))
-    taken_over = scene.every(GUIDED) if most.guides else []
-    free = scene.every(rules.free)[: most.free]
-    varied = varied[: most.hints]
+@dataclass(frozen=True)
+class _Said:
+    """All that can be said of a scene, sentence by sentence; how much of it is, says _Most."""
+
+    opening: str
+    scene: Sequence[str]
+    kept_as: str
+    changes: str
+    kept: Sequence[str]
+    kept_in_short: Sequence[str]
+    craft: Sequence[str]
+    taken_over: Sequence[str]
+    is_free: str
+    free: Sequence[str]
+    varied: Sequence[str]
+    avoid: str
+    closing: str
+
+
+def _all_of(
+    rules: BriefRules, scene: Scene, stage: StageRequest, wishes: str, varied: Sequence[str]
+) -> _Said:
     avoid = " ".join(stage.negative_prompt.split())
-    changes = common_rules.CHANGES if wishes and most.in_full else ""
-    is_free = common_rules.OTHERWISE_FREE if wishes else common_rules.FREE
-    paragraphs = (
-        _joined(_opening(rules, scene), f"{common_rules.WISHES} {quoted(wishes)}" if wishes else rules.mood),
-        _joined(
-            *scene.every(rules.scene),
-            f"{rules.kept_as}{changes}: {'; '.join(kept)}." if kept else "",
-            *craft,
-            f"{common_rules.TAKEN_OVER} {', '.join(taken_over)}." if taken_over else "",
-            f"{is_free} {listed(free)}." if free else "",
-            f"{common_rules.HINTS} {'; '.join(varied)}." if varied else "",
+    likeness = scene.every(common_rules.LIKENESS)
+    return _Said(
+        opening=_joined(
+            _opening(rules, scene), f"{common_rules.WISHES} {quoted(wishes)}" if wishes else rules.mood
         ),
-        f"{common_rules.AVOID} {avoid}" if avoid else "",
-        _closing(rules, scene),
+        scene=scene.every(rules.scene),
+        kept_as=rules.kept_as,
+        changes=common_rules.CHANGES if wishes else "",
+        kept=[*likeness, *scene.every(rules.kept)],
+        kept_in_short=[*likeness, *scene.every(common_rules.ITEMS_IN_SHORT)],
+        craft=scene.every(rules.craft),
+        taken_over=scene.every(GUIDED),
+        is_free=common_rules.OTHERWISE_FREE if wishes else common_rules.FREE,
+        free=scene.every(rules.free),
+        varied=varied,
+        avoid=f"{common_rules.AVOID} {avoid}" if avoid else "",
+        closing=_closing(rules, scene),
     )
-    return "\n\n".join(filter(None, paragraphs))
+
+
+def _brief(said: _Said, most: _Most) -> str:
+    kept = said.kept if most.in_full else said.kept_in_short
+    changes = said.changes if most.in_full else ""
+    taken_over = said.taken_over if most.guides else []
+    free, varied = said.free[: most.free], said.varied[: most.hints]
+    middle = _joined(
+        *said.scene,
+        f"{said.kept_as}{changes}: {'; '.join(kept)}." if kept else "",
+        *said.craft[: most.craft],
+        f"{common_rules.TAKEN_OVER} {', '.join(taken_over)}." if taken_over else "",
+        f"{said.is_free} {listed(free)}." if free else "",
+        f"{common_rules.HINTS} {'; '.join(varied)}." if varied else "",
+    )
+    return "\n\n".join(filter(None, (said.opening, middle, said.avoid, said.closing)))
 
 
 def _joined(*sentences: str) -> str:

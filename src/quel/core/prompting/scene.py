@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from quel.core.job import ItemRequest, StageRequest
 from quel.core.prompting.picture import PictureSpec
 from quel.core.prompting.rules import Category, Kind, ProductionPath, Rule, Rules, Vocabulary
-from quel.core.prompting.wishes import quotable, wishes_of
+from quel.core.prompting.wishes import quotable
 
 NOUNS = {
     "shoes": "shoes",
@@ -49,9 +49,17 @@ class Scene:
 
 
 def read_scene(
-    path: ProductionPath, pictures: Sequence[PictureSpec], stage: StageRequest, item: ItemRequest
+    path: ProductionPath,
+    pictures: Sequence[PictureSpec],
+    stage: StageRequest,
+    item: ItemRequest,
+    *,
+    wishes: str,
 ) -> Scene:
-    """Gathers the facts (see rules.FACTS) and the words (see rules.PLACEHOLDERS)."""
+    """Gathers the facts (see rules.FACTS) and the words (see rules.PLACEHOLDERS).
+
+    `wishes` are the customer's own words.
+    """
     count = Counter(reference.category for picture in pictures for reference in picture.references)
     present = [category for category in path.categories if count[category.name]]
     of_kind = {kind: [category for category in present if category.kind is kind] for kind in Kind}
@@ -63,7 +71,7 @@ def read_scene(
             *_subject_facts(people, items),
             *([] if present else ["text-only"]),
             *(["several-references"] if people + items + len(of_kind[Kind.PLACE]) > 1 else []),
-            "wishes" if wishes_of(path, stage) else "no-wishes",
+            "wishes" if wishes else "no-wishes",
             *_word_facts(path.angles, item.angle, "angle"),
             *_word_facts(path.shots, item.shot, "shot"),
             *_fx_fact(path.fx, item.fx),
@@ -72,23 +80,22 @@ def read_scene(
         }
     )
     named = {category.name: _named(category, pictures) for category in present}
+    seen = {category.name: seen_in(category, pictures) for category in present}
     words = {
         "people": listed([named[c.name] for c in of_kind[Kind.PEOPLE]]),
-        "people_in": listed([f"{named[c.name]} of {seen_in(c, pictures)}" for c in of_kind[Kind.PEOPLE]]),
+        "people_in": listed([f"{named[c.name]} of {seen[c.name]}" for c in of_kind[Kind.PEOPLE]]),
         "items_named": listed([named[c.name] for c in of_kind[Kind.ITEMS]]),
-        "items": listed(
-            [f"{_exactly(c, count, named)} of {seen_in(c, pictures)}" for c in of_kind[Kind.ITEMS]]
-        ),
+        "items": listed([f"{_exactly(c, count, named)} of {seen[c.name]}" for c in of_kind[Kind.ITEMS]]),
         "angle": quotable(item.angle),
         "shot": quotable(item.shot),
         "fx": quotable(item.fx or ""),
     }
     for category in present:
         words |= {
-            category.name: f"{named[category.name]} of {seen_in(category, pictures)}",
+            category.name: f"{named[category.name]} of {seen[category.name]}",
             f"{category.name}_named": named[category.name],
             f"{category.name}_count": counted(count[category.name], category.one, category.many),
-            f"{category.name}_at": seen_in(category, pictures),
+            f"{category.name}_at": seen[category.name],
         }
     words["subject"] = Scene(facts, words).first(path.brief.subject) or "the main subject"
     return Scene(facts, words)
