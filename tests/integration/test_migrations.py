@@ -244,8 +244,5 @@ def test_two_at_once_both_succeed(empty_database_url, start):
 
 
 def test_without_a_database_it_says_what_is_missing():
-    with alembic("", "upgrade", "head") as process:
-        said, _ = process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert "DATABASE_URL" in said
-    assert "Traceback" not in said
+    with pytest.raises(SystemExit, match="DATABASE_URL must be set"):
+        alembic_run("", "upgrade", "head")
