@@ -69,14 +69,15 @@ class Order(TypedDict):
     command: list[str]
 
 
-class Preloaded:
-    """The process that forks. Safe for many threads."""
+class Parent:
+    """A process that forks others, started when it is first needed. Safe for many threads."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Begins to import what is shared."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.preloaded"],
             stdin=subprocess.PIPE,
@@ -84,41 +85,69 @@ class Preloaded:
             text=True,
             cwd=REPOSITORY,
         )
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        assert self._process is not None
-        self._process.communicate()
+    def end(self) -> None:
+        """Ends it, and kills what it has forked; harmless where it was not started."""
+        if self._process is not None:
+            self._process.communicate()
 
-    def start(self, environment: Mapping[str, str], log: Path, command: Sequence[str]) -> "Running":
-        """The command, by the name of its script and its arguments."""
-        order = Order(environment=os.environ | environment, log=str(log), command=list(command))
-        return Running(self, int(self._ask(order)))
-
-    def _ask(self, order: Mapping[str, object]) -> str:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+    def ask(self, order: Mapping[str, object]) -> str:
+        """Says one order and waits for its answer."""
         with self._lock:
+            if self._process is None:
+                self.start()
+            assert self._process is not None
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
             print(json.dumps(order), file=self._process.stdin, flush=True)
             return self._process.stdout.readline()
 
     def exit_code(self, pid: int) -> int | None:
         """None while it runs, the negative number of the signal it died of."""
-        code: int | None = json.loads(self._ask({"exit_code_of": pid}))
+        code: int | None = json.loads(self.ask({"exit_code_of": pid}))
         return code
+
+
+class Preloaded:
+    """Two parents, one of workers and schedulers and one of the commands in `_OWN`.
+
+    Those import the client of the metrics, which decides when it is imported whether it counts for a process
+    or for all of a command.
+    """
+
+    def __init__(self) -> None:
+        self._of_workers, self._of_others = Parent(), Parent()
+
+    def __enter__(self) -> Self:
+        self._of_workers.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._of_workers.end()
+        self._of_others.end()
+
+    def start(self, environment: Mapping[str, str], log: Path, command: Sequence[str]) -> "Running":
+        """The command, by the name of its script and its arguments."""
+        order = Order(environment=os.environ | environment, log=str(log), command=list(command))
+        parent = self._of_others if command[0] in _OWN else self._of_workers
+        return Running(parent, int(parent.ask(order)))
 
 
 class Running:
     """One command and its children."""
 
-    def __init__(self, parent: Preloaded, pid: int) -> None:
+    def __init__(self, parent: Parent, pid: int) -> None:
         self._parent, self.pid = parent, pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs, the negative number of the signal it died of."""
+        return self._parent.exit_code(self.pid)
 
     def wait(self, timeout_s: float) -> int | None:
         """The exit code of the command, None when it still runs after that time."""
         until = time.monotonic() + timeout_s
-        while (code := self._parent.exit_code(self.pid)) is None and time.monotonic() < until:
+        while (code := self.exit_code) is None and time.monotonic() < until:
             time.sleep(0.1)
         return code
 
@@ -162,7 +191,7 @@ class PreloadedProcess(QuelProcess):
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
-        return self._parent.exit_code(self.pid) if self._running else None
+        return self._running.exit_code if self._running else None
 
     def kill(self) -> None:
         """SIGKILL to the command and all its children."""
