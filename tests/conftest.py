@@ -3,6 +3,7 @@
 import gc
 import importlib
 from collections.abc import Generator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ settings.register_profile(
 )
 settings.load_profile("quel")
 
-
 ROOT = Path(__file__).parents[1]
 
 
@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[1]
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collects without a look at what could be freed, then and later: nothing that is collected can be."""
     gc.disable()
-    _import_a_share(session.config)
     try:
+        _import_a_share(session.config)
         return (yield)
     finally:
         gc.freeze()
@@ -45,7 +45,8 @@ def _import_a_share(config: pytest.Config) -> None:
         return
     files = [file for place in config.args for file in sorted((ROOT / place).rglob("test_*.py"))]
     for file in files[process_number() :: processes()]:
-        importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+        with suppress(Exception):  # a file that cannot be imported is told by collecting it
+            importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
 
 
 class ByFileOrAlone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

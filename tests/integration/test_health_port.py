@@ -42,7 +42,7 @@ def order(pipeline: Pipeline, images: int) -> Any:
 
 
 def test_one_port_tells_the_sum_over_all_processes_of_a_command(pipeline: Pipeline) -> None:
-    pipeline.serve().kill()  # what has loaded its modules forks the workers too, and must count for them
+    pipeline.serve().kill()  # the API, loaded first, must not decide for the workers whom they count for
     port = free_port()
     workers = pipeline.workers(processes=2, threads=4, QUEL_HTTP_PORT=port)
     jobs = [order(pipeline, images=3) for _ in range(4)]

@@ -156,6 +156,7 @@ _APPS: dict[tuple[str, ...], FastAPI] = {}
 def _app_over(api: Api) -> FastAPI:
     """One app for all tests with the same routes: it finds them at its first request, which takes 45 ms."""
     routes = (api.settings.http_legacy, *api.settings.api_origins)
-    app = _APPS.setdefault(routes, make_app(api))
-    app.state.api = api
-    return app
+    if routes not in _APPS:
+        _APPS[routes] = make_app(api)
+    _APPS[routes].state.api = api
+    return _APPS[routes]

@@ -40,7 +40,7 @@ class FinalizeJobRows:
         return self._close(job_id, CloseJob(cancelled is not None and cancelled()))
 
     def withdraw_ended(self, job_id: UUID) -> Leftovers | None:
-        """What a job that has ended may have left behind, its open images withdrawn."""
+        """Withdraws the open images of a job that has ended; what it may have left behind."""
         status = self._tables.status(job_id)
         if status is None or status in OPEN_STATUSES:
             return None

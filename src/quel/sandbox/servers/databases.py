@@ -14,7 +14,7 @@ def create_database(server_url: str, name: str, template: str | None = None) -> 
     """
     statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
     if template:
-        # Its files are copied as they are; the other strategy, through the log, takes twice the time.
+        # Its files are copied as they are: in memory half the time of copying through the log.
         statement += sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template))
     _execute(server_url, statement)
     return with_database(server_url, name)
