@@ -8,6 +8,7 @@ import pytest
 
 from quel.core.pipeline import Step
 from quel.observe.events import Event, hearing
+from quel.sandbox.memory.pictures import made
 from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.studio import MemoryStudio
 from quel.sandbox.memory.worker import Worker
@@ -92,3 +93,14 @@ def batch(studio, job_after):
         return job_after(Step.FETCH_JOB, images, job_type="single_batch", data=data, **columns)
 
     return claim
+
+
+@pytest.fixture
+def made_image(services: MemoryServices, job_after: Bring) -> Bring:
+    """A job whose first image is made; further ones wait for their turn."""
+
+    def bring(images: int = 1, answer: bytes = b"picture", **columns: Any) -> UUID:
+        services.engine.answer(made(answer))
+        return job_after(Step.GENERATE_IMAGE, images, **columns)
+
+    return bring

@@ -35,3 +35,8 @@ def last_wait(services):
 
 def to_generate(job_id, *image_nos):
     return tuple(StepMessage(Step.GENERATE_IMAGE, job_id, image_no) for image_no in image_nos)
+
+
+def balance(services, studio, job_id):
+    """The credits of the job's member."""
+    return services.tables.members[studio.job_row(job_id).quel_member_id].quel_member_credit
