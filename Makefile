@@ -40,7 +40,7 @@ lint: $(READY)
 
 # Four processes for two cores: with three, these stood idle for an eighth of the time.
 test: $(READY)
-	$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 # Death points and a seeded soak under kills, restarts and faults; takes minutes.
 chaos: $(READY)

@@ -4,15 +4,13 @@ import gc
 import importlib
 from collections.abc import Generator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deploy.manifests import OVERLAYS, Manifest, render
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadScopeScheduling
 
+from tests.mixed_order import mixed
 from tests.xdist_process import process_number, processes
 
 # A property is true or not, whatever the machine is busy with and whatever the dice say that day.
@@ -49,35 +47,10 @@ def _import_a_share(config: pytest.Config) -> None:
             importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
 
 
-class ByFileOrAlone(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Hands out the tests of a file together, and alone those that have processes of their own to wait for.
-
-    A file stays together where something is made once for its tests: each process would make it anew.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        return nodeid if _goes_alone(file) else file
-
-
-@cache
-def _goes_alone(file: str) -> bool:
-    return file.startswith("tests/integration/") and 'scope="module"' not in Path(file).read_text("utf-8")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """How several processes share the tests out (make test)."""
-    return ByFileOrAlone(config, log)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts processes of its own waits longest and comes first, so none is waited for at the end."""
-    items.sort(key=lambda item: _is_short(item) and item.path.name != "test_style.py")
-
-
-def _is_short(item: pytest.Item) -> bool:
-    return "pipeline" not in getattr(item, "fixturenames", ())
+    """Processes that share the tests out take them in an order of their own."""
+    if processes() > 1:
+        items[:] = mixed(items)
 
 
 @pytest.fixture(scope="session")

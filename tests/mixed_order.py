@@ -1,0 +1,45 @@
+"""The order in which processes side by side take the files of tests: of every kind some are always under way.
+
+Files that start quel's own processes wait for them most of the time, the others compute. In the order of
+their names those that wait come together, and the cores idle for an eighth of a run.
+"""
+
+from collections.abc import Iterable
+from itertools import chain, groupby
+
+import pytest
+
+_OF_ITS_OWN = "pipeline"
+_SHARED = "shared_pipeline"
+
+_LONG_END_BY = 0.85
+"""The share of all files after which only unit tests are left: they are short, so no process ends late."""
+
+
+def mixed(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The same tests, those of a file together and each kind of file spread evenly over the run."""
+    kinds: dict[str, list[list[pytest.Item]]] = {}
+    for _, together in groupby(items, key=lambda item: item.path):
+        file = sorted(together, key=_shares)
+        kinds.setdefault(_kind(file), []).append(file)
+    places = [
+        (place / len(files) * (1 if kind == "unit" else _LONG_END_BY), file)
+        for kind, files in kinds.items()
+        for place, file in enumerate(files)
+    ]
+    return list(chain.from_iterable(file for _, file in sorted(places, key=lambda placed: placed[0])))
+
+
+def _kind(file: Iterable[pytest.Item]) -> str:
+    if any(not {_OF_ITS_OWN, _SHARED}.isdisjoint(_fixtures(item)) for item in file):
+        return "waits"
+    return "unit" if all("unit" in item.path.parts for item in file) else "computes"
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Tests with the same workers come one after the other, so that these are started once."""
+    return _SHARED in _fixtures(item) and _OF_ITS_OWN not in _fixtures(item)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
