@@ -20,10 +20,12 @@ def test_the_makefile_installs_what_the_locks_name() -> None:
     commands = commands_of_the_makefile()
     assert list(problems(commands)) == []
     assert [run.named for run in runs(commands) if run.named] == [
-        (".venv/pip.lock",),  # the part of requirements-dev.lock that names pip
-        ("requirements-dev.lock",),
+        (".venv/pip.lock",),  # of requirements-dev.lock the part that names pip, and its two halves
+        (".venv/half0.lock",),
+        (".venv/half1.lock",),
         (".venv-bench/pip.lock",),
-        ("requirements-dev.lock",),
+        (".venv-bench/half0.lock",),
+        (".venv-bench/half1.lock",),
         ("bench/requirements.txt",),
     ]
 
