@@ -40,9 +40,9 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Four processes for two cores: with three, these stood idle for an eighth of the time.
+# Five processes for two cores: those that start processes of quel wait for them most of the time.
 test: $(READY)
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 
 # Death points and a seeded soak under kills, restarts and faults; takes minutes.
 chaos: $(READY)
