@@ -33,7 +33,7 @@ def mixed(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 def _kind(file: Iterable[pytest.Item]) -> str:
     if any(not {_OF_ITS_OWN, _SHARED}.isdisjoint(_fixtures(item)) for item in file):
         return "waits"
-    return "unit" if all("unit" in item.path.parts for item in file) else "computes"
+    return "unit" if all(item.nodeid.startswith("tests/unit/") for item in file) else "computes"
 
 
 def _shares(item: pytest.Item) -> bool:
