@@ -9,8 +9,8 @@ from itertools import chain, groupby
 
 import pytest
 
-_OF_ITS_OWN = "pipeline"
-_SHARED = "shared_pipeline"
+_WAITING = {"pipeline", "workers", "comfy"}
+"""The fixtures whose tests wait for processes that work."""
 
 _LONG_END_BY = 0.85
 """The share of all files after which only unit tests are left: they are short, so no process ends late."""
@@ -20,7 +20,7 @@ def mixed(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     """The same tests, those of a file together and each kind of file spread evenly over the run."""
     kinds: dict[str, list[list[pytest.Item]]] = {}
     for _, together in groupby(items, key=lambda item: item.path):
-        file = sorted(together, key=_shares)
+        file = sorted(together, key=_shares_workers)
         kinds.setdefault(_kind(file), []).append(file)
     places = [
         (place / len(files) * (1 if kind == "unit" else _LONG_END_BY), file)
@@ -31,14 +31,14 @@ def mixed(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 
 
 def _kind(file: Iterable[pytest.Item]) -> str:
-    if any(not {_OF_ITS_OWN, _SHARED}.isdisjoint(_fixtures(item)) for item in file):
+    if any(not _WAITING.isdisjoint(_fixtures(item)) for item in file):
         return "waits"
     return "unit" if all(item.nodeid.startswith("tests/unit/") for item in file) else "computes"
 
 
-def _shares(item: pytest.Item) -> bool:
-    """Tests with the same workers come one after the other, so that these are started once."""
-    return _SHARED in _fixtures(item) and _OF_ITS_OWN not in _fixtures(item)
+def _shares_workers(item: pytest.Item) -> bool:
+    """Such tests come one after the other, so that the workers are started once."""
+    return "workers" in _fixtures(item)
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
