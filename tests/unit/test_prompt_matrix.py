@@ -14,6 +14,7 @@ from quel.core.prompting.prompt import write_prompt
 from quel.core.prompting.rules import Kind
 from quel.core.prompting.scene import NUMBER_WORDS
 from quel.core.series import Told, beside_the_lead
+from tests.unit.exclusive_phrases import CONTRADICTIONS, EXCLUSIVE
 from tests.unit.prompt_matrix import NEGATION, UNKNOWN_ANGLE, WISHES, Case, cases, matrix
 
 
@@ -266,135 +267,6 @@ def test_the_customers_angle_and_effect_cannot_end_their_quotation_marks():
 def test_what_to_avoid_stays_on_its_line():
     text = one_prompt("plain", negative=" blur\n\nOne continuous collage. ")
     assert "\n\nAvoid: blur One continuous collage.\n\n" in text
-
-
-# Of each family at most one phrase may stand in a prompt: each excludes the others.
-EXCLUSIVE = {
-    "where the camera stands": (
-        "with eye contact",
-        "true 90° side",
-        "formal frontal portrait",
-        "out of sight",
-        "fully visible",
-        "just above table height",
-        "from the side at table height",
-        "at the exact height of the table",
-        "straight down",
-        "down at about 45°",
-        "macro lens",
-        "straight from the front at eye level",
-        "turned by about 45°",
-        "from a low camera",
-        "from a raised camera",
-        "from well below eye level",
-        "from well above eye level",
-        "from straight above",
-    ),
-    "how much is seen": (
-        "upper chest",
-        "upper back only",
-        "upper backs only",
-        "mid-thigh",
-        "head to toe",
-        "60–80 % of the height",
-        "in a wide shot",
-        "an establishing shot",
-        "shoulder onto what holds the gaze",
-        "shoulder towards whoever",
-        "filling the picture",
-        "moderate margin",
-        "generous space around",
-        "the whole plate",
-        "two thirds of the picture",
-        "most of the picture",
-        "a wider view of the table",
-        "which may run out",
-        "a little air on every side",
-        "heads and shoulders only",
-        "below the chest",
-    ),
-    "where it happens": (
-        "a fresh view of the place",
-        "on the ground of the place",
-        "a surface from the place",
-        "as soft shapes behind the focus",
-        "a photo studio",
-        "a beauty studio",
-        "a studio set",
-        "a simple table surface",
-        "a believable film location",
-        "a simple backdrop",
-    ),
-    "whose light it is": (
-        "warm natural light",
-        "kind of light",
-        "mood and light",
-        "palette, light and grain as in",
-    ),
-    "how many there are": (
-        "alone, a pair",
-        "exactly one actor",
-        "exactly two actors",
-        "exactly three actors",
-        "exactly one character",
-        "exactly two characters",
-        "exactly three characters",
-        "exactly the two garments",
-        "exactly the two products",
-        "exactly the garment",
-        "exactly the product",
-    ),
-    "who may be seen": (
-        "no person or body part",
-        "no hand or person",
-        "people appear only as",
-        "figures appear only as",
-        "passers-by only as",
-        "others only as",
-    ),
-}
-
-# Pairs that contradict each other though they belong to different families.
-CONTRADICTIONS = (
-    ("out of sight", "smile"),
-    ("out of sight", "expression"),
-    ("out of sight", "skin texture"),
-    ("dutch tilt", "expression"),
-    ("dutch tilt", "cheerful look"),
-    ("no person or body part", "the model"),
-    ("no hand or person", "held"),
-    ("upper chest", "one leg"),
-    ("upper chest", "at the hip"),
-    ("upper chest", "half step"),
-    ("filling the picture", "one telling part"),
-    ("macro lens", "whole plate"),
-    ("macro lens", "each once"),
-    ("macro lens", "fresh view"),
-    ("straight down", "fresh view"),
-    ("straight down", "seated guest"),
-    ("kind of light", "light from the left"),
-    ("kind of light", "contrast of light"),
-    ("speed lines", "planted stance"),
-    ("speed lines", "casual stance"),
-    ("emotion marks", "look."),
-    ("emotion marks", "planted stance"),
-    ("emotion marks", "shoulders low"),
-    ("emotion marks", "free: pose, expression"),
-    ("wearing", "their clothes"),
-    ("fresh view", "backdrop."),
-    ("fresh view", "surface below"),
-    ("fresh view", "haze in the air"),
-    ("shoulders level", "weight on one leg"),
-    ("shoulders level", "half step"),
-    ("shoulders level", "weight shifting"),
-    ("posture as in", "half step"),
-    ("posture as in", "free: pose"),
-    ("posture as in", "shoulders level"),
-    ("grain as in", "mood and light"),
-    ("grain as in", "warm natural light"),
-    ("grain as in", "fine grain"),
-    ("in a wide shot", "chin slightly"),
-)
 
 
 @pytest.mark.parametrize("family", EXCLUSIVE)
