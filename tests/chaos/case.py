@@ -32,8 +32,9 @@ class Case:
 
     def __init__(self, world: World, preloaded: Preloaded, directory: Path, *, credits: int) -> None:
         self.world = world
+        self._stack = ExitStack()
         self.database_url = world.servers.fresh_database(template=world.database_url)
-        redis_url, broker_url = world.servers.fresh_redis_pair()
+        redis_url, broker_url = self._stack.enter_context(world.servers.redis_pair())
         self.environment = world.environment() | {
             "DATABASE_URL": self.database_url,
             "REDIS_URL": redis_url,
@@ -181,6 +182,7 @@ class Case:
         self.studio.redis.close()
         self.broker_redis.close()
         self._broker.close()
+        self._stack.close()
         self.world.servers.drop_database(self.database_url)
 
     def _all_are_told(self) -> bool:

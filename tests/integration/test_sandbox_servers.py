@@ -1,6 +1,6 @@
 import shutil
 import socket
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import psycopg2
@@ -71,17 +71,20 @@ def test_a_database_can_be_dropped_under_its_users(servers):
         run(url, "SELECT 1")
 
 
-def test_a_fresh_redis_pair_is_empty_whatever_it_held(servers):
-    pairs = [servers.fresh_redis_pair()]
-    for url in pairs[0]:
-        with redis_at(url) as client:
-            client.set("left", "over")
-    while not (len(pairs) > 1 and pairs[-1] == pairs[0]):
-        pairs.append(servers.fresh_redis_pair())
-    assert len({url for pair in pairs for url in pair}) == 2 * (len(pairs) - 1)
-    for url in pairs[0]:
-        with redis_at(url) as client:
-            assert client.dbsize() == 0
+def test_a_redis_pair_is_nobody_elses_and_empty_whatever_it_held(servers):
+    with ExitStack() as all_of_them:
+        pairs = [all_of_them.enter_context(servers.redis_pair()) for _ in range(63)]
+        assert len({url for pair in pairs for url in pair}) == 126
+        with pytest.raises(SandboxError, match="in use"), servers.redis_pair():
+            pass
+        for url in pairs[0]:
+            with redis_at(url) as client:
+                client.set("left", "over")
+    with ExitStack() as all_of_them:
+        assert pairs[0] in [all_of_them.enter_context(servers.redis_pair()) for _ in range(63)]
+        for url in pairs[0]:
+            with redis_at(url) as client:
+                assert client.dbsize() == 0
 
 
 def test_postgres_comes_back_where_it_was_after_stop_and_kill(servers):

@@ -11,6 +11,9 @@ Both servers keep their ports over every stop, kill and start, so clients find t
 import itertools
 import os
 import shutil
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,7 +37,7 @@ class Servers(Startable):
         self._child: Child | None = None
         self._where: dict[str, Any] = {}
         self._database_numbers = itertools.count(1)
-        self._redis_pairs = itertools.cycle(range(FIRST_PAIR, DATABASES, 2))
+        self._free_redis_pairs = deque(range(FIRST_PAIR, DATABASES, 2))
 
     def launch(self) -> None:
         """Begins to start; `await_ready` ends it. For those who start several things at once."""
@@ -108,16 +111,27 @@ class Servers(Startable):
         """Removes a database that `fresh_database` made, whoever is still connected."""
         databases.drop_database(self.database_url, databases.database_name(url))
 
-    def fresh_redis_pair(self) -> tuple[str, str]:
-        """Two emptied Redis databases, for REDIS_URL and QUEL_BROKER_REDIS_URL; 63 pairs take turns."""
-        first = next(self._redis_pairs)
+    @contextmanager
+    def redis_pair(self) -> Iterator[tuple[str, str]]:
+        """Two emptied Redis databases, for REDIS_URL and QUEL_BROKER_REDIS_URL, nobody else's meanwhile.
+
+        Raises SandboxError where all 63 pairs are in use, and where Redis does not answer.
+        """
+        if not self._free_redis_pairs:
+            raise SandboxError("All pairs of Redis databases are in use: more need servers of their own.")
+        first = self._free_redis_pairs.popleft()
+        try:
+            self._empty(first, first + 1)
+            yield self.redis_url_of(first), self.redis_url_of(first + 1)
+        finally:
+            self._free_redis_pairs.append(first)
+
+    def _empty(self, *numbers: int) -> None:
         redis = self._where["redis"]
-        answer = send(
-            redis["port"], redis["password"], f"SELECT {first}", "FLUSHDB", f"SELECT {first + 1}", "FLUSHDB"
-        )
-        if answer.split() != ["+OK"] * 5:  # AUTH and the four commands
+        commands = [command for number in numbers for command in (f"SELECT {number}", "FLUSHDB")]
+        answer = send(redis["port"], redis["password"], *commands)
+        if answer.split() != ["+OK"] * (1 + len(commands)):  # AUTH before them
             raise SandboxError("Redis did not empty a pair of databases. Is it running?")
-        return self.redis_url_of(first), self.redis_url_of(first + 1)
 
     def start_postgres(self) -> None:
         """Starts a PostgreSQL that was stopped or killed."""
