@@ -1,4 +1,7 @@
-"""While Storage is away, or refuses quel itself, what is paid for waits: one try an image, delivered once."""
+"""While Storage is away, or refuses quel itself, what is paid for waits: one try an image, delivered once.
+
+Two refusals here; tests/chaos/test_storage_faults.py has them all, test_outages.py a Storage that is away.
+"""
 
 from contextlib import closing
 from uuid import UUID, uuid4
@@ -48,10 +51,6 @@ def made(world: World, services: Services, job_id: UUID) -> None:
 
 
 REFUSALS = {
-    "unreachable": faults.internal_error(),
-    "mime type": faults.wrong_type(),
-    "size": faults.too_large(),
-    "key": faults.forbidden(),
     "bucket": faults.error(404, "Bucket not found", "Bucket not found", "NoSuchBucket"),
     "a gateway's page": Fault("page", status=413, body="<html>nginx</html>", content_type="text/html"),
 }

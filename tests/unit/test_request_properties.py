@@ -14,7 +14,7 @@ from quel.core.request import MAX_PROBLEMS, parse_request
 
 MAX_IMAGES = 12  # small, so that the limit is met often
 
-moderate = settings(max_examples=150)
+moderate = settings(max_examples=80)
 
 any_text = st.text(st.characters(), max_size=12)  # every code point: NUL and lone surrogates too
 scalars = (

@@ -1,6 +1,7 @@
 """No path out of a database row leads out of the bucket; what has one sensible reading is read so."""
 
 import posixpath
+from itertools import product
 from urllib.parse import quote, unquote
 
 import httpx
@@ -75,12 +76,10 @@ def test_any_other_path_is_refused(path):
         reference_keys(path, BUCKET)
 
 
-@pytest.mark.parametrize(
-    "key", ["uploads/x.png", "upload-1.png", "a//b.png", "한글/a b.png", "a/what?.png", "a/b.png "]
-)
-@pytest.mark.parametrize(
-    "query", ["", "?token=abc.def", "?width=300&height=3", "?download=", "#page", "?a=b#c"]
-)
+KEYS = ["uploads/x.png", "upload-1.png", "a//b.png", "한글/a b.png", "a/what?.png", "a/b.png "]
+QUERIES = ["", "?token=abc.def", "?width=300&height=3", "?download=", "#page", "?a=b#c"]
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -101,10 +100,11 @@ def test_any_other_path_is_refused(path):
         "object/public/attachments/{key}",
     ],
 )
-def test_an_address_of_the_bucket_is_the_object_it_names(address, query, key):
-    path = address.format(host=HOST, key=quote(key)) + query
-    assert reference_keys(path, BUCKET) == (key,)
-    assert "token" not in logged_key(path) + shown_name(path)
+def test_an_address_of_the_bucket_is_the_object_it_names(address):
+    for key, query in product(KEYS, QUERIES):
+        path = address.format(host=HOST, key=quote(key)) + query
+        assert reference_keys(path, BUCKET) == (key,), path
+        assert "token" not in logged_key(path) + shown_name(path)
 
 
 @pytest.mark.parametrize(
