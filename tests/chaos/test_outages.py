@@ -112,7 +112,7 @@ def test_a_process_that_is_frozen_after_its_deduction_lets_go_and_others_do_not_
         f"p95 of others {p95(idle):.2f} s alone, {p95(beside):.2f} s beside 30 images of the held one,"
         f" which goes on within {seconds:.0f} s"
     )
-    # The first stand behind calls of a second each that are under way; who waited for the row would wait 10 s.
+    # The first stand behind calls of a second each that are under way; who waits for the row waits 10 s.
     assert p95(beside) <= 2 * p95(idle) + 3.0
     assert seconds < 10 + FROZEN_S
 
