@@ -17,6 +17,7 @@ from bench import machine, plot
 from bench.figures import Figure, Measured, Options
 from bench.measurements import (
     backlog,
+    comfyui,
     decoding,
     eight_images,
     fairness,
@@ -38,6 +39,7 @@ _MEASUREMENTS: dict[str, Any] = {
     "fairness": fairness,
     "round_trips": round_trips,
     "backlog": backlog,
+    "comfyui": comfyui,
     "sweep": sweep,
     "memory": memory,
     "group_memory": group_memory,
