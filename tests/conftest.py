@@ -2,8 +2,9 @@
 
 import gc
 import importlib
+import os
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from deploy.manifests import OVERLAYS, Manifest, render
 from hypothesis import HealthCheck, settings
 
 from tests.mixed_order import mixed
+from tests.preloaded import SHARED_AT, preloading
 from tests.xdist_process import process_number, processes
 
 # A property is true or not, whatever the machine is busy with and whatever the dice say that day.
@@ -20,6 +22,14 @@ settings.register_profile(
 settings.load_profile("quel")
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Has what processes side by side start quel's commands from imported once, for all of them."""
+    if config.getoption("numprocesses", None):
+        stack = ExitStack()
+        os.environ[SHARED_AT] = stack.enter_context(preloading())
+        config.add_cleanup(stack.close)
 
 
 @pytest.hookimpl(wrapper=True)
