@@ -40,12 +40,15 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Five processes for two cores: those that start processes of quel wait for them most of the time.
-test: $(READY)
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
+# Four processes for two cores: those that start processes of quel wait for them most of the time.
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 
-# Death points and a seeded soak under kills, restarts and faults; takes minutes.
+test: $(READY)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
+
+# What the tests leave out, death points and a seeded soak under kills, restarts and faults; takes 40 minutes.
 chaos: $(READY)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow
 	$(BIN)/python -m pytest tests/chaos
 	$(BIN)/python -m tests.chaos.soak
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from PIL import Image
 
 from tests.integration.harness import PATIENCE_S, until
@@ -116,6 +117,7 @@ def test_it_runs_every_path_and_type_proves_it_stays_as_asked_and_touches_nothin
         assert sheet.width > 1_000
 
 
+@pytest.mark.slow
 def test_it_leaves_no_process_when_it_is_stopped(tmp_path):
     mark = f"QUEL_SANDBOX_MARK={uuid4().hex}"
     with running_demo(tmp_path, mark, GEMINI_API_KEY="mine") as running:

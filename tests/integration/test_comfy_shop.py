@@ -85,6 +85,7 @@ def round_of_eight(studio, member, **more):
     return studio.job("simple_general", data, total_images=8, member=member, path="multiview")
 
 
+@pytest.mark.slow
 def test_a_round_and_a_page_are_made_there_in_order_though_their_worker_is_killed(pipeline, shop, gpus):
     studio, settings = pipeline.studio, shop(*gpus)
     member = studio.member(1_000)

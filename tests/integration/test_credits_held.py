@@ -18,7 +18,7 @@ def outcomes(rows):
     return {status: statuses.count(status) for status in set(statuses)}
 
 
-@pytest.mark.parametrize(("jobs", "payable"), [(24, 1), (200, 7)])
+@pytest.mark.parametrize(("jobs", "payable"), [(24, 1), pytest.param(200, 7, marks=pytest.mark.slow)])
 def test_of_many_jobs_at_once_exactly_those_are_bought_that_can_be_paid(world, pipeline, jobs, payable):
     studio, token = pipeline.studio, uuid4().hex
     world.gemini.fail_when(token, faults.slow(0.3))

@@ -38,7 +38,7 @@ def open_images(studio):
     )[0]["n"]
 
 
-@pytest.mark.parametrize("status", ["failed", "completed"])
+@pytest.mark.parametrize("status", ["failed", pytest.param("completed", marks=pytest.mark.slow)])
 def test_a_row_that_the_front_end_ended_stays_as_it_is_and_costs_nothing_more(world, pipeline, status):
     job_id, member, token = running_job(world, pipeline)
     studio = pipeline.studio

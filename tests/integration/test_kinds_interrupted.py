@@ -34,7 +34,7 @@ def test_killed_in_the_middle_each_image_is_delivered_and_paid_for_once(world, p
     assert own_audit(studio, objects=True, starting_balances={member: 100}) == []
 
 
-@pytest.mark.parametrize("moment", ["committing", "after"])
+@pytest.mark.parametrize("moment", ["committing", pytest.param("after", marks=pytest.mark.slow)])
 def test_a_death_over_the_source_itself_costs_nothing_and_it_is_there_once(pipeline, moment):
     studio, member = pipeline.studio, pipeline.studio.member(100)
     data = {"sourceAttachId": studio.photograph("coffee.png"), "angles": [0, 90], "userId": moment}

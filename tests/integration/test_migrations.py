@@ -231,7 +231,13 @@ def test_down_takes_what_is_quels_own_and_up_brings_it_back(production_url):
     assert schema_of(production_url) == whole
 
 
-@pytest.mark.parametrize("start", ["", PRODUCTION.read_text()], ids=["empty", "production"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param("", id="empty", marks=pytest.mark.slow),
+        pytest.param(PRODUCTION.read_text(), id="production"),
+    ],
+)
 def test_two_at_once_both_succeed(empty_database_url, start):
     if start:
         execute(empty_database_url, start)

@@ -216,6 +216,7 @@ def test_a_file_is_planned_with_its_price_and_submitted_to_be_paid_for_on_delive
     assert member_balance(studio, member) == 100 - 2 * PRICE
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_in_the_middle_costs_no_image_and_the_audit_agrees(world, pipeline):
     studio, token = pipeline.studio, uuid4().hex
     member = studio.member(100)

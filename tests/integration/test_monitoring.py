@@ -57,6 +57,7 @@ def unanswered(wanted: Mapping[str, VectorSelector], told: Sequence[Sample]) -> 
     return [text for text, selector in wanted.items() if not finds(selector, told)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("whole_pictures")
 def test_every_query_asks_for_something_that_is_told(
     pipeline: Pipeline, alert_rule: Manifest, tmp_path: Path

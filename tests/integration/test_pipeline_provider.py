@@ -159,6 +159,7 @@ def test_a_job_that_loses_every_image_fails_and_costs_nothing(world, studio, wor
     assert production_of(studio, job_id)["production_status"] == "failed"
 
 
+@pytest.mark.slow
 def test_waiting_for_quota_spends_no_attempt_and_failing_calls_do(world, pipeline):
     pipeline.workers(QUEL_GEMINI_MAX_ATTEMPTS=2, QUEL_GEMINI_TIMEOUT_S=8)
     waiting, failing, hanging = (uuid4().hex for _ in range(3))
@@ -197,6 +198,7 @@ def test_a_429_keeps_all_images_waiting_as_long_as_the_provider_says(world, stud
         assert_books_agree(studio, job_id)
 
 
+@pytest.mark.slow
 def test_what_an_operator_must_mend_is_waited_for_and_spends_no_attempt(world, pipeline):
     """One of the kinds that tests/chaos/test_operator_faults.py has."""
     fault = gemini.spending_cap()

@@ -40,7 +40,12 @@ def most_at_once(calls):
 
 
 @pytest.mark.parametrize(
-    ("setting", "value"), [("QUEL_GEMINI_RPM", 3), ("QUEL_GEMINI_RPD", 3), ("QUEL_GEMINI_CONCURRENCY", 3)]
+    ("setting", "value"),
+    [
+        ("QUEL_GEMINI_RPM", 3),
+        pytest.param("QUEL_GEMINI_RPD", 3, marks=pytest.mark.slow),
+        pytest.param("QUEL_GEMINI_CONCURRENCY", 3, marks=pytest.mark.slow),
+    ],
 )
 def test_no_quota_is_exceeded_after_a_flush_with_calls_under_way(world, pipeline, setting, value):
     token = uuid4().hex

@@ -3,6 +3,7 @@
 import time
 from uuid import uuid4
 
+import pytest
 import redis
 
 from quel.sandbox import faults
@@ -22,6 +23,7 @@ def forget_everything(pipeline):
             client.flushdb()
 
 
+@pytest.mark.slow
 def test_workers_killed_midway_and_an_empty_redis_lose_nothing_and_double_nothing(world, pipeline):
     studio = pipeline.studio
     token = uuid4().hex
