@@ -20,9 +20,9 @@ from quel.actors.admission.preparation import LOOK_EVERY_S
 from quel.core.engines import Maker
 from quel.core.errors import QuelError
 from quel.core.pipeline import WHOEVER, Step, StepMessage
+from quel.environment import settings
 from quel.observe.logs import configure_logs, log_context
 from quel.services import Services
-from quel.settings import settings
 from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.generate_image import generate_image

@@ -23,12 +23,8 @@ _WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
 def measure(options: Options) -> Measured:
     """Ten jobs at once; the servers are simulated and share the machine with quel and its neighbours."""
-    images = options.choose(25, 10)
-    with _servers() as servers, _settings(servers) as config, Bed(QUEL_CONFIG=str(config)) as bed:
-        with ExitStack() as workers:
-            for group in _GROUPS:
-                workers.enter_context(bed.workers(queues=group, processes=_PROCESSES, threads=_THREADS))
-            bed.finish([_words_alone(bed, images) for _ in range(_JOBS)])
+    with ordered(options.choose(25, 10)) as (bed, servers, jobs):
+        bed.finish(jobs)
         runs = [server.runs() for server in servers]
     every = [run for each in runs for run in each]
     seconds = max(run["ended_at"] for run in every) - min(run["began_at"] for run in every)
@@ -42,6 +38,20 @@ def measure(options: Options) -> Measured:
         ],
         {"gaps_s": gaps_s},
     )
+
+
+@contextmanager
+def ordered(images: int) -> Iterator[tuple[Bed, list[Comfy], list[UUID]]]:
+    """The servers, workers, and ten jobs of so many images of words alone, which are to be pushed."""
+    with (
+        _servers() as servers,
+        _settings(servers) as config,
+        Bed(QUEL_CONFIG=str(config)) as bed,
+        ExitStack() as workers,
+    ):
+        for group in _GROUPS:
+            workers.enter_context(bed.workers(queues=group, processes=_PROCESSES, threads=_THREADS))
+        yield bed, servers, [_words_alone(bed, images) for _ in range(_JOBS)]
 
 
 def _words_alone(bed: Bed, images: int) -> UUID:
