@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Has what processes side by side start quel's commands from imported once, for all of them."""
     if config.getoption("numprocesses", None):
         stack = ExitStack()
-        os.environ[SHARED_AT] = stack.enter_context(preloading())
+        os.environ[SHARED_AT] = str(stack.enter_context(preloading()))
         config.add_cleanup(stack.close)
 
 
