@@ -107,6 +107,7 @@ def test_it_runs_every_path_and_type_proves_it_stays_as_asked_and_touches_nothin
     assert all(name in shown for name in PATHS | TYPES)
     assert "The studio had 1000 credits and has 870" in shown
     assert "The member had 1000 credits and has 995" in shown
+    assert "GEMINI_API_KEY is set but not used" in shown
     pictures = sorted((tmp_path / "demo-output").glob("*.webp"))
     assert len(pictures) == 28
     assert [file.name for file in (tmp_path / "demo-output").glob("*-marked.png")] == [

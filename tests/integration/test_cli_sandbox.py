@@ -29,7 +29,6 @@ def test_where_none_is_up_each_verb_says_so(own_place):
     assert not state_file().exists()
 
 
-@pytest.mark.slow
 def test_it_comes_up_works_fails_on_demand_and_leaves_nothing(own_place):
     up = run_command({"TMPDIR": str(own_place)}, "sandbox", "up", "--detach", "--jobs", "1", "--latency", "0")
     assert up.returncode == 0, up.stderr

@@ -105,7 +105,6 @@ def test_the_lock_is_installed_beside_older_and_newer_releases(tmp_path):
     assert project.installed() == dict.fromkeys(PACKAGES, LOCKED)
 
 
-@pytest.mark.slow
 def test_a_lock_that_lacks_a_package_makes_no_environment(tmp_path, pip_of_the_lock):
     project = Project(tmp_path, ["top", "bottom"])
     made = project.make(pip_of_the_lock)
