@@ -9,7 +9,8 @@ import yaml
 from deploy.manifests import Manifest
 from quel.core.errors import SettingsError
 from quel.core.pipeline import Step
-from quel.settings import VARIABLES, Settings, read_settings
+from quel.environment import read_settings
+from quel.settings import VARIABLES, Settings
 from quel.settings_file import SettingsFile
 
 SECRETS = (

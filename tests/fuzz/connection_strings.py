@@ -19,7 +19,7 @@ from quel.core.errors import SettingsError
 from quel.core.object_key import UnsafePathError, logged_key, shown_name
 from quel.core.redis_url import with_database
 from quel.core.stored_path import Bucket, reference_keys
-from quel.settings import read_settings
+from quel.environment import read_settings
 from tests.fuzz.runner import refusal_of, run
 
 SECRET = "hunter2secret"

@@ -22,6 +22,7 @@ from quel.adapters.postgres.claim_image import LEASE_S
 from quel.core.comfy.answers import Stand, Standing
 from quel.core.engines import Maker
 from quel.core.pipeline import ImageState
+from quel.environment import read_settings
 from quel.routing import read_engine_settings, secret_of
 from quel.rules import make_rules
 from quel.sandbox.comfy.client import Comfy
@@ -31,7 +32,7 @@ from quel.sandbox.memory.services import MemoryServices
 from quel.sandbox.memory.studio import MemoryStudio
 from quel.sandbox.memory.tables import PipelineImage
 from quel.sandbox.memory.worker import Worker
-from quel.settings import Settings, read_settings
+from quel.settings import Settings
 from tests.integration.harness import until
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"

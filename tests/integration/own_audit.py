@@ -4,10 +4,10 @@ from contextlib import closing
 from typing import Any
 
 from quel.core.operations.audit import Difference
+from quel.environment import read_settings
 from quel.operations.audit import audit
 from quel.operations.services import OperatorServices
 from quel.sandbox.studio import Studio
-from quel.settings import read_settings
 
 
 def own_audit(studio: Studio, *, objects: bool = False, **options: Any) -> list[Difference]:

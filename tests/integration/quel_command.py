@@ -11,8 +11,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from quel.cli import main
+from quel.environment import settings
 from quel.sandbox.processes import REPOSITORY
-from quel.settings import settings
 
 QUEL = Path(sys.executable).with_name("quel")
 

@@ -11,9 +11,9 @@ from quel.adapters.bounded_http import AnswerTooLargeError, bounded_client
 from quel.core.aspect import AspectRatio
 from quel.core.outcome import GenerateRequest
 from quel.core.prepare_inputs import DOWNLOADS_AT_ONCE
+from quel.environment import read_settings
 from quel.sandbox.http_server import LoopbackServer, Reply
 from quel.services import Services
-from quel.settings import read_settings
 
 LONG_S = 60.0
 

@@ -7,9 +7,9 @@ from bench.million.rows import write_jobs
 
 from quel.core.operations.action_log import Actor, Channel
 from quel.core.operations.bulk import BulkAction, BulkOrder, read_where
+from quel.environment import read_settings
 from quel.operations.bulk import begin_bulk, estimate_bulk, find_bulk, send_bulk, work_off
 from quel.operations.services import OperatorServices
-from quel.settings import read_settings
 from tests.integration.harness import until
 from tests.integration.quel_command import run_quel
 

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
+from quel.environment import read_settings
 from quel.services import Services
-from quel.settings import read_settings
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs
 from tests.integration.harness import until
 from tests.integration.quel_command import run_quel

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from quel.environment import settings
 from quel.sandbox.gemini import faults
 from quel.sandbox.gemini.client import Gemini
-from quel.settings import settings
 from tests.live.one_image import LONGEST_KEPT, main
 
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 from quel.core.errors import InvalidInput, NotEnoughCredits
 from quel.core.operations.submit_modify import read_modify_order
+from quel.environment import read_settings
 from quel.operations.services import OperatorServices
 from quel.operations.submit_modify import submit_modify
 from quel.sandbox.comfy.client import Comfy
-from quel.settings import read_settings
 from tests.integration import plain_http
 from tests.integration.comfy_world import settings_file
 from tests.integration.harness import until

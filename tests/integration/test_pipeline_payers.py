@@ -10,9 +10,9 @@ import pytest
 from quel.core.generate_image import ClaimedImage
 from quel.core.open_paths import EveryPath
 from quel.core.outcome import PictureBytes
+from quel.environment import read_settings
 from quel.observe.events import Event, hearing
 from quel.services import Services
-from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output

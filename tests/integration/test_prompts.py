@@ -10,8 +10,8 @@ import pytest
 
 from quel.adapters.postgres.operations.retry_job import RetryJobRows
 from quel.core.pipeline import Step
+from quel.environment import read_settings
 from quel.services import Services
-from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
 from quel.stages.prepare_inputs import prepare_inputs
 from quel.stages.sweep_stuck_jobs import sweep_stuck_jobs

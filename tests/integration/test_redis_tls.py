@@ -10,10 +10,10 @@ from quel.adapters.redis.databases import check_databases
 from quel.adapters.redis.server_state import read_server_state
 from quel.core.errors import ServiceUnavailable, SettingsError
 from quel.core.operations.doctor import State
+from quel.environment import read_settings
 from quel.operations.doctor import examine
 from quel.operations.services import OperatorServices
 from quel.sandbox.studio import Studio
-from quel.settings import read_settings
 from tests.integration.quel_command import run_quel
 from tests.integration.redis_of_its_own import PASSWORD, running_redis, url_of
 from tests.integration.tls_front import tls_front

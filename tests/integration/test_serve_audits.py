@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from quel.core.operations.audit_runs import AuditOrder
+from quel.environment import read_settings
 from quel.operations.audit_runs import begin_audit, find_audit, make_next_audit
 from quel.operations.services import OperatorServices
-from quel.settings import read_settings
 from tests.integration.harness import until
 
 

@@ -8,9 +8,9 @@ import redis
 
 from quel.adapters.redis.databases import check_databases
 from quel.core.errors import SettingsError
+from quel.environment import read_settings
 from quel.sandbox.processes import scheduler
 from quel.sandbox.studio import Studio
-from quel.settings import read_settings
 from tests.integration.harness import until
 from tests.integration.quel_command import run_quel
 from tests.integration.redis_of_its_own import (

@@ -15,10 +15,10 @@ from quel.core.outcome import PictureBytes
 from quel.core.persist_output import ENCODED
 from quel.core.pipeline import MOST_STARTS, Step, StepMessage
 from quel.core.prepare_inputs import LEASE_S, Lookahead
+from quel.environment import read_settings
 from quel.sandbox.faults import Fault
 from quel.sandbox.storage import faults
 from quel.services import Services
-from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output

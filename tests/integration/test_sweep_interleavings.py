@@ -17,10 +17,10 @@ from quel.core.operations.retry_job import Missing
 from quel.core.outcome import PictureBytes
 from quel.core.ports.rows import SweepStuckJobsRows
 from quel.core.sweep_stuck_jobs import OpenJobs
+from quel.environment import read_settings
 from quel.operations.retry_job import retry_job
 from quel.operations.services import OperatorServices
 from quel.services import Services
-from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
 from quel.stages.finalize_job import finalize_job
 from quel.stages.persist_output import persist_output

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import redis
 
+from quel.environment import read_settings
 from quel.operations.doctor import examine
 from quel.operations.services import OperatorServices
-from quel.settings import read_settings
 from tests.integration.quel_command import run_quel
 
 CHOSEN = {"IMAGE_PER_PRICE": "5", "GEMINI_MODEL": "gemini-nano-banana-2.1"}

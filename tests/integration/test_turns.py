@@ -12,8 +12,8 @@ from quel.adapters.postgres.database import Database
 from quel.adapters.postgres.fetch_line import FetchLineRows
 from quel.core.pipeline import Step, StepMessage
 from quel.core.prepare_inputs import AHEAD, Lookahead
+from quel.environment import read_settings
 from quel.services import Services
-from quel.settings import read_settings
 from quel.stages.fetch_job import fetch_job
 from tests.integration.harness import Pipeline, until
 

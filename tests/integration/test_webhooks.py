@@ -22,12 +22,12 @@ from quel.core.operations.submit_job import read_job
 from quel.core.webhooks.address import read_networks
 from quel.core.webhooks.signature import read_secrets
 from quel.core.webhooks.target import WebhookPolicy
+from quel.environment import read_settings
 from quel.operations.services import OperatorServices
 from quel.operations.submit_job import submit_job
 from quel.sandbox.http_server import Delivery as Delivered_by
 from quel.sandbox.http_server import Reply
 from quel.sandbox.processes import REPOSITORY
-from quel.settings import read_settings
 from tests.integration.harness import broker_of, until
 from tests.integration.quel_command import run_quel
 from tests.integration.test_bounded_http import server

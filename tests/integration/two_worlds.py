@@ -14,6 +14,7 @@ from quel.core.engines import Maker
 from quel.core.pipeline import Step, StepMessage
 from quel.core.ports import outside, shared
 from quel.core.services import Services as AnyServices
+from quel.environment import read_settings
 from quel.rules import make_rules
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.broker import Broker
@@ -25,7 +26,6 @@ from quel.sandbox.memory.storage import ObjectStorage
 from quel.sandbox.memory.studio import MemoryStudio
 from quel.sandbox.memory.worker import run_stage
 from quel.services import Services
-from quel.settings import read_settings
 from tests.integration.harness import Pipeline
 
 JOB, OTHER, NEWCOMER = UUID(int=0xA), UUID(int=0xB), UUID(int=0xC)

@@ -23,7 +23,8 @@ from quel.adapters.gemini.engine import GEMINI_URL
 from quel.core.aspect import AspectRatio
 from quel.core.errors import SettingsError
 from quel.core.outcome import GenerateRequest, Made, Outcome, PictureBytes
-from quel.settings import Settings, settings
+from quel.environment import settings
+from quel.settings import Settings
 
 OUTPUT = Path(__file__).parents[2] / "live-output"
 PROMPT = "One photograph of a plain ceramic cup in the colour of image 1, on a wooden table, soft daylight."

@@ -3,8 +3,8 @@
 from typing import Any
 
 from quel.core.pipeline import StepMessage
+from quel.environment import read_settings
 from quel.operations.services import OperatorServices
-from quel.settings import read_settings
 
 
 class GivenServices(OperatorServices):

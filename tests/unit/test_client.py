@@ -13,10 +13,10 @@ import pytest
 from quel.client import ApiProblem, AsyncClient, Client, models, steps
 from quel.client.steps import TRIES, Pause, Send
 from quel.core.job import JobStatus
+from quel.environment import read_settings
 from quel.http.app import make_app
 from quel.http.serving import make_api
 from quel.operations.services import OperatorServices
-from quel.settings import read_settings
 from tests.unit.http_world import TOKENS, Bucket, Jobs, Keys, Submitted, a_job, an_api
 from tests.unit.test_http_v1 import ROW, Listed, orders
 

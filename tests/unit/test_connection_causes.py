@@ -6,7 +6,7 @@ from redis.exceptions import AuthenticationError, ResponseError
 from quel.adapters.postgres.cause import cause_of
 from quel.adapters.redis.client import redis_errors
 from quel.core.errors import ServiceUnavailable, SettingsError
-from quel.settings import read_settings
+from quel.environment import read_settings
 
 
 @pytest.mark.parametrize(

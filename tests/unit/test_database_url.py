@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 
 from quel.core.database_url import client_url
 from quel.core.errors import SettingsError
-from quel.settings import read_settings
+from quel.environment import read_settings
 
 FOREIGN = [
     "pgbouncer=true",

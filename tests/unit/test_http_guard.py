@@ -11,6 +11,7 @@ from quel.core.errors import InvalidInput, ServiceUnavailable, SettingsError
 from quel.core.operations.api_tokens import Caller, Role, caller_of, read_tokens
 from quel.core.operations.rate_limit import Allowance
 from quel.core.storable import why_not_storable
+from quel.environment import read_settings
 from quel.http import auth, limits
 from quel.http.guard import GuardedRoute
 from quel.http.problems import Problem
@@ -18,7 +19,6 @@ from quel.http.serving import listen, serve
 from quel.observe.events import hearing
 from quel.operations.api_tokens import make_token
 from quel.sandbox.servers.ports import free_port
-from quel.settings import read_settings
 from tests.unit.http_world import OURS, TOKENS, Jobs, Rate, a_job, an_api, asks_as
 
 PATHS_OF_NO_TOKEN = {"/", "/health", "/openapi.json", "/docs"}

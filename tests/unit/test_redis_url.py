@@ -5,7 +5,7 @@ import redis
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 from quel.core.errors import SettingsError
-from quel.settings import read_settings
+from quel.environment import read_settings
 
 TLS, PLAIN = "rediss", "redis"
 ELSEWHERE = [

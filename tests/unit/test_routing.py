@@ -9,8 +9,8 @@ import pytest
 from quel.core.engines import Maker, Route
 from quel.core.errors import SettingsError
 from quel.core.paths import PATHS
+from quel.environment import read_settings
 from quel.routing import names_gemini, read_engine_settings, secret_of
-from quel.settings import read_settings
 
 SHIPPED = Path(__file__).parents[2] / "workflows"
 

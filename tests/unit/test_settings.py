@@ -5,8 +5,9 @@ import pytest
 from quel.core.errors import SettingsError
 from quel.core.kinds import ALL_PATHS
 from quel.core.open_paths import EveryPath, OnlyPaths, PathLimit
+from quel.environment import read_settings
 from quel.rules import make_rules
-from quel.settings import VARIABLES, read_settings
+from quel.settings import VARIABLES
 
 CONTRACT = [
     "DATABASE_URL",

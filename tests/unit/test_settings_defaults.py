@@ -4,7 +4,7 @@ import pytest
 
 from quel.core.operations import doctor
 from quel.core.operations.doctor import State
-from quel.settings import read_settings
+from quel.environment import read_settings
 
 PRICE: dict[str, object] = {"IMAGE_PER_PRICE": 5}
 MODEL: dict[str, object] = {"GEMINI_MODEL": "gemini-nano-banana-2.1"}

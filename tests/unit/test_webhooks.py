@@ -14,7 +14,7 @@ from quel.core.webhooks.address import may_receive, read_networks
 from quel.core.webhooks.event import EndedJob, event_body, event_type
 from quel.core.webhooks.signature import read_secrets, signed_headers
 from quel.core.webhooks.target import WebhookPolicy
-from quel.settings import read_settings
+from quel.environment import read_settings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + base64.b64encode(bytes(range(32))).decode()

@@ -7,9 +7,9 @@ import dramatiq
 from quel.actors.malloc import bound_malloc
 from quel.actors.refusal import refuse_to_start
 from quel.core.errors import SettingsError
+from quel.environment import settings
 from quel.observe.logs import configure_logs
 from quel.observe.multiprocess import count_in_files
-from quel.settings import settings
 
 bound_malloc()
 try:

@@ -12,12 +12,12 @@ from quel.actors.runtime import runtime
 from quel.adapters.redis.messages import send
 from quel.core.errors import QuelError
 from quel.core.pipeline import WHOEVER, Step, StepMessage
+from quel.environment import settings
 from quel.observe.events import Event, emit
 from quel.observe.logs import log_context
 from quel.operations.audit_runs import make_next_audit
 from quel.operations.bulk import work_off_one
 from quel.operations.services import OperatorServices
-from quel.settings import settings
 from quel.stages.deliver_webhook import deliver_webhook as deliver
 from quel.stages.fetch_job import UnknownJob
 from quel.stages.fetch_job import fetch_job as fetch

@@ -21,7 +21,7 @@ def _user_at_host() -> str:
 @contextmanager
 def open_services() -> Iterator[OperatorServices]:
     """The neighbours of one verb, as this environment's settings name them. Raises SettingsError."""
-    from quel.settings import settings  # pydantic: `quel --help` need not wait for it
+    from quel.environment import settings  # pydantic: `quel --help` need not wait for it
 
     read = settings()
     services = OperatorServices(read, actor=Actor(read.actor or _user_at_host(), Channel.CLI))

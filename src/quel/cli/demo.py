@@ -140,8 +140,8 @@ def _clear_output() -> None:
 
 
 def _follow(show: "Show") -> None:
+    from quel.environment import read_settings
     from quel.operations.services import OperatorServices
-    from quel.settings import read_settings
 
     def look() -> list[JobView]:
         show.check()

@@ -15,8 +15,8 @@ token = typer.Typer(help="Tokens of the HTTP API.", no_args_is_help=True)
 
 def serve() -> None:
     """Answer the HTTP API at QUEL_API_HOST and QUEL_API_PORT until SIGTERM; see docs/api.md."""
+    from quel.environment import settings
     from quel.http.serving import serve as answer  # no other verb waits for a web server's libraries
-    from quel.settings import settings
 
     answer(settings())
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from quel.adapters.held_jobs import HeldJobs
 from quel.core.engines import Maker
 from quel.core.rules import Rules
+from quel.environment import read_settings
 from quel.rules import make_rules
 from quel.sandbox.memory.admission import AdmissionController, LeaseRenewal
 from quel.sandbox.memory.blobs import Blobs
@@ -27,7 +28,6 @@ from quel.sandbox.memory.storage import ObjectStorage
 from quel.sandbox.memory.sweep_stuck_jobs import SweepStuckJobsRows
 from quel.sandbox.memory.tables import Tables
 from quel.sandbox.memory.tally import Tally
-from quel.settings import read_settings
 
 
 def default_rules() -> Rules:
