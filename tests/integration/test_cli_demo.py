@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
 from PIL import Image
 
 from tests.integration.harness import PATIENCE_S, until
@@ -107,7 +106,6 @@ def test_it_runs_every_path_and_type_proves_it_stays_as_asked_and_touches_nothin
     assert all(name in shown for name in PATHS | TYPES)
     assert "The studio had 1000 credits and has 870" in shown
     assert "The member had 1000 credits and has 995" in shown
-    assert "GEMINI_API_KEY is set but not used" in shown
     pictures = sorted((tmp_path / "demo-output").glob("*.webp"))
     assert len(pictures) == 28
     assert [file.name for file in (tmp_path / "demo-output").glob("*-marked.png")] == [
@@ -118,7 +116,6 @@ def test_it_runs_every_path_and_type_proves_it_stays_as_asked_and_touches_nothin
         assert sheet.width > 1_000
 
 
-@pytest.mark.slow
 def test_it_leaves_no_process_when_it_is_stopped(tmp_path):
     mark = f"QUEL_SANDBOX_MARK={uuid4().hex}"
     with running_demo(tmp_path, mark, GEMINI_API_KEY="mine") as running:
